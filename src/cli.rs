@@ -1,0 +1,105 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+const EXECD_BLOCK: &str = r#"Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:
+
+  [[inputs.execd]]
+    command = ["/usr/bin/telegraf-net", "--config", "/etc/telegraf-net/plugin.conf"]
+    signal = "STDIN"
+    data_format = "influx"
+    precision = "1s"
+
+Every newline on stdin, SIGUSR1, SIGUSR2 or SIGHUP gathers once; end-of-file,
+SIGTERM and SIGINT end it. Metrics go to stdout, log lines to stderr."#;
+
+/// Reports network interface metrics to Telegraf, as inputs.net does
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(version, after_help = EXECD_BLOCK)]
+pub struct Args {
+    /// Read [[inputs.net]] tables from FILE instead of using the defaults
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Gather once, print the metrics and exit
+    #[arg(long)]
+    pub once: bool,
+
+    /// Gather on our own clock as well, for signal = "none"
+    #[arg(long, alias = "poll_interval", value_name = "DURATION", value_parser = poll_interval)]
+    pub poll_interval: Option<Duration>,
+
+    /// Print a configuration file with every option and its default
+    #[arg(long)]
+    pub sample_config: bool,
+
+    /// Write D! lines to stderr too
+    #[arg(long)]
+    pub debug: bool,
+}
+
+/// Lets an option be written with one dash, as Telegraf's documentation does: `-config FILE`.
+///
+/// Options of a single letter stay what they are.
+pub fn with_two_dashes(args: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    args.into_iter().map(|arg| match arg.to_str() {
+        Some(text) if is_one_dash_option(text) => format!("-{text}").into(),
+        _ => arg,
+    })
+}
+
+fn is_one_dash_option(arg: &str) -> bool {
+    let is_letter = |character: Option<char>| character.is_some_and(|c| c.is_ascii_alphabetic());
+    let mut characters = arg.chars();
+    characters.next() == Some('-') && is_letter(characters.next()) && is_letter(characters.next())
+}
+
+fn poll_interval(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be longer than zero".into()),
+        Ok(interval) => Ok(interval),
+        Err(error) => Err(format!("{error}; write it as 10s, 500ms or 1m30s")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Args, clap::Error> {
+        let args = ["telegraf-net"].iter().chain(args).map(OsString::from);
+        Args::try_parse_from(with_two_dashes(args))
+    }
+
+    #[test]
+    fn one_dash_is_as_good_as_two() {
+        let expected = parse(&["--config", "a.conf", "--poll-interval", "10s", "--once"]).unwrap();
+        assert_eq!(expected.config, Some("a.conf".into()));
+        assert_eq!(expected.poll_interval, Some(Duration::from_secs(10)));
+        for args in [
+            ["-config", "a.conf", "-poll_interval", "10s", "-once"],
+            ["--config", "a.conf", "--poll_interval", "10s", "--once"],
+        ] {
+            assert_eq!(parse(&args).unwrap(), expected);
+        }
+        assert_eq!(parse(&["-config=a.conf", "--poll_interval=10s", "-once"]).unwrap(), expected);
+        assert!(
+            parse(&["-h"]).is_err_and(|error| error.kind() == clap::error::ErrorKind::DisplayHelp)
+        );
+    }
+
+    #[test]
+    fn intervals_are_durations_above_zero() {
+        let interval =
+            |text| parse(&["--poll-interval", text]).ok().and_then(|args| args.poll_interval);
+        assert_eq!(interval("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(interval("500ms"), Some(Duration::from_millis(500)));
+        for text in ["0s", "-1s", "10", "soon", ""] {
+            assert_eq!(interval(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What one gather is: read every source once, select, and encode the lines of each table.
+
+use std::time::SystemTime;
+
+use crate::config::{Config, Table};
+use crate::encode;
+use crate::interface::telegraf_name;
+use crate::log::{Log, Problems};
+use crate::source::procfs::{Presence, Procfs};
+
+/// Gathers for all `[[inputs.net]]` tables.
+#[derive(Debug)]
+pub struct Collector {
+    tables: Vec<Table>,
+    /// The sources, one for each different root that the tables name.
+    sources: Vec<Source>,
+    problems: Problems,
+}
+
+#[derive(Debug)]
+struct Source {
+    procfs: Procfs,
+    want_protocols: bool,
+}
+
+impl Collector {
+    /// Opens the sources that the tables name.
+    #[must_use]
+    pub fn new(config: Config, log: Log) -> Self {
+        let mut sources = Vec::<Source>::new();
+        for table in &config.tables {
+            let want_protocols = !table.ignore_protocol_stats;
+            let same = |source: &&mut Source| *source.procfs.roots() == table.roots;
+            if let Some(source) = sources.iter_mut().find(same) {
+                source.want_protocols |= want_protocols;
+            } else {
+                let procfs = Procfs::open(table.roots.clone(), log);
+                sources.push(Source { procfs, want_protocols });
+            }
+        }
+        Self { tables: config.tables, sources, problems: Problems::new(log) }
+    }
+
+    /// Reads the counters of this moment and appends their lines to `batch`: table by table, the
+    /// interfaces in the kernel's order, then `interface=all`, all with the same timestamp.
+    ///
+    /// What takes long is reading speeds. Once `hurry` says so, no more are read, and the lines
+    /// that are left have none.
+    pub fn gather(&mut self, batch: &mut Vec<u8>, mut hurry: impl FnMut() -> bool) {
+        let timestamp_ns = now_ns();
+        for source in &mut self.sources {
+            source.procfs.read(source.want_protocols, &mut self.problems);
+        }
+        let mut hurried = false;
+        for table in &self.tables {
+            let source =
+                self.sources.iter_mut().find(|source| *source.procfs.roots() == table.roots);
+            let Some(Source { procfs, .. }) = source else { continue };
+            for number in 0..procfs.interface_count() {
+                if !is_reported(table, procfs, number) {
+                    continue;
+                }
+                hurried = hurried || hurry();
+                let speed_mbits = (!hurried).then(|| procfs.speed_mbits(number));
+                let Some((name, counters)) = procfs.interface(number) else { continue };
+                let name = telegraf_name(name);
+                encode::interface_line(
+                    batch,
+                    name,
+                    &counters,
+                    speed_mbits,
+                    table.unsigned,
+                    timestamp_ns,
+                );
+            }
+            if !table.ignore_protocol_stats {
+                encode::protocol_line(batch, procfs.protocols(), timestamp_ns);
+            }
+        }
+        self.problems.end_of_gather();
+    }
+}
+
+/// Whether a table reports an interface: the pattern decides, and without one, that it is up and
+/// no loopback, or that nobody can tell.
+fn is_reported(table: &Table, procfs: &mut Procfs, number: usize) -> bool {
+    let Some((name, _)) = procfs.interface(number) else { return false };
+    let name = telegraf_name(name);
+    if name.is_empty() {
+        return false;
+    }
+    match &table.interfaces {
+        Some(patterns) => patterns.matches(name),
+        None => match procfs.presence(number) {
+            Presence::Known(flags) => flags.is_up() && !flags.is_loopback(),
+            Presence::Unknown => true,
+            Presence::Gone => false,
+        },
+    }
+}
+
+/// The time of day, in nanoseconds since 1970.
+fn now_ns() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
+}

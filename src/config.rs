@@ -1,0 +1,538 @@
+//! `plugin.conf` -> [`Config`].
+//!
+//! The file holds `[[inputs.net]]` tables as Telegraf's own configuration does. Every error names
+//! the line, the key, and the way out.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use crate::encode::Unsigned;
+use crate::filter::{PatternError, Patterns};
+use crate::source::procfs::{HostProc, Roots};
+
+/// The configuration that is used without a file, and what `--sample-config` prints: every option
+/// with its default.
+pub const SAMPLE: &str = include_str!("../plugin.conf");
+
+/// What to report.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The `[[inputs.net]]` tables, in the file's order; at least one.
+    pub tables: Vec<Table>,
+}
+
+/// One `[[inputs.net]]` table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// `interfaces`: which interfaces are reported. `None`, also for an empty list: those that are
+    /// up and no loopback.
+    pub interfaces: Option<Patterns>,
+    /// `ignore_protocol_stats`: leave out the line `interface=all`.
+    pub ignore_protocol_stats: bool,
+    /// `influx_uint_support`: how counters are written.
+    pub unsigned: Unsigned,
+    /// `host_proc` and `host_sys`, or else the environment's `HOST_PROC` and `HOST_SYS`.
+    pub roots: Roots,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The line's number in the file, from 1, where there is one to blame.
+    pub line: Option<usize>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+/// Looks a variable of the environment up.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The options of a table as they stand in the file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    interfaces: Vec<Spanned<String>>,
+    ignore_protocol_stats: bool,
+    influx_uint_support: bool,
+    host_proc: Option<PathBuf>,
+    host_sys: Option<PathBuf>,
+}
+
+/// The keys of [`Options`], and what each takes.
+const OPTIONS: [(&str, &str); 5] = [
+    ("interfaces", r#"a list of names and patterns, such as ["eth*", "lo"]"#),
+    ("ignore_protocol_stats", "true or false"),
+    ("influx_uint_support", "true or false"),
+    ("host_proc", r#"a folder, such as "/hostfs/proc""#),
+    ("host_sys", r#"a folder, such as "/hostfs/sys""#),
+];
+
+/// Options that Telegraf gives every input, and those of `inputs.execd` itself: they act on
+/// `[[inputs.execd]]` and would do nothing here.
+const EXECD_OPTIONS: [&str; 31] = [
+    "alias",
+    "buffer_size",
+    "collection_jitter",
+    "collection_offset",
+    "command",
+    "data_format",
+    "environment",
+    "fielddrop",
+    "fieldexclude",
+    "fieldinclude",
+    "fieldpass",
+    "interval",
+    "log_level",
+    "metricpass",
+    "name_override",
+    "name_prefix",
+    "name_suffix",
+    "namedrop",
+    "namedrop_separator",
+    "namepass",
+    "namepass_separator",
+    "precision",
+    "restart_delay",
+    "signal",
+    "startup_error_behavior",
+    "stop_on_error",
+    "tagdrop",
+    "tagexclude",
+    "taginclude",
+    "tagpass",
+    "tags",
+];
+
+impl Config {
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// The first thing in the file that is not right.
+    pub fn parse(text: &str, env: Env<'_>) -> Result<Self, ConfigError> {
+        let text = expand(text, env)?;
+        let reader = Reader { text: &text, env };
+        let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&error))?;
+        let mut tables = Vec::new();
+        for (name, value) in document.get_ref() {
+            let inputs = match (name.get_ref().as_ref(), value.get_ref()) {
+                ("inputs", DeValue::Table(inputs)) => inputs,
+                (other, _) => return Err(reader.foreign(name.span(), other)),
+            };
+            for (name, value) in inputs {
+                match (name.get_ref().as_ref(), value.get_ref()) {
+                    ("net", DeValue::Array(array)) => {
+                        for table in array {
+                            tables.push(reader.table(table)?);
+                        }
+                    }
+                    // Telegraf takes single brackets too.
+                    ("net", _) => tables.push(reader.table(value)?),
+                    (other, _) => {
+                        return Err(reader.foreign(name.span(), &format!("inputs.{other}")));
+                    }
+                }
+            }
+        }
+        if tables.is_empty() {
+            let message = "no [[inputs.net]] table; --sample-config prints one to start from";
+            return Err(ConfigError { line: None, message: message.into() });
+        }
+        Ok(Self { tables })
+    }
+}
+
+/// Turns parts of a parsed document into configuration, or into errors that name their lines.
+struct Reader<'t> {
+    text: &'t str,
+    env: Env<'t>,
+}
+
+impl Reader<'_> {
+    fn table(&self, value: &Spanned<DeValue<'_>>) -> Result<Table, ConfigError> {
+        let DeValue::Table(entries) = value.get_ref() else {
+            let message = r#""inputs.net" is a table: write [[inputs.net]] above its options"#;
+            return Err(self.error(value.span(), message));
+        };
+        for (key, _) in entries {
+            self.check_key(key.span(), key.get_ref())?;
+        }
+        let options = Options::deserialize(ValueDeserializer::from(value.clone()));
+        let options = options.map_err(|error| self.type_error(entries, &error))?;
+        Ok(Table {
+            interfaces: self.patterns(&options.interfaces)?,
+            ignore_protocol_stats: options.ignore_protocol_stats,
+            unsigned: if options.influx_uint_support {
+                Unsigned::AsUnsigned
+            } else {
+                Unsigned::AsSigned
+            },
+            roots: Roots {
+                proc: self
+                    .folder(options.host_proc, "HOST_PROC")
+                    .map_or(HostProc::Own, HostProc::Of),
+                sys: self.folder(options.host_sys, "HOST_SYS"),
+            },
+        })
+    }
+
+    fn check_key(&self, span: Range<usize>, key: &str) -> Result<(), ConfigError> {
+        if OPTIONS.iter().any(|(option, _)| *option == key) {
+            return Ok(());
+        }
+        if EXECD_OPTIONS.contains(&key) {
+            let message = format!(
+                "{key:?} is an option of [[inputs.execd]]: set it there, in Telegraf's own \
+                 configuration"
+            );
+            return Err(self.error(span, message));
+        }
+        let likeness = |option: &str| strsim::jaro_winkler(&key.to_lowercase(), option);
+        let nearest = OPTIONS
+            .iter()
+            .map(|(option, _)| *option)
+            .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        let hint = match nearest.filter(|option| likeness(option) > 0.8) {
+            Some(option) => format!("did you mean {option:?}?"),
+            None => "it is none of Telegraf's for inputs.net".into(),
+        };
+        let known = OPTIONS.map(|(option, _)| option).join(", ");
+        let message =
+            format!("{key:?} is not an option of [[inputs.net]], {hint} Known are: {known}");
+        Err(self.error(span, message))
+    }
+
+    fn patterns(&self, entries: &[Spanned<String>]) -> Result<Option<Patterns>, ConfigError> {
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        let names: Vec<_> = entries.iter().map(Spanned::get_ref).collect();
+        Patterns::new(&names).map(Some).map_err(|error: PatternError| {
+            let span = entries.get(error.index).map_or(0..0, Spanned::span);
+            self.error(span, format!("\"interfaces\": {error}"))
+        })
+    }
+
+    /// The folder of the option, or else of the environment; an empty one counts as none.
+    fn folder(&self, option: Option<PathBuf>, variable: &str) -> Option<PathBuf> {
+        let is_given = |folder: &PathBuf| !folder.as_os_str().is_empty();
+        option.filter(is_given).or_else(|| (self.env)(variable).map(PathBuf::from).filter(is_given))
+    }
+
+    fn foreign(&self, span: Range<usize>, name: &str) -> ConfigError {
+        let message = format!(
+            "{name:?} does not belong here: this file holds [[inputs.net]] tables only, and all \
+             else stays in Telegraf's own configuration"
+        );
+        self.error(span, message)
+    }
+
+    fn type_error(&self, entries: &DeTable<'_>, error: &toml::de::Error) -> ConfigError {
+        let span = error.span().unwrap_or_default();
+        let entry = entries
+            .iter()
+            .find(|(_, value)| value.span().start <= span.start && span.start < value.span().end);
+        let takes = entry.and_then(|(key, _)| {
+            let (option, takes) = OPTIONS.iter().find(|(option, _)| key.get_ref() == option)?;
+            Some(format!("{option:?} takes {takes}: "))
+        });
+        self.error(span, takes.unwrap_or_default() + error.message())
+    }
+
+    fn syntax_error(&self, error: &toml::de::Error) -> ConfigError {
+        let message = error.message().replace('\n', ", ");
+        self.error(error.span().unwrap_or_default(), format!("not valid TOML: {message}"))
+    }
+
+    fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
+        ConfigError { line: Some(line_at(self.text, span.start)), message: message.into() }
+    }
+}
+
+/// The number, from 1, of the line that the byte stands in.
+fn line_at(text: &str, byte: usize) -> usize {
+    1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count()
+}
+
+/// Where in a TOML document a variable stands, which decides how its value is written there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Bare,
+    Comment,
+    /// Between double quotes, one or three.
+    Basic(&'static str),
+    /// Between single quotes, one or three.
+    Literal(&'static str),
+}
+
+impl Place {
+    /// How many bytes of `rest` go together here, and what comes behind them.
+    fn step(self, rest: &str) -> (usize, Self) {
+        let quotes = ["\"\"\"", "\"", "\'\'\'", "\'"];
+        let found = quotes.into_iter().find(|quote| rest.starts_with(quote));
+        let character = rest.chars().next().unwrap_or_default();
+        let length = character.len_utf8();
+        match (self, found, character) {
+            (Self::Bare, Some(quote), '"') => (quote.len(), Self::Basic(quote)),
+            (Self::Bare, Some(quote), _) => (quote.len(), Self::Literal(quote)),
+            (Self::Bare, _, '#') => (length, Self::Comment),
+            (Self::Basic(_), _, '\\') => {
+                let escaped = rest.chars().nth(1).map_or(0, char::len_utf8);
+                (length + escaped, self)
+            }
+            (Self::Basic(end) | Self::Literal(end), _, _) if rest.starts_with(end) => {
+                (end.len(), Self::Bare)
+            }
+            // A string of one line that is not closed is an error, which TOML's parser reports.
+            (Self::Comment | Self::Basic("\"") | Self::Literal("\'"), _, '\n') => {
+                (length, Self::Bare)
+            }
+            _ => (length, self),
+        }
+    }
+
+    /// `value` as it is written here, so that it stays within its value and its line.
+    fn written(self, value: &str) -> Result<String, &'static str> {
+        match self {
+            Self::Basic(_) => Ok(value.chars().map(toml_escaped).collect()),
+            Self::Literal(_) if value.contains(['\'', '\n', '\r']) => {
+                Err("holds a quote or a line break: put double quotes around it")
+            }
+            Self::Bare if value.contains(['\n', '\r', '#']) => {
+                Err("holds a line break or \"#\": put double quotes around it")
+            }
+            Self::Literal(_) | Self::Bare | Self::Comment => Ok(value.to_owned()),
+        }
+    }
+}
+
+/// A character as it is written between double quotes.
+fn toml_escaped(character: char) -> String {
+    match character {
+        '"' | '\\' => format!("\\{character}"),
+        _ if character.is_control() => format!("\\u{:04X}", u32::from(character)),
+        _ => character.to_string(),
+    }
+}
+
+/// Replaces `${VAR}` and `${VAR:-default}` everywhere but in comments. The default counts where the
+/// variable is unset or empty. Lines keep their numbers.
+fn expand(text: &str, env: Env<'_>) -> Result<String, ConfigError> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut place = Place::Bare;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (length, next) = match rest.strip_prefix("${") {
+            Some(reference) if place != Place::Comment => {
+                let (value, length) = value_of(reference, place, env).map_err(|message| {
+                    let line = Some(line_at(text, text.len() - rest.len()));
+                    ConfigError { line, message }
+                })?;
+                expanded.push_str(&value);
+                rest = rest.get("${".len() + length..).unwrap_or_default();
+                continue;
+            }
+            _ => place.step(rest),
+        };
+        let (copied, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        expanded.push_str(copied);
+        (rest, place) = (behind, next);
+    }
+    Ok(expanded)
+}
+
+/// The value for `VAR}` or `VAR:-default}` at the start of `reference`, and its length.
+fn value_of(reference: &str, place: Place, env: Env<'_>) -> Result<(String, usize), String> {
+    let line = reference.lines().next().unwrap_or_default();
+    let Some((inner, _)) = line.split_once('}') else {
+        return Err(format!("{:?} has no \"}}\"", format!("${{{line}")));
+    };
+    let (name, default) = match inner.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (inner, None),
+    };
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+    if !is_name {
+        return Err(format!("{name:?} cannot be the name of an environment variable"));
+    }
+    let length = inner.len() + "}".len();
+    let value = match (env(name), default) {
+        (Some(value), Some(default)) if value.is_empty() => return Ok((default.into(), length)),
+        (None, Some(default)) => return Ok((default.into(), length)),
+        (Some(value), _) => value,
+        (None, None) => {
+            return Err(format!(
+                "the environment variable {name:?} is not set; ${{{name}:-default}} would give a \
+                 default"
+            ));
+        }
+    };
+    let value = value.to_str().ok_or_else(|| format!("the value of {name:?} is not UTF-8"))?;
+    let written = place.written(value).map_err(|why| format!("the value of {name:?} {why}"))?;
+    Ok((written, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(name: &str) -> Option<OsString> {
+        let variables = [
+            ("IFACE", "eth0"),
+            ("EMPTY", ""),
+            ("YES", "true"),
+            ("ODD", "a\"b\\c\nd"),
+            ("QUOTE", "it's"),
+            ("HOST_PROC", "/env/proc"),
+            ("HOST_SYS", ""),
+        ];
+        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+    }
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, &env).map_err(|error| error.to_string())
+    }
+
+    fn only_table(text: &str) -> Table {
+        let mut tables = parse(text).unwrap().tables;
+        assert_eq!(tables.len(), 1);
+        tables.remove(0)
+    }
+
+    fn matches(table: &Table, name: &str) -> bool {
+        table.interfaces.as_ref().is_some_and(|patterns| patterns.matches(name.as_bytes()))
+    }
+
+    #[test]
+    fn the_sample_is_valid_and_names_every_option_with_its_default() {
+        let table = only_table(SAMPLE);
+        assert!(table.interfaces.is_none());
+        assert!(!table.ignore_protocol_stats);
+        assert_eq!(table.unsigned, Unsigned::AsSigned);
+        for (option, _) in OPTIONS {
+            let line = SAMPLE.lines().find(|line| line.starts_with(&format!("  # {option} = ")));
+            let uncommented =
+                line.unwrap_or_else(|| panic!("{option} is missing")).replace("# ", "");
+            parse(&format!("[[inputs.net]]\n{uncommented}")).unwrap();
+        }
+    }
+
+    #[test]
+    fn options_are_read_and_come_before_the_environment() {
+        let table = only_table(
+            "[[inputs.net]]\ninterfaces = ['eth*']\nignore_protocol_stats = true\n\
+             influx_uint_support = true\nhost_proc = '/p'\nhost_sys = '/s'",
+        );
+        assert!(matches(&table, "eth1") && !matches(&table, "lo"));
+        assert!(table.ignore_protocol_stats);
+        assert_eq!(table.unsigned, Unsigned::AsUnsigned);
+        assert_eq!(table.roots, Roots { proc: HostProc::Of("/p".into()), sys: Some("/s".into()) });
+        let table = only_table("[[inputs.net]]\ninterfaces = []\nhost_proc = ''");
+        assert!(table.interfaces.is_none());
+        assert_eq!(table.roots, Roots { proc: HostProc::Of("/env/proc".into()), sys: None });
+    }
+
+    #[test]
+    fn several_tables_keep_their_order_and_single_brackets_do() {
+        let config =
+            parse("[[inputs.net]]\ninterfaces=['a']\n[[inputs.net]]\ninterfaces=['b']").unwrap();
+        let order: Vec<_> = config.tables.iter().map(|table| matches(table, "b")).collect();
+        assert_eq!(order, [false, true]);
+        only_table("[inputs.net]\ninterfaces = ['a']");
+    }
+
+    #[test]
+    fn variables_are_expanded_where_they_stand() {
+        let table = only_table(
+            "# ${UNSET} in a comment\n[[inputs.net]] # ${UNSET}\n\
+             interfaces = [\"${IFACE}.*\", '${IFACE}', \"${UNSET:-lo}\", '${EMPTY:-en*}', \"#${IFACE}\"]\n\
+             ignore_protocol_stats = ${YES}",
+        );
+        assert!(table.ignore_protocol_stats);
+        for name in ["eth0.1", "eth0", "lo", "enp1", "#eth0"] {
+            assert!(matches(&table, name), "{name}");
+        }
+        let table = only_table("[[inputs.net]]\ninterfaces = [\"*\"]\nhost_proc = \"${ODD}\"");
+        assert_eq!(table.roots.proc, HostProc::Of("a\"b\\c\nd".into()));
+        let table = only_table("[[inputs.net]]\nhost_sys = \"\"\"\\\"${QUOTE}\"\"\"");
+        assert_eq!(table.roots.sys, Some("\"it's".into()));
+    }
+
+    #[test]
+    fn every_error_says_the_line_the_key_and_the_way_out() {
+        let cases = [
+            ("", "no [[inputs.net]] table; --sample-config prints one to start from"),
+            ("\n[[inputs.cpu]]\n", r#"line 2: "inputs.cpu" does not belong here: "#),
+            ("[agent]\ninterval = '1s'", r#"line 1: "agent" does not belong here: "#),
+            ("[[outputs.file]]\n", r#"line 1: "outputs" does not belong here: "#),
+            ("inputs = 3", r#"line 1: "inputs" does not belong here: "#),
+            ("[inputs]\nnet = 3", r#"line 2: "inputs.net" is a table: write [[inputs.net]]"#),
+            (
+                "[[inputs.net]]\ninterfacess = []",
+                r#"line 2: "interfacess" is not an option of [[inputs.net]], did you mean "interfaces"? Known are: interfaces, ignore_"#,
+            ),
+            (
+                "[[inputs.net]]\nfrobnicate = 1",
+                r#"line 2: "frobnicate" is not an option of [[inputs.net]]"#,
+            ),
+            (
+                "[[inputs.net]]\ninterval = '10s'",
+                r#"line 2: "interval" is an option of [[inputs.execd]]: set it there"#,
+            ),
+            (
+                "[[inputs.net]]\n[inputs.net.tags]\na = 'b'",
+                r#"line 2: "tags" is an option of [[inputs.execd]]"#,
+            ),
+            (
+                "[[inputs.net]]\n\ninterfaces = 'eth0'",
+                r#"line 3: "interfaces" takes a list of names and patterns, such as ["eth*", "lo"]: invalid type: string "eth0""#,
+            ),
+            (
+                "[[inputs.net]]\ninterfaces = [\n'eth0',\n5]",
+                r#"line 4: "interfaces" takes a list of names and patterns"#,
+            ),
+            (
+                "[[inputs.net]]\nignore_protocol_stats = 'yes'",
+                r#"line 2: "ignore_protocol_stats" takes true or false: invalid type"#,
+            ),
+            (
+                "[[inputs.net]]\ninterfaces = ['lo',\n 'eth[']",
+                r#"line 3: "interfaces": "eth[" is not a valid pattern: "[" has no "]""#,
+            ),
+            ("[[inputs.net]]\ninterfaces = [", "line 2: not valid TOML: "),
+            (
+                "[[inputs.net]]\nhost_sys = '/a'\nhost_sys = '/b'",
+                "line 3: not valid TOML: duplicate key",
+            ),
+            (
+                "\n\nhost_sys = \"${UNSET}\"",
+                r#"line 3: the environment variable "UNSET" is not set"#,
+            ),
+            ("host_sys = \"${IFACE\n}\"", r#"line 1: "${IFACE" has no "}""#),
+            ("host_sys = \"${}\"", r#"line 1: "" cannot be the name of an environment variable"#),
+            ("host_sys = '${QUOTE}'", r#"line 1: the value of "QUOTE" holds a quote"#),
+            ("a = ${ODD}", r#"line 1: the value of "ODD" holds a line break"#),
+        ];
+        for (text, start) in cases {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(start), "{text:?} gave {error:?}");
+            assert!(!error.contains('\n'), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The loop: a trigger, a gather, a batch on stdout; until it is told to stop.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::collector::Collector;
+use crate::output::Output;
+use crate::trigger::{Await, Triggers};
+
+/// How long after a stop the reader is waited for that has yet to take a batch.
+const WRITE_GRACE: Duration = Duration::from_millis(500);
+
+/// How long after a stop the reader is waited for that has yet to empty the pipe: what is left
+/// there when the process ends is lost to Telegraf.
+const DRAIN_GRACE: Duration = Duration::from_millis(700);
+
+/// How often to look whether the pipe is empty, which no event tells.
+const DRAIN_POLL: Duration = Duration::from_millis(2);
+
+/// A gather that takes longer looks for a stop on its way.
+const LONG_GATHER: Duration = Duration::from_millis(100);
+
+/// Answers triggers until end-of-file, SIGTERM, SIGINT, or until stdout's reader goes away.
+///
+/// # Errors
+///
+/// When stdout cannot be written to for another reason than that nobody reads it.
+pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output) -> io::Result<()> {
+    let mut batch = Vec::new();
+    loop {
+        if triggers.take_gather() {
+            batch.clear();
+            let start = Instant::now();
+            collector.gather(&mut batch, || {
+                start.elapsed() > LONG_GATHER && is_stopping(&mut triggers, &output)
+            });
+            match write(&batch, &mut triggers, &mut output) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                written => written?,
+            }
+        } else if let Some(since) = triggers.stop_since() {
+            return drain(since + DRAIN_GRACE, &mut triggers, &output);
+        } else if triggers.wait(output.fd(), Await::Close, None)?.closed {
+            return Ok(());
+        }
+    }
+}
+
+/// Takes the triggers in that came during a gather.
+fn is_stopping(triggers: &mut Triggers, output: &Output) -> bool {
+    // What goes wrong here goes wrong again where it is heeded.
+    let _ = triggers.wait(output.fd(), Await::Close, Some(Instant::now()));
+    triggers.stop_since().is_some()
+}
+
+/// Writes the batch, for as long as it takes; after a stop, for [`WRITE_GRACE`] at most.
+fn write(batch: &[u8], triggers: &mut Triggers, output: &mut Output) -> io::Result<()> {
+    output.reserve(batch.len());
+    let mut lines = batch;
+    let mut writable = false;
+    loop {
+        let length = output.write_lines(lines, writable)?;
+        lines = lines.get(length..).unwrap_or_default();
+        let deadline = triggers.stop_since().map(|since| since + WRITE_GRACE);
+        if lines.is_empty() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Ok(());
+        }
+        let ready = if length == 0 && writable {
+            let next_look = Instant::now() + DRAIN_POLL;
+            triggers.wait(output.fd(), Await::Close, Some(next_look))?
+        } else {
+            triggers.wait(output.fd(), Await::Space, deadline)?
+        };
+        if ready.closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        writable = ready.writable;
+    }
+}
+
+/// Waits until the reader has emptied the pipe, gone away, or taken too long.
+fn drain(deadline: Instant, triggers: &mut Triggers, output: &Output) -> io::Result<()> {
+    while output.unread() > 0 && Instant::now() < deadline {
+        let next_look = Instant::now() + DRAIN_POLL;
+        if triggers.wait(output.fd(), Await::Close, Some(next_look))?.closed {
+            break;
+        }
+    }
+    Ok(())
+}

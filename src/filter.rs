@@ -1,0 +1,424 @@
+//! Telegraf's name patterns (those of `github.com/gobwas/glob` without separators), on top of the
+//! `glob` crate.
+//!
+//! | pattern | matches |
+//! |---|---|
+//! | `*`, `**` | any run of characters, an empty one, a leading dot and a slash included |
+//! | `?` | one character |
+//! | `[abc]`, `[!abc]` | one character of the list, or not of it; `\` escapes inside |
+//! | `[a-z]`, `[!a-z]` | one character of the range, or not of it |
+//! | `{a,b*,c}` | one of the alternatives, which nest |
+//! | `\x` | the character `x` itself |
+//!
+//! The `glob` crate has neither alternatives nor escapes, and `**` means folders there. So a
+//! pattern is parsed here, its alternatives are multiplied out, and each result is written as a
+//! pattern of that crate, which does the matching.
+
+use std::fmt;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// The most patterns that one entry may stand for once its alternatives are multiplied out.
+const MAX_ALTERNATIVES: usize = 1000;
+
+/// How deep alternatives may nest.
+const MAX_DEPTH: usize = 20;
+
+/// A list of patterns; a name matches when it matches one of them.
+#[derive(Debug, Clone)]
+pub struct Patterns {
+    patterns: Vec<glob::Pattern>,
+    literals: Vec<String>,
+}
+
+/// A pattern that cannot be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternError {
+    /// Where the pattern stands in the list, from 0.
+    pub index: usize,
+    /// The pattern.
+    pub pattern: String,
+    /// What is wrong with it.
+    pub reason: PatternReason,
+}
+
+/// What is wrong with a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatternReason {
+    /// `[` without `]`.
+    OpenClass,
+    /// `[]` or `[!]`.
+    EmptyClass,
+    /// More than one range, or a range and more, in one class, `[a-z0-9]`.
+    MixedClass,
+    /// A range from a higher to a lower character.
+    Backwards,
+    /// `{` without `}`.
+    OpenBrace,
+    /// Alternatives nest more than 20 deep.
+    TooDeep,
+    /// The alternatives multiply to more than a thousand.
+    TooMany,
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = match self.reason {
+            PatternReason::OpenClass => {
+                "\"[\" has no \"]\"; write \"\\[\" for the character itself"
+            }
+            PatternReason::EmptyClass => "the brackets hold no character",
+            PatternReason::MixedClass => {
+                "brackets hold either characters or one range; write {[a-z],[0-9]} for several"
+            }
+            PatternReason::Backwards => "the range runs from a higher to a lower character",
+            PatternReason::OpenBrace => {
+                "\"{\" has no \"}\"; write \"\\{\" for the character itself"
+            }
+            PatternReason::TooDeep => "the alternatives nest too deep",
+            PatternReason::TooMany => "the alternatives multiply to too many",
+        };
+        write!(f, "{:?} is not a valid pattern: {reason}", self.pattern)
+    }
+}
+
+impl Patterns {
+    /// Compiles a list of patterns.
+    ///
+    /// In a list in which no entry holds one of `*`, `?` and `[`, Telegraf compares names
+    /// literally. Here an entry of such a list matches its own text too, and still counts as a
+    /// pattern, so that `{eth0,eth1}` alone works as alternatives.
+    ///
+    /// # Errors
+    ///
+    /// [`PatternError`] for the first entry that is no pattern.
+    pub fn new<S: AsRef<str>>(entries: &[S]) -> Result<Self, PatternError> {
+        let is_literal_list = !entries.iter().any(|entry| entry.as_ref().contains(['*', '?', '[']));
+        let mut patterns = Vec::new();
+        for (index, entry) in entries.iter().map(AsRef::as_ref).enumerate() {
+            let error = |reason| PatternError { index, pattern: entry.to_owned(), reason };
+            for alternative in
+                parse(entry).and_then(|pattern| pattern.multiplied()).map_err(error)?
+            {
+                // What `glob_text` writes is a pattern of that crate; were it not, it would be as
+                // unreadable to us as an open class.
+                let compiled = glob::Pattern::new(&glob_text(&alternative));
+                patterns.push(compiled.map_err(|_| error(PatternReason::OpenClass))?);
+            }
+        }
+        let literals = entries.iter().map(|entry| entry.as_ref().to_owned());
+        let literals = if is_literal_list { literals.collect() } else { Vec::new() };
+        Ok(Self { patterns, literals })
+    }
+
+    /// Whether the whole name matches one of the patterns. Case matters. A byte that is no UTF-8
+    /// counts as one character, which only `*`, `?` and negated brackets match.
+    #[must_use]
+    pub fn matches(&self, name: &[u8]) -> bool {
+        let is_match = |name: &str| self.patterns.iter().any(|pattern| pattern.matches(name));
+        self.literals.iter().any(|literal| literal.as_bytes() == name)
+            || match str::from_utf8(name) {
+                Ok(name) => is_match(name),
+                Err(_) => is_match(&with_replacements(name)),
+            }
+    }
+}
+
+/// `name` with U+FFFD for each byte that is no UTF-8, as Go reads strings.
+fn with_replacements(name: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in name.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text
+}
+
+/// A part of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Character(char),
+    Any,
+    One,
+    Class(Class),
+    Alternatives(Vec<Sequence>),
+}
+
+/// One character of those listed or in the range, or, with `not`, any other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Class {
+    not: bool,
+    listed: Vec<char>,
+    range: Option<(char, char)>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Sequence(Vec<Part>);
+
+impl Sequence {
+    /// This sequence once for every choice among its alternatives, none left inside.
+    fn multiplied(&self) -> Result<Vec<Self>, PatternReason> {
+        let mut results = vec![Self::default()];
+        for part in &self.0 {
+            let choices = match part {
+                Part::Alternatives(alternatives) => {
+                    let mut choices = Vec::new();
+                    for alternative in alternatives {
+                        choices.extend(alternative.multiplied()?);
+                    }
+                    choices
+                }
+                other => vec![Self(vec![other.clone()])],
+            };
+            if results.len().saturating_mul(choices.len()) > MAX_ALTERNATIVES {
+                return Err(PatternReason::TooMany);
+            }
+            let followed_by = |result: &Self| {
+                let followed = |choice: &Self| Self([&*result.0, &*choice.0].concat());
+                choices.iter().map(followed).collect::<Vec<_>>()
+            };
+            results = results.iter().flat_map(followed_by).collect();
+        }
+        Ok(results)
+    }
+}
+
+fn parse(pattern: &str) -> Result<Sequence, PatternReason> {
+    parse_sequence(&mut pattern.chars().peekable(), 0)
+}
+
+/// Reads up to the end, or, inside alternatives, up to the `,` or `}` that ends this one.
+fn parse_sequence(
+    input: &mut Peekable<Chars<'_>>,
+    depth: usize,
+) -> Result<Sequence, PatternReason> {
+    let mut parts = Vec::new();
+    while let Some(character) = input.next_if(|&next| depth == 0 || !matches!(next, ',' | '}')) {
+        match character {
+            '*' => parts.push(Part::Any),
+            '?' => parts.push(Part::One),
+            '[' => parts.push(Part::Class(parse_class(input)?)),
+            '{' => parts.push(parse_alternatives(input, depth + 1)?),
+            // A lone backslash at the end escapes nothing, and Telegraf passes over it.
+            '\\' => parts.extend(input.next().map(Part::Character)),
+            other => parts.push(Part::Character(other)),
+        }
+    }
+    Ok(Sequence(parts))
+}
+
+fn parse_alternatives(
+    input: &mut Peekable<Chars<'_>>,
+    depth: usize,
+) -> Result<Part, PatternReason> {
+    if depth > MAX_DEPTH {
+        return Err(PatternReason::TooDeep);
+    }
+    let mut alternatives = Vec::new();
+    loop {
+        alternatives.push(parse_sequence(input, depth)?);
+        match input.next() {
+            Some(',') => {}
+            Some(_) => return Ok(Part::Alternatives(alternatives)),
+            None => return Err(PatternReason::OpenBrace),
+        }
+    }
+}
+
+/// Reads a class behind its `[`. It is a range when `-` is its second character.
+fn parse_class(input: &mut Peekable<Chars<'_>>) -> Result<Class, PatternReason> {
+    let not = input.next_if_eq(&'!').is_some();
+    let mut ahead = input.clone();
+    if let (Some(low), Some('-')) = (ahead.next(), ahead.next()) {
+        let high = ahead.next().ok_or(PatternReason::OpenClass)?;
+        *input = ahead;
+        return match input.next() {
+            Some(']') if low <= high => Ok(Class { not, listed: vec![], range: Some((low, high)) }),
+            Some(']') => Err(PatternReason::Backwards),
+            Some(_) => Err(PatternReason::MixedClass),
+            None => Err(PatternReason::OpenClass),
+        };
+    }
+    let mut listed = Vec::new();
+    loop {
+        match input.next() {
+            Some(']') if listed.is_empty() => return Err(PatternReason::EmptyClass),
+            Some(']') => return Ok(Class { not, listed, range: None }),
+            Some('\\') => listed.push(input.next().ok_or(PatternReason::OpenClass)?),
+            Some(character) => listed.push(character),
+            None => return Err(PatternReason::OpenClass),
+        }
+    }
+}
+
+/// The sequence, which has no alternatives left, in the language of the `glob` crate.
+fn glob_text(sequence: &Sequence) -> String {
+    let mut text = String::new();
+    let mut previous = None;
+    for part in &sequence.0 {
+        match part {
+            // Two in a row would mean folders there.
+            Part::Any if previous == Some(&Part::Any) => {}
+            Part::Any => text.push('*'),
+            Part::One => text.push('?'),
+            Part::Character(character) => push_character(&mut text, *character),
+            Part::Class(class) => push_class(&mut text, class),
+            Part::Alternatives(_) => {}
+        }
+        previous = Some(part);
+    }
+    text
+}
+
+fn push_character(text: &mut String, character: char) {
+    text.push_str(&glob::Pattern::escape(character.encode_utf8(&mut [0; 4])));
+}
+
+/// Writes a class. In the `glob` crate `]` is itself only as the first character of a class, `-`
+/// only as the last one, and `!` only behind another; so each is listed in its place, also when it
+/// is the end of a range.
+fn push_class(text: &mut String, class: &Class) {
+    let mut listed = class.listed.clone();
+    let range = class.range.and_then(|(low, high)| {
+        listed.extend([low, high]);
+        let first = match low {
+            '-' => '.',
+            ']' => '^',
+            _ => low,
+        };
+        let last = match high {
+            '-' => ',',
+            ']' => '\\',
+            _ => high,
+        };
+        (first <= last).then_some((first, last))
+    });
+    let place = |character: char| match character {
+        ']' => 0,
+        '!' => 2,
+        '-' => 3,
+        _ => 1,
+    };
+    listed.sort_by_key(|&character| (place(character), character));
+    listed.dedup();
+    match (class.not, listed.as_slice(), range) {
+        (false, [character], None) => return push_character(text, *character),
+        (false, ['!', '-'], None) => return text.push_str("[-!]"),
+        _ => {}
+    }
+    text.push_str(if class.not { "[!" } else { "[" });
+    text.extend(listed.iter().filter(|&&character| place(character) == 0));
+    if let Some((low, high)) = range {
+        text.extend([low, '-', high]);
+    }
+    text.extend(listed.iter().filter(|&&character| place(character) != 0));
+    text.push(']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_mean_what_they_mean_to_telegraf() {
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            ("eth0", &["eth0"], &["eth00", "veth0", "ETH0", ""]),
+            ("eth*", &["eth", "eth0", "eth0.100"], &["veth0"]),
+            ("*", &["", ".hidden", "a/b", "eth0"], &[]),
+            ("**/b", &["/b", "a/b"], &["b"]),
+            ("a**b", &["ab", "axyb"], &["a"]),
+            ("eth?", &["eth0", "ethé"], &["eth", "eth10"]),
+            ("[ab]c", &["ac", "bc"], &["cc", "abc"]),
+            ("[!ab]c", &["cc", "!c"], &["ac", "c"]),
+            ("[a-c]", &["a", "b", "c"], &["d", "-"]),
+            ("[!a-c]", &["d", "-"], &["a", "b", ""]),
+            ("[!-]]", &["!]", "a]"], &["-]", "a"]),
+            ("[!!-]]", &["^", " "], &["!", "-", "A", "]"]),
+            ("[+--]", &["+", ",", "-"], &["."]),
+            ("[--]]", &["-", "0", "]"], &[",", "^"]),
+            ("[]-]]", &["]"], &["-", "^"]),
+            ("[^a]", &["^", "a"], &["b"]),
+            ("[-a]", &["-", "a"], &["b"]),
+            (r"[\]\-!]", &["]", "-", "!"], &["\\", "a"]),
+            (r"[!\]\-!]", &["a"], &["]", "-", "!"]),
+            (r"[-\!]", &["-", "!"], &["a"]),
+            ("{eth,en}*", &["eth0", "enp1s0"], &["wlan0", "{eth"]),
+            ("{a,b{c,d*}}", &["a", "bc", "bd", "bdx"], &["b", "ab"]),
+            ("{a,}b", &["ab", "b"], &["a"]),
+            ("{}a*", &["a"], &["{}a"]),
+            ("{[a,b],c}", &["a", ",", "b", "c"], &["["]),
+            ("{*,x}*", &["", "x", "abc"], &[]),
+            (r"\*\?\[", &["*?["], &["abc", r"\*\?\["]),
+            (r"\{a\,b\}", &["{a,b}"], &["a"]),
+            (r"a\", &["a", r"a\"], &["b"]),
+            ("a,b}", &["a,b}"], &["a", "b"]),
+            ("]", &["]"], &[""]),
+        ];
+        for (pattern, matching, others) in cases {
+            let patterns = Patterns::new(&[pattern]).unwrap();
+            for name in *matching {
+                assert!(patterns.matches(name.as_bytes()), "{pattern:?} should match {name:?}");
+            }
+            for name in *others {
+                assert!(
+                    !patterns.matches(name.as_bytes()),
+                    "{pattern:?} should not match {name:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_matches_what_one_of_its_patterns_matches() {
+        let patterns = Patterns::new(&["lo", "eth[0-1]"]).unwrap();
+        let matching = |name: &&str| patterns.matches(name.as_bytes());
+        assert_eq!(["lo", "eth0", "eth1", "eth2", "lo0"].iter().filter(|n| matching(n)).count(), 3);
+        assert!(!Patterns::new::<&str>(&[]).unwrap().matches(b"lo"));
+    }
+
+    #[test]
+    fn without_wildcards_an_entry_matches_its_own_text_too() {
+        let patterns = Patterns::new(&[r"g\h", "{j}"]).unwrap();
+        for name in [r"g\h", "gh", "{j}", "j"] {
+            assert!(patterns.matches(name.as_bytes()), "{name}");
+        }
+        let patterns = Patterns::new(&[r"g\h", "x*"]).unwrap();
+        assert!(!patterns.matches(br"g\h"));
+    }
+
+    #[test]
+    fn a_byte_that_is_no_utf8_is_one_character() {
+        assert!(Patterns::new(&["a??b"]).unwrap().matches(b"a\xff\xfeb"));
+        assert!(Patterns::new(&["a*"]).unwrap().matches(b"a\xff"));
+        assert!(!Patterns::new(&["a?b"]).unwrap().matches(b"a\xff\xfeb"));
+    }
+
+    #[test]
+    fn an_invalid_pattern_is_named_with_its_place() {
+        let cases = [
+            ("eth[", PatternReason::OpenClass),
+            ("eth[0", PatternReason::OpenClass),
+            (r"eth[0\]", PatternReason::OpenClass),
+            ("[a-", PatternReason::OpenClass),
+            ("[a-z", PatternReason::OpenClass),
+            ("[]", PatternReason::EmptyClass),
+            ("[!]", PatternReason::EmptyClass),
+            ("[a-z0-9]", PatternReason::MixedClass),
+            ("[z-a]", PatternReason::Backwards),
+            ("{a,b", PatternReason::OpenBrace),
+            ("{a,{b}", PatternReason::OpenBrace),
+        ];
+        for (pattern, reason) in cases {
+            let error = Patterns::new(&["lo", pattern]).unwrap_err();
+            assert_eq!((error.index, error.pattern.as_str(), error.reason), (1, pattern, reason));
+            assert!(
+                error.to_string().contains(pattern.trim_end_matches('\\'))
+                    || pattern.contains('\\')
+            );
+        }
+        let deep = "{".repeat(100_000);
+        assert_eq!(Patterns::new(&[deep]).unwrap_err().reason, PatternReason::TooDeep);
+        let many = "{a,b}".repeat(64);
+        assert_eq!(Patterns::new(&[many]).unwrap_err().reason, PatternReason::TooMany);
+    }
+}

@@ -1,0 +1,109 @@
+//! stdout as the plugin writes it: in whole lines, and never so that a write blocks.
+//!
+//! A pipe takes a write of any size whole when it is empty and large enough, and one of up to
+//! `PIPE_BUF` bytes whenever `poll` says that it is writable (`pipe(7)`, `poll(2)`). By keeping to that, no line is ever cut in two, however the plugin ends, and
+//! stdout, which other processes may share, need not be made non-blocking.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+use rustix::pipe::PIPE_BUF;
+
+/// The largest capacity that an unprivileged process may ask for by default
+/// (`/proc/sys/fs/pipe-max-size`).
+const MAX_PIPE_SIZE: usize = 1 << 20;
+
+/// The process's stdout.
+#[derive(Debug)]
+pub struct Output {
+    stdout: io::Stdout,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A pipe that holds that many bytes.
+    Pipe(usize),
+    /// A file, which takes all at once.
+    File,
+    /// A terminal, a socket or another device.
+    Other,
+}
+
+impl Output {
+    /// Looks at what stdout is.
+    #[must_use]
+    pub fn stdout() -> Self {
+        let stdout = io::stdout();
+        let file_type =
+            rustix::fs::fstat(&stdout).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let kind = match file_type {
+            Ok(FileType::Fifo) => {
+                Kind::Pipe(rustix::pipe::fcntl_getpipe_size(&stdout).unwrap_or(PIPE_BUF))
+            }
+            Ok(FileType::RegularFile) => Kind::File,
+            _ => Kind::Other,
+        };
+        Self { stdout, kind }
+    }
+
+    /// The file descriptor to wait for.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.stdout.as_fd()
+    }
+
+    /// Makes a pipe large enough for so many bytes, as far as the kernel allows.
+    pub fn reserve(&mut self, bytes: usize) {
+        let wanted = bytes.next_power_of_two().min(MAX_PIPE_SIZE);
+        if let Kind::Pipe(size) = self.kind
+            && size < wanted
+        {
+            let grown = rustix::pipe::fcntl_setpipe_size(&self.stdout, wanted);
+            // Refused where the user's pipes are many or large: then it takes more writes.
+            let now = grown.or_else(|_| rustix::pipe::fcntl_getpipe_size(&self.stdout));
+            self.kind = Kind::Pipe(now.unwrap_or(size));
+        }
+    }
+
+    /// Writes as many of the lines as can be written now, whole ones only, and returns their
+    /// length. `writable` is what `poll` said of stdout just now.
+    ///
+    /// Zero means: not now. When stdout was writable, it means that the first line is longer than
+    /// `PIPE_BUF` and has to wait until the pipe is empty. Only a line that is longer than the pipe
+    /// goes out in pieces.
+    ///
+    /// # Errors
+    ///
+    /// Those of `write(2)`.
+    pub fn write_lines(&self, lines: &[u8], writable: bool) -> io::Result<usize> {
+        let (room, is_all_there_ever_is) = match self.kind {
+            Kind::File => (usize::MAX, true),
+            Kind::Pipe(size) if self.unread() == 0 => (size, true),
+            Kind::Pipe(_) => (if writable { PIPE_BUF } else { 0 }, false),
+            Kind::Other => (if writable { PIPE_BUF } else { 0 }, writable),
+        };
+        let room = lines.get(..room).unwrap_or(lines);
+        let whole_lines = match room.iter().rposition(|&byte| byte == b'\n') {
+            Some(end) => room.get(..=end).unwrap_or(room),
+            None if is_all_there_ever_is => room,
+            None => return Ok(0),
+        };
+        match rustix::io::write(&self.stdout, whole_lines) {
+            Ok(length) => Ok(length),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How many bytes wait in the pipe for its reader; zero where stdout is none.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        match self.kind {
+            Kind::Pipe(_) => rustix::io::ioctl_fionread(&self.stdout).unwrap_or(0),
+            Kind::File | Kind::Other => 0,
+        }
+    }
+}

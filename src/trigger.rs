@@ -1,0 +1,208 @@
+//! What makes the daemon act: newlines, signals, its own clock, end-of-file.
+
+use std::io::{self, IsTerminal as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::low_level::pipe;
+
+/// The triggers that came and were not acted on yet.
+///
+/// Any number of requests to gather that pile up count as one. Once a stop is asked for, no later
+/// request is taken.
+#[derive(Debug)]
+pub struct Triggers {
+    /// Readable after SIGUSR1, SIGUSR2 or SIGHUP.
+    gather_signals: UnixStream,
+    /// Readable after SIGTERM or SIGINT.
+    stop_signals: UnixStream,
+    clock: Option<Clock>,
+    gather: bool,
+    stop_since: Option<Instant>,
+    /// What was read from stdin last; as large as a pipe, so that one read takes all of it.
+    stdin_bytes: Vec<u8>,
+}
+
+/// What to wait for on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Await {
+    /// That its reader goes away.
+    Close,
+    /// That, and that something can be written.
+    Space,
+}
+
+/// What is true of stdout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Up to `PIPE_BUF` bytes can be written without blocking.
+    pub writable: bool,
+    /// Nobody will read what is written.
+    pub closed: bool,
+}
+
+impl Triggers {
+    /// Takes over the signals. With an interval, the first gather is asked for at once.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel gives no more file descriptors.
+    pub fn install(poll_interval: Option<Duration>) -> io::Result<Self> {
+        Ok(Self {
+            gather_signals: readable_after(&[SIGUSR1, SIGUSR2, SIGHUP])?,
+            stop_signals: readable_after(&[SIGTERM, SIGINT])?,
+            clock: poll_interval.map(|interval| Clock { next: Instant::now(), interval }),
+            gather: false,
+            stop_since: None,
+            stdin_bytes: vec![0; 64 << 10],
+        })
+    }
+
+    /// Whether a person types the newlines.
+    #[must_use]
+    pub fn are_typed() -> bool {
+        io::stdin().is_terminal()
+    }
+
+    /// Whether a gather was asked for since the last call.
+    pub fn take_gather(&mut self) -> bool {
+        if let Some(clock) = &mut self.clock {
+            self.gather |= self.stop_since.is_none() && clock.is_due(Instant::now());
+        }
+        std::mem::take(&mut self.gather)
+    }
+
+    /// Since when a stop is asked for.
+    #[must_use]
+    pub fn stop_since(&self) -> Option<Instant> {
+        self.stop_since
+    }
+
+    /// Waits for any trigger, for stdout or until that moment, and takes in the triggers that came.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses to wait at all.
+    pub fn wait(
+        &mut self,
+        stdout: BorrowedFd<'_>,
+        awaited: Await,
+        until: Option<Instant>,
+    ) -> io::Result<Ready> {
+        let stdin = io::stdin();
+        let stdout_flags = match awaited {
+            Await::Close => PollFlags::empty(),
+            Await::Space => PollFlags::OUT,
+        };
+        let mut fds = [
+            PollFd::from_borrowed_fd(stdout, stdout_flags),
+            PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN),
+            PollFd::new(&self.gather_signals, PollFlags::IN),
+            PollFd::new(&self.stop_signals, PollFlags::IN),
+        ];
+        let is_stopping = self.stop_since.is_some();
+        let polled = if is_stopping { fds.get_mut(..1).unwrap_or_default() } else { &mut fds };
+        let next_gather = self.clock.as_ref().filter(|_| !is_stopping).map(|clock| clock.next);
+        match poll(polled, timeout(until.into_iter().chain(next_gather).min()).as_ref()) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(Ready::default()),
+            Err(error) => return Err(error.into()),
+        }
+        let [stdout, stdin, gather_signals, stop_signals] = fds.map(|fd| fd.revents());
+        if !stdin.is_empty() {
+            self.read_stdin();
+        }
+        self.gather |= !gather_signals.is_empty() && drain(&self.gather_signals);
+        if !stop_signals.is_empty() && drain(&self.stop_signals) {
+            self.stop();
+        }
+        Ok(Ready {
+            writable: stdout.contains(PollFlags::OUT),
+            closed: stdout.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL),
+        })
+    }
+
+    /// Takes in the newlines that are there.
+    fn read_stdin(&mut self) {
+        match rustix::io::read(io::stdin(), &mut *self.stdin_bytes) {
+            Ok(0) => self.stop(),
+            Ok(length) => self.gather |= self.stdin_bytes.iter().take(length).any(|&b| b == b'\n'),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            // A terminal that hung up, among others: nobody will ask again.
+            Err(_) => self.stop(),
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stop_since.get_or_insert_with(Instant::now);
+    }
+}
+
+/// The plugin's own clock, which asks for a gather at fixed distances from its start.
+#[derive(Debug)]
+struct Clock {
+    next: Instant,
+    interval: Duration,
+}
+
+impl Clock {
+    /// Whether a gather is due; moves on to the next moment that lies ahead, and leaves out those
+    /// that were missed.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let Some(late) = now.checked_duration_since(self.next) else { return false };
+        let late_by_intervals = late.as_nanos() / self.interval.as_nanos().max(1);
+        let steps = u32::try_from(late_by_intervals).unwrap_or(u32::MAX).saturating_add(1);
+        self.next += self.interval.saturating_mul(steps);
+        true
+    }
+}
+
+/// A socket that is readable once one of the signals came.
+fn readable_after(signals: &[i32]) -> io::Result<UnixStream> {
+    let (read_end, write_end) = UnixStream::pair()?;
+    read_end.set_nonblocking(true)?;
+    for &signal in signals {
+        pipe::register(signal, write_end.try_clone()?)?;
+    }
+    Ok(read_end)
+}
+
+/// Whether there was anything to read.
+fn drain(signals: &UnixStream) -> bool {
+    let mut bytes = [0; 64];
+    let mut found = false;
+    while rustix::io::read(signals, &mut bytes).is_ok_and(|length| length > 0) {
+        found = true;
+    }
+    found
+}
+
+/// How long to wait for a moment; `None` waits for ever.
+fn timeout(until: Option<Instant>) -> Option<Timespec> {
+    let left = until?.saturating_duration_since(Instant::now());
+    // So far ahead that the kernel cannot count it is as good as for ever.
+    Timespec::try_from(left).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_keeps_its_beat_and_leaves_out_what_it_missed() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut clock = Clock { next: start, interval: Duration::from_millis(10) };
+        assert!(clock.is_due(at(0)));
+        assert!(!clock.is_due(at(9)));
+        assert!(clock.is_due(at(13)));
+        assert_eq!(clock.next, at(20));
+        assert!(clock.is_due(at(47)));
+        assert_eq!(clock.next, at(50));
+        assert!(!clock.is_due(at(49)));
+    }
+}
