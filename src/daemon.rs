@@ -39,7 +39,8 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
                 written => written?,
             }
         } else if let Some(since) = triggers.stop_since() {
-            return drain(since + DRAIN_GRACE, &mut triggers, &output);
+            drain(since + DRAIN_GRACE, &mut triggers, &output)?;
+            return output.close();
         } else if triggers.wait(output.fd(), Await::Close, None)?.closed {
             return Ok(());
         }

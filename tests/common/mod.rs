@@ -1,0 +1,112 @@
+//! What several test programs share: the built plugin, and network namespaces of the test's own.
+
+// Every test program compiles this module and uses a part of it.
+#![allow(dead_code)]
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The plugin's binary.
+pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_telegraf-net");
+
+/// Whether the test cannot run for want of privileges or tools, which it then says; an error where
+/// `TELEGRAF_NET_NO_SKIP` is set, as in CI.
+pub(crate) fn is_skipped(test: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    let ip = Command::new("ip").arg("-V").output().is_ok();
+    let missing = match (root, ip) {
+        (true, true) => return false,
+        (false, _) => "root, to make network namespaces",
+        (true, false) => "ip, of iproute2",
+    };
+    assert!(std::env::var_os("TELEGRAF_NET_NO_SKIP").is_none(), "{test} needs {missing}");
+    // Not eprintln!, whose output is shown only for tests that fail.
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: it needs {missing}");
+    true
+}
+
+/// A network namespace of the test's own, with only a loopback that is down, removed at the end.
+pub(crate) struct Netns {
+    pub(crate) name: String,
+}
+
+impl Netns {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("telegraf-net-test-{}-{number}", std::process::id());
+        run(Command::new("ip").args(["netns", "add", &name]));
+        let netns = Self { name };
+        // Nothing shall send of its own accord: counters stand still unless the test moves them.
+        for key in ["all", "default"] {
+            let setting = format!("net.ipv6.conf.{key}.disable_ipv6");
+            let file = format!("/proc/sys/{}", setting.replace('.', "/"));
+            run(netns.command("sh").args(["-c", &format!("echo 1 > {file}")]));
+        }
+        netns
+    }
+
+    /// A command that runs inside, with a `/sys` that shows the namespace.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name]).arg(program);
+        command
+    }
+
+    /// Runs `ip` inside, with arguments that may be any bytes.
+    pub(crate) fn ip<S: AsRef<OsStr>>(&self, args: &[S]) {
+        run(Command::new("ip").arg("-n").arg(&self.name).args(args));
+    }
+
+    /// Runs `ip` inside, once for each line.
+    pub(crate) fn ip_lines(&self, lines: &str) {
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            self.ip(&line.split(' ').collect::<Vec<_>>());
+        }
+    }
+}
+
+impl Drop for Netns {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+    }
+}
+
+/// Runs a command that must succeed.
+pub(crate) fn run(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+    output
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Asks again and again until there is an answer, for as long as a slow machine may need.
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The text of a `/proc/net/dev` with that many interfaces, `if0` and so on.
+pub(crate) fn proc_net_dev(interfaces: usize) -> String {
+    let mut text = String::from(
+        "Inter-|   Receive                                                |  Transmit\n \
+         face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n",
+    );
+    for number in 0..interfaces {
+        writeln!(text, "  if{number}: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16").unwrap();
+    }
+    text
+}

@@ -1,0 +1,416 @@
+//! The plugin under the real Telegraf, whose own `inputs.net` beside it is the oracle.
+//!
+//! `make e2e` runs these with the Telegrafs that `TELEGRAFS` names, separated by spaces. Each
+//! Telegraf runs in a network namespace of its own, where nothing moves, with `inputs.net` and the
+//! plugin side by side, told apart by the tag `from`. All their lines must be equal, time aside.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Netns, PLUGIN, eventually, is_skipped, proc_net_dev, run, text};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// Names that are awkward to line protocol, to patterns or to `/proc/net/dev`, and legal in Linux.
+const ODD_NAMES: &[&[u8]] = &[
+    b"a,b",
+    b"c=d",
+    b"e\"f",
+    br"g\h",
+    br"i\",
+    br"\",
+    br"\\dd",
+    br"p\,q",
+    br"t\=u",
+    br"\n",
+    b"{j}",
+    b"k'l",
+    b"[m]",
+    b"#o",
+    b"!r",
+    b"ctl\x01\x7f",
+    "🦀".as_bytes(),
+    b"bad\xff\xc3",
+    "\u{3000}wide\u{2003}".as_bytes(),
+    "\u{3000}".as_bytes(),
+    b"0123456789abcde",
+];
+
+/// What one plugin and one `inputs.net` beside it are told.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    interfaces: &'static str,
+    signal: &'static str,
+    uint: bool,
+}
+
+const DEFAULT: Case = Case { interfaces: "", signal: "STDIN", uint: false };
+
+/// One `interfaces` option each; no line here may need more than the documented language.
+const INTERFACES: &[&str] = &[
+    "[]",
+    r#"["lo"]"#,
+    r#"["lo", "up0", "missing"]"#,
+    r#"["{j}", "g\\h", "a,b", "c=d"]"#,
+    r#"["*"]"#,
+    r#"["**"]"#,
+    r#"["up*"]"#,
+    r#"["*0"]"#,
+    r#"["up*", "lo", "down?"]"#,
+    r#"["*p?"]"#,
+    r#"["up[01]"]"#,
+    r#"["up[!0]"]"#,
+    r#"["up[0-1]"]"#,
+    r#"["up[!0-1]"]"#,
+    r#"["[^u]*"]"#,
+    r#"["[a-e]*", "[!a-z]*"]"#,
+    r#"["{up,down}[0-9]"]"#,
+    r#"["{up{0,2},d*}"]"#,
+    r#"["{lo,}*0"]"#,
+    r#"["\\{*", "*\\*"]"#,
+    r#"["\\[m\\]*"]"#,
+    r#"["[\\]\\[]*", "*[\\]]"]"#,
+    r#"["??"]"#,
+    r#"["*\\\\*"]"#,
+];
+
+impl Case {
+    fn plugin_conf(&self) -> String {
+        let uint = self.uint;
+        format!("[[inputs.net]]\n{}\ninflux_uint_support = {uint}\n", self.interfaces_option())
+    }
+
+    fn interfaces_option(&self) -> String {
+        match self.interfaces {
+            "" => String::new(),
+            list => format!("interfaces = {list}"),
+        }
+    }
+}
+
+/// The Telegrafs to run under.
+fn telegrafs() -> Vec<PathBuf> {
+    let telegrafs = std::env::var("TELEGRAFS").expect("TELEGRAFS is not set: run `make e2e`");
+    telegrafs.split_whitespace().map(PathBuf::from).collect()
+}
+
+/// Whether this Telegraf is of the last line of versions whose `inputs.net` reports protocol
+/// statistics.
+fn has_protocols(telegraf: &Path) -> bool {
+    telegraf.to_string_lossy().contains("v1.36.")
+}
+
+/// A Telegraf that is killed at the end, and its folder.
+struct Running {
+    process: Child,
+    folder: TempDir,
+}
+
+impl Running {
+    /// Starts it in a namespace, with one `inputs.net` and one `inputs.execd` for each case.
+    fn start(telegraf: &Path, netns: &Netns, cases: &[Case], env: &[(&str, &Path)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = telegraf_conf(folder.path(), cases);
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = netns.command(telegraf);
+        command.arg("--config").arg(&config).envs(env.iter().copied());
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        Self { process: command.spawn().unwrap(), folder }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Waits for its end; it must come by itself.
+    fn wait(&mut self) {
+        eventually("the end of Telegraf", || self.process.try_wait().unwrap());
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// The lines that came so far from one side in one case, each with the times at which it came.
+    fn lines(&self, case: usize, uint: bool, from: &str) -> BTreeMap<String, BTreeSet<String>> {
+        let mut lines = BTreeMap::<_, BTreeSet<_>>::new();
+        let output = fs::read(self.folder.path().join(if uint { "uint" } else { "int" }));
+        let output = output.unwrap_or_default();
+        for line in output.split_inclusive(|&byte| byte == b'\n') {
+            let Some(line) = line.strip_suffix(b"\n") else { continue };
+            let line: String = line.iter().copied().map(char::from).collect();
+            let prefix = format!("net,case={case},from={from}");
+            let Some(line) = line.strip_prefix(&prefix) else { continue };
+            let (line, time) = line.rsplit_once(' ').unwrap();
+            let (tags, fields) = line.rsplit_once(' ').unwrap();
+            let mut fields: Vec<_> = fields.split(',').collect();
+            fields.sort_unstable();
+            lines.entry(format!("net{tags} {}", fields.join(","))).or_default().insert(time.into());
+        }
+        lines
+    }
+
+    /// The processes of the plugin that belong to this Telegraf.
+    fn plugins(&self) -> Vec<i32> {
+        let folder = self.folder.path().as_os_str().as_bytes();
+        let is_ours = |pid: &i32| {
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            command.starts_with(PLUGIN.as_bytes())
+                && command.windows(folder.len()).any(|part| part == folder)
+        };
+        let entries = fs::read_dir("/proc").unwrap();
+        let pids = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+        pids.filter(is_ours).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Writes the configuration files for the cases and returns Telegraf's.
+fn telegraf_conf(folder: &Path, cases: &[Case]) -> PathBuf {
+    let folder_text = folder.display();
+    let mut conf = format!(
+        "[agent]\ninterval = '1s'\nflush_interval = '1s'\nomit_hostname = true\n\
+         skip_processors_after_aggregators = true\n\
+         [[outputs.file]]\nfiles = ['{folder_text}/int']\n\
+         [[outputs.file]]\nfiles = ['{folder_text}/uint']\ninflux_uint_support = true\n"
+    );
+    for (number, case) in cases.iter().enumerate() {
+        let plugin_conf = folder.join(format!("plugin-{number}.conf"));
+        fs::write(&plugin_conf, case.plugin_conf()).unwrap();
+        let plugin_conf = plugin_conf.display();
+        let poll = if case.signal == "none" { ", '--poll_interval', '1s'" } else { "" };
+        let interfaces = case.interfaces_option();
+        let signal = case.signal;
+        write!(
+            conf,
+            "[[inputs.net]]\n{interfaces}\n[inputs.net.tags]\nfrom = 'telegraf'\ncase = '{number}'\n\
+             [[inputs.execd]]\ncommand = ['{PLUGIN}', '-config', '{plugin_conf}'{poll}]\n\
+             signal = '{signal}'\ndata_format = 'influx'\nprecision = '1s'\nrestart_delay = '1s'\n\
+             [inputs.execd.tags]\nfrom = 'plugin'\ncase = '{number}'\n"
+        )
+        .unwrap();
+    }
+    let file = folder.join("telegraf.conf");
+    fs::write(&file, conf).unwrap();
+    file
+}
+
+/// Runs the cases until each side has reported at least twice, and compares all their lines.
+fn assert_equal_lines(telegraf: &Path, netns: &Netns, cases: &[Case], env: &[(&str, &Path)]) {
+    let mut running = Running::start(telegraf, netns, cases, env);
+    let sides = ["telegraf", "plugin"];
+    let has_both_twice = |running: &Running| {
+        (0..cases.len()).all(|number| {
+            let lines = sides.map(|from| running.lines(number, cases[number].uint, from));
+            lines
+                .iter()
+                .all(|lines| lines.is_empty() || lines.values().any(|times| times.len() > 1))
+                && lines[0].is_empty() <= lines[1].is_empty()
+        })
+    };
+    let start = Instant::now();
+    eventually("two gathers of each side", || {
+        let long_enough = start.elapsed() > Duration::from_secs(3);
+        (long_enough && has_both_twice(&running)).then_some(())
+    });
+    running.signal(Signal::TERM);
+    running.wait();
+    let log = running.log();
+    for level in ["E!", "W!"] {
+        assert!(!log.contains(&format!(" {level} [inputs.execd]")), "{log}");
+    }
+    let mut compared = 0;
+    for (number, case) in cases.iter().enumerate() {
+        let [theirs, mut ours] = sides.map(|from| {
+            running.lines(number, case.uint, from).into_keys().collect::<BTreeSet<_>>()
+        });
+        let is_protocol_line = |line: &String| line.starts_with("net,interface=all ");
+        let protocol_lines: Vec<_> = ours.iter().filter(|line| is_protocol_line(line)).collect();
+        assert_eq!(protocol_lines.len(), 1, "{case:?} {protocol_lines:#?} {log}");
+        if !has_protocols(telegraf) {
+            ours.retain(|line| !is_protocol_line(line));
+        }
+        let only_ours: Vec<_> = ours.difference(&theirs).collect();
+        let only_theirs: Vec<_> = theirs.difference(&ours).collect();
+        assert!(
+            ours == theirs,
+            "{case:?} under {}\nonly ours: {only_ours:#?}\nonly theirs: {only_theirs:#?}\n{log}",
+            telegraf.display()
+        );
+        compared += theirs.len();
+    }
+    assert!(compared > cases.len(), "nothing to compare: {log}");
+}
+
+/// A namespace with idle interfaces of many kinds and names, up and down.
+fn netns_with_everything() -> Netns {
+    let netns = Netns::new();
+    netns.ip_lines(
+        "link set lo up
+         link add up0 type veth peer name up1
+         link set up0 up
+         link set up1 up
+         link add down0 type veth peer name half1
+         link set half1 up
+         link add br0 type bridge mcast_snooping 0
+         link add port0 type veth peer name port1
+         link set port0 master br0
+         link set br0 up
+         link set port0 up
+         link set port1 up
+         link add br1 type bridge mcast_snooping 0
+         link set br1 up
+         link add up2 link up0 type macvlan mode bridge
+         link set up2 up
+         link add vxlan0 type vxlan id 7 dstport 4789
+         link set vxlan0 up
+         link add ifb7 type ifb
+         link set ifb7 up
+         tuntap add dev tap0 mode tap
+         link set tap0 up
+         tuntap add dev tun0 mode tun",
+    );
+    for name in ODD_NAMES {
+        let name = OsStr::from_bytes(name);
+        let args = ["link", "add", "name"].map(OsStr::new);
+        netns.ip(&[&args[..], &[name, OsStr::new("type"), OsStr::new("ifb")]].concat());
+        // The one exception: `inputs.net` looks a name that it trimmed up as it is, and so leaves
+        // an interface with white space at the ends of its name out unless a pattern matches it.
+        if !name.to_string_lossy().contains('\u{3000}') {
+            netns.ip(&[OsStr::new("link"), OsStr::new("set"), name, OsStr::new("up")]);
+        }
+    }
+    netns
+}
+
+#[test]
+fn every_signal_gives_the_lines_of_inputs_net() {
+    if is_skipped("every_signal_gives_the_lines_of_inputs_net") {
+        return;
+    }
+    let netns = netns_with_everything();
+    let cases = ["STDIN", "SIGUSR1", "SIGUSR2", "SIGHUP", "none"].map(|signal| Case {
+        signal,
+        interfaces: r#"["*"]"#,
+        ..DEFAULT
+    });
+    for telegraf in telegrafs() {
+        assert_equal_lines(&telegraf, &netns, &cases, &[]);
+    }
+}
+
+#[test]
+fn every_interfaces_option_selects_what_inputs_net_selects() {
+    if is_skipped("every_interfaces_option_selects_what_inputs_net_selects") {
+        return;
+    }
+    let netns = netns_with_everything();
+    let cases: Vec<_> = INTERFACES
+        .iter()
+        .map(|interfaces| Case { interfaces, ..DEFAULT })
+        .chain([DEFAULT])
+        .collect();
+    for telegraf in telegrafs() {
+        assert_equal_lines(&telegraf, &netns, &cases, &[]);
+    }
+}
+
+#[test]
+fn unsigned_integers_are_those_of_the_serializer() {
+    if is_skipped("unsigned_integers_are_those_of_the_serializer") {
+        return;
+    }
+    let netns = netns_with_everything();
+    let case = Case { interfaces: r#"["*"]"#, uint: true, ..DEFAULT };
+    for telegraf in telegrafs() {
+        assert_equal_lines(&telegraf, &netns, &[case, Case { interfaces: "", ..case }], &[]);
+    }
+}
+
+#[test]
+fn under_host_proc_the_lines_are_those_of_inputs_net() {
+    if is_skipped("under_host_proc_the_lines_are_those_of_inputs_net") {
+        return;
+    }
+    let netns = netns_with_everything();
+    let host = tempfile::tempdir().unwrap();
+    let (proc, sys) = (host.path().join("proc"), host.path().join("sys"));
+    fs::create_dir_all(proc.join("net")).unwrap();
+    fs::write(proc.join("net/dev"), proc_net_dev(5)).unwrap();
+    fs::write(proc.join("net/snmp"), "Tcp: RtoMin MaxConn\nTcp: 200 -1\n").unwrap();
+    for (interface, speed) in [("if0", "1000\n"), ("if1", "-1\n"), ("if2", "fast\n")] {
+        let folder = sys.join("class/net").join(interface);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("speed"), speed).unwrap();
+    }
+    let cases = ["", r#"["*"]"#, r#"["if[0-2]"]"#].map(|interfaces| Case { interfaces, ..DEFAULT });
+    for telegraf in telegrafs() {
+        let env = [("HOST_PROC", proc.as_path()), ("HOST_SYS", sys.as_path())];
+        assert_equal_lines(&telegraf, &netns, &cases, &env);
+    }
+}
+
+#[test]
+fn a_stop_a_kill_and_a_reload_leave_no_process_behind() {
+    if is_skipped("a_stop_a_kill_and_a_reload_leave_no_process_behind") {
+        return;
+    }
+    let netns = netns_with_everything();
+    let cases = ["STDIN", "none"].map(|signal| Case { signal, ..DEFAULT });
+    for telegraf in telegrafs() {
+        for end in [Signal::TERM, Signal::KILL] {
+            let mut running = Running::start(&telegraf, &netns, &cases, &[]);
+            let report = |running: &Running| {
+                let lines = [0, 1].map(|number| running.lines(number, false, "plugin"));
+                lines.iter().all(|lines| !lines.is_empty()).then(|| running.plugins())
+            };
+            let first = eventually("lines of both plugins", || report(&running));
+            assert_eq!(first.len(), 2);
+            running.signal(Signal::HUP);
+            let second = eventually("new plugins in place of the old ones", || {
+                let now = running.plugins();
+                (now.len() == 2 && now.iter().all(|pid| !first.contains(pid))).then_some(now)
+            });
+            running.signal(end);
+            running.wait();
+            eventually(&format!("the end of {second:?} after {end:?}"), || {
+                running.plugins().is_empty().then_some(())
+            });
+        }
+    }
+}
+
+#[test]
+fn telegrafs_own_test_mode_shows_the_lines_every_time() {
+    if is_skipped("telegrafs_own_test_mode_shows_the_lines_every_time") {
+        return;
+    }
+    let netns = netns_with_everything();
+    for telegraf in telegrafs() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = telegraf_conf(folder.path(), &[DEFAULT]);
+        for round in 0..200 {
+            let mut command = netns.command(&telegraf);
+            let output = run(command.arg("--config").arg(&config).arg("--test"));
+            let shown = |line: &str| text(&output.stdout).contains(line);
+            for line in ["interface=up0 ", "interface={j} ", "interface=all "] {
+                let line = format!("> net,case=0,from=plugin,{line}");
+                assert!(shown(&line), "round {round}: no {line:?}: {}", text(&output.stderr));
+            }
+        }
+    }
+}
