@@ -20,6 +20,9 @@ const DRAIN_POLL: Duration = Duration::from_millis(2);
 /// A gather that takes longer looks for a stop on its way.
 const LONG_GATHER: Duration = Duration::from_millis(100);
 
+/// How long after a stop a gather under way may still read speeds.
+const GATHER_GRACE: Duration = Duration::from_millis(250);
+
 /// Answers triggers until end-of-file, SIGTERM, SIGINT, or until stdout's reader goes away.
 ///
 /// # Errors
@@ -32,7 +35,7 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
             batch.clear();
             let start = Instant::now();
             collector.gather(&mut batch, || {
-                start.elapsed() > LONG_GATHER && is_stopping(&mut triggers, &output)
+                start.elapsed() > LONG_GATHER && is_overdue(&mut triggers, &output)
             });
             match write(&batch, &mut triggers, &mut output) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
@@ -47,11 +50,11 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
     }
 }
 
-/// Takes the triggers in that came during a gather.
-fn is_stopping(triggers: &mut Triggers, output: &Output) -> bool {
+/// Whether a gather under way has to come to its end, since a stop was asked for meanwhile.
+fn is_overdue(triggers: &mut Triggers, output: &Output) -> bool {
     // What goes wrong here goes wrong again where it is heeded.
     let _ = triggers.wait(output.fd(), Await::Close, Some(Instant::now()));
-    triggers.stop_since().is_some()
+    triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
 }
 
 /// Writes the batch, for as long as it takes; after a stop, for [`WRITE_GRACE`] at most.

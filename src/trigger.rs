@@ -3,11 +3,14 @@
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
 /// The triggers that came and were not acted on yet.
@@ -16,10 +19,12 @@ use signal_hook::low_level::pipe;
 /// request is taken.
 #[derive(Debug)]
 pub struct Triggers {
-    /// Readable after SIGUSR1, SIGUSR2 or SIGHUP.
-    gather_signals: UnixStream,
-    /// Readable after SIGTERM or SIGINT.
-    stop_signals: UnixStream,
+    /// Set by SIGUSR1, SIGUSR2 and SIGHUP.
+    gather_signal: Arc<AtomicBool>,
+    /// Set by SIGTERM and SIGINT.
+    stop_signal: Arc<AtomicBool>,
+    /// Readable after any of them, so that it ends a wait.
+    wake: UnixStream,
     clock: Option<Clock>,
     gather: bool,
     stop_since: Option<Instant>,
@@ -52,9 +57,22 @@ impl Triggers {
     ///
     /// When the kernel gives no more file descriptors.
     pub fn install(poll_interval: Option<Duration>) -> io::Result<Self> {
+        let (wake, write_end) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        let (gather_signal, stop_signal) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+        for (signals, set) in
+            [([SIGUSR1, SIGUSR2, SIGHUP].as_slice(), &gather_signal), (&[SIGTERM, SIGINT], &stop_signal)]
+        {
+            for &signal in signals {
+                // In this order, what ends a wait is known by then.
+                flag::register(signal, Arc::clone(set))?;
+                pipe::register(signal, write_end.try_clone()?)?;
+            }
+        }
         Ok(Self {
-            gather_signals: readable_after(&[SIGUSR1, SIGUSR2, SIGHUP])?,
-            stop_signals: readable_after(&[SIGTERM, SIGINT])?,
+            gather_signal,
+            stop_signal,
+            wake,
             clock: poll_interval.map(|interval| Clock { next: Instant::now(), interval }),
             gather: false,
             stop_since: None,
@@ -101,8 +119,7 @@ impl Triggers {
         let mut fds = [
             PollFd::from_borrowed_fd(stdout, stdout_flags),
             PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN),
-            PollFd::new(&self.gather_signals, PollFlags::IN),
-            PollFd::new(&self.stop_signals, PollFlags::IN),
+            PollFd::new(&self.wake, PollFlags::IN),
         ];
         let is_stopping = self.stop_since.is_some();
         let polled = if is_stopping { fds.get_mut(..1).unwrap_or_default() } else { &mut fds };
@@ -112,12 +129,17 @@ impl Triggers {
             Err(Errno::INTR) => return Ok(Ready::default()),
             Err(error) => return Err(error.into()),
         }
-        let [stdout, stdin, gather_signals, stop_signals] = fds.map(|fd| fd.revents());
+        let [stdout, stdin, wake] = fds.map(|fd| fd.revents());
         if !stdin.is_empty() {
             self.read_stdin();
         }
-        self.gather |= !gather_signals.is_empty() && drain(&self.gather_signals);
-        if !stop_signals.is_empty() && drain(&self.stop_signals) {
+        if !wake.is_empty() {
+            drain(&self.wake);
+        }
+        if !is_stopping {
+            self.gather |= self.gather_signal.swap(false, Ordering::Relaxed);
+        }
+        if self.stop_signal.load(Ordering::Relaxed) {
             self.stop();
         }
         Ok(Ready {
@@ -161,24 +183,10 @@ impl Clock {
     }
 }
 
-/// A socket that is readable once one of the signals came.
-fn readable_after(signals: &[i32]) -> io::Result<UnixStream> {
-    let (read_end, write_end) = UnixStream::pair()?;
-    read_end.set_nonblocking(true)?;
-    for &signal in signals {
-        pipe::register(signal, write_end.try_clone()?)?;
-    }
-    Ok(read_end)
-}
-
-/// Whether there was anything to read.
-fn drain(signals: &UnixStream) -> bool {
+/// Reads all that is there.
+fn drain(socket: &UnixStream) {
     let mut bytes = [0; 64];
-    let mut found = false;
-    while rustix::io::read(signals, &mut bytes).is_ok_and(|length| length > 0) {
-        found = true;
-    }
-    found
+    while rustix::io::read(socket, &mut bytes).is_ok_and(|length| length > 0) {}
 }
 
 /// How long to wait for a moment; `None` waits for ever.

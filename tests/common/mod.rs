@@ -13,20 +13,27 @@ use std::time::{Duration, Instant};
 /// The plugin's binary.
 pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_telegraf-net");
 
-/// Whether the test cannot run for want of privileges or tools, which it then says; an error where
-/// `TELEGRAF_NET_NO_SKIP` is set, as in CI.
+/// Whether the test cannot run, for want of root or of `ip`, which it then says.
 pub(crate) fn is_skipped(test: &str) -> bool {
-    let root = rustix::process::geteuid().is_root();
-    let ip = Command::new("ip").arg("-V").output().is_ok();
-    let missing = match (root, ip) {
-        (true, true) => return false,
-        (false, _) => "root, to make network namespaces",
-        (true, false) => "ip, of iproute2",
-    };
-    assert!(std::env::var_os("TELEGRAF_NET_NO_SKIP").is_none(), "{test} needs {missing}");
-    // Not eprintln!, whose output is shown only for tests that fail.
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: it needs {missing}");
-    true
+    let is_root = rustix::process::geteuid().is_root();
+    is_skipped_without(test, "root", is_root) || is_skipped_without(test, "ip of iproute2", has("ip", "-V"))
+}
+
+/// Whether the test cannot run for want of something, which it then says. Where
+/// `TELEGRAF_NET_NO_SKIP` is set, as in CI, that is a failure.
+pub(crate) fn is_skipped_without(test: &str, what: &str, has_it: bool) -> bool {
+    let may_skip = std::env::var_os("TELEGRAF_NET_NO_SKIP").is_none();
+    assert!(has_it || may_skip, "{test} needs {what}");
+    if !has_it {
+        // Not eprintln!, whose output is shown only for tests that fail.
+        let _ = writeln!(std::io::stderr(), "SKIPPED {test}: it needs {what}");
+    }
+    !has_it
+}
+
+/// Whether a program can be run.
+pub(crate) fn has(program: &str, version_option: &str) -> bool {
+    Command::new(program).arg(version_option).output().is_ok()
 }
 
 /// A network namespace of the test's own, with only a loopback that is down, removed at the end.
