@@ -45,6 +45,11 @@ impl Log {
         self.line(Level::Error, message);
     }
 
+    /// Writes a `W! ` line.
+    pub fn warn(self, message: fmt::Arguments<'_>) {
+        self.line(Level::Warn, message);
+    }
+
     /// Writes an `I! ` line.
     pub fn info(self, message: fmt::Arguments<'_>) {
         self.line(Level::Info, message);

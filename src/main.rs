@@ -80,7 +80,8 @@ fn gather_once(config: Config, log: Log) -> Result<(), Failure> {
     let mut batch = Vec::new();
     Collector::new(config, log).gather(&mut batch, || false);
     if batch.is_empty() {
-        let message = "nothing was gathered: no interface is selected and no protocol statistics";
+        let message =
+            "nothing to report: no interface is selected, and there are no protocol statistics";
         return Err(Failure { status: 1, message: message.into() });
     }
     print(&batch)

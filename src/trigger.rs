@@ -60,9 +60,10 @@ impl Triggers {
         let (wake, write_end) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         let (gather_signal, stop_signal) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
-        for (signals, set) in
-            [([SIGUSR1, SIGUSR2, SIGHUP].as_slice(), &gather_signal), (&[SIGTERM, SIGINT], &stop_signal)]
-        {
+        for (signals, set) in [
+            ([SIGUSR1, SIGUSR2, SIGHUP].as_slice(), &gather_signal),
+            (&[SIGTERM, SIGINT], &stop_signal),
+        ] {
             for &signal in signals {
                 // In this order, what ends a wait is known by then.
                 flag::register(signal, Arc::clone(set))?;

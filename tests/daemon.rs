@@ -372,11 +372,11 @@ fn a_failed_gather_is_logged_once_when_it_starts_and_once_when_it_ends() {
     let expected = [
         format!("I! HOST_PROC: counters come from {dev}"),
         format!("E! cannot read {dev}: No such file or directory (os error 2)"),
-        format!("E! {dev} line 4: 1 columns, at least 13 expected"),
-        format!("E! {dev} line 5: 1 columns, at least 13 expected"),
+        format!("E! {dev} line 4: expected at least 13 columns, found 1"),
+        format!("E! {dev} line 5: expected at least 13 columns, found 1"),
         format!("I! over: cannot read {dev}: No such file or directory (os error 2)"),
-        format!("I! over: {dev} line 4: 1 columns, at least 13 expected"),
-        format!("I! over: {dev} line 5: 1 columns, at least 13 expected"),
+        format!("I! over: {dev} line 4: expected at least 13 columns, found 1"),
+        format!("I! over: {dev} line 5: expected at least 13 columns, found 1"),
     ];
     assert_eq!(plugin.log().lines().collect::<Vec<_>>(), expected);
 }

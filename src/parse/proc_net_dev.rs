@@ -37,7 +37,7 @@ pub struct NoHeader;
 
 impl fmt::Display for NoHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the header of /proc/net/dev is missing")
+        f.write_str("not in the format of /proc/net/dev: its header is missing")
     }
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for RowError<'_> {
             RowReason::NoName => f.write_str("no name before the colon"),
             RowReason::BadName(name) => write!(f, "{} is not an interface's name", Quoted(name)),
             RowReason::TooShort(columns) => {
-                write!(f, "{columns} columns, at least {MIN_COLUMNS} expected")
+                write!(f, "expected at least {MIN_COLUMNS} columns, found {columns}")
             }
             RowReason::NotACounter(value) => write!(f, "{} is not a counter", Quoted(value)),
         }
@@ -216,8 +216,8 @@ mod tests {
         let cases = [
             ("eth0 1 2 3\n", r#"line 3: no colon ends the name in "eth0 1 2 3""#),
             (":1 2 3\n", "line 3: no name before the colon"),
-            ("eth0: 1 2 3\n", "line 3: 3 columns, at least 13 expected"),
-            ("eth0:\n", "line 3: 0 columns, at least 13 expected"),
+            ("eth0: 1 2 3\n", "line 3: expected at least 13 columns, found 3"),
+            ("eth0:\n", "line 3: expected at least 13 columns, found 0"),
             ("e/h: 1 2 3 4 5 6 7 8 9 10 11 12 13\n", r#"line 3: "e/h" is not an interface's name"#),
             (
                 "e\0h: 1 2 3 4 5 6 7 8 9 10 11 12 13\n",

@@ -32,6 +32,8 @@ pub struct SnmpError<'a> {
     pub line: usize,
     /// The group's name, as far as the line has one.
     pub group: Option<&'a [u8]>,
+    /// The column's name, where one column is all that is wrong.
+    pub column: Option<&'a [u8]>,
     /// What is wrong.
     pub reason: SnmpReason<'a>,
 }
@@ -47,8 +49,8 @@ pub enum SnmpReason<'a> {
     Uneven(usize, usize),
     /// A group's or a column's name has characters that no kernel uses.
     BadName(&'a [u8]),
-    /// The value of that column is no 64-bit number.
-    NotANumber(&'a [u8], &'a [u8]),
+    /// The column's value is no 64-bit number.
+    NotANumber(&'a [u8]),
 }
 
 impl fmt::Display for SnmpError<'_> {
@@ -62,11 +64,12 @@ impl fmt::Display for SnmpError<'_> {
             }
             SnmpReason::Uneven(names, values) => {
                 let group = Quoted(self.group.unwrap_or_default());
-                write!(f, "{group} has {names} names and {values} values")
+                write!(f, "the lines of {group} do not match: names {names}, values {values}")
             }
             SnmpReason::BadName(name) => write!(f, "{} is not a statistic's name", Quoted(name)),
-            SnmpReason::NotANumber(column, value) => {
-                write!(f, "{} of {} is not a number", Quoted(value), Quoted(column))
+            SnmpReason::NotANumber(value) => {
+                let column = Quoted(self.column.unwrap_or_default());
+                write!(f, "{} of {column} is not a number", Quoted(value))
             }
         }
     }
@@ -88,10 +91,11 @@ pub fn statistics<'a>(
         .peekable();
     while let Some((line, header)) = lines.next() {
         let Some((group, names)) = split_group(header) else {
-            on_error(SnmpError { line, group: None, reason: SnmpReason::NoColon(header) });
+            let reason = SnmpReason::NoColon(header);
+            on_error(SnmpError { line, group: None, column: None, reason });
             continue;
         };
-        let error = |line, reason| SnmpError { line, group: Some(group), reason };
+        let error = |line, reason| SnmpError { line, group: Some(group), column: None, reason };
         let is_values = |(_, next): &(usize, &'a [u8])| {
             split_group(next).is_some_and(|(next_group, _)| next_group == group)
         };
@@ -113,12 +117,13 @@ pub fn statistics<'a>(
             continue;
         }
         for (column, value) in words(names).zip(words(values)) {
+            let error = |line, reason| SnmpError { column: Some(column), ..error(line, reason) };
             match (name(column), number(value)) {
                 (Some(column), Some(value)) => {
                     on_statistic(Statistic { group: group_name, column, value });
                 }
                 (None, _) => on_error(error(line, SnmpReason::BadName(column))),
-                (_, None) => on_error(error(values_line, SnmpReason::NotANumber(column, value))),
+                (_, None) => on_error(error(values_line, SnmpReason::NotANumber(value))),
             }
         }
     }
@@ -183,8 +188,16 @@ mod tests {
         let cases = [
             ("garbage\n", r#"line 1: no colon ends the name in "garbage""#, vec![]),
             ("Tcp: A B\n", r#"line 1: no line of values follows the names of "Tcp""#, vec![]),
-            ("Tcp: A B\nTcp: 1\n", r#"line 2: "Tcp" has 2 names and 1 values"#, vec![]),
-            ("Tcp: A\nTcp: 1 2\n", r#"line 2: "Tcp" has 1 names and 2 values"#, vec![]),
+            (
+                "Tcp: A B\nTcp: 1\n",
+                r#"line 2: the lines of "Tcp" do not match: names 2, values 1"#,
+                vec![],
+            ),
+            (
+                "Tcp: A\nTcp: 1 2\n",
+                r#"line 2: the lines of "Tcp" do not match: names 1, values 2"#,
+                vec![],
+            ),
             ("Tcp: A B\nTcp: 1x 2\n", r#"line 2: "1x" of "A" is not a number"#, vec!["Tcp B 2"]),
             ("Tcp: A= B\nTcp: 1 2\n", r#"line 1: "A=" is not a statistic's name"#, vec!["Tcp B 2"]),
             ("T\0p: A\nT\0p: 1\n", r#"line 1: "T\0p" is not a statistic's name"#, vec![]),

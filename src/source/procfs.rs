@@ -7,9 +7,12 @@ use std::io::{self, Read as _};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::net::netdevice::name_to_index;
 
 use crate::interface::{Counters, Flags, SPEED_UNKNOWN};
 use crate::log::{Level, Log, Problems};
@@ -67,7 +70,6 @@ pub struct Procfs {
     protocols: ProtocolStatistics,
     /// The text of any other file, until the next one is read.
     text: Vec<u8>,
-    listed_again: ListedAgain,
 }
 
 /// The files of one `net` folder.
@@ -111,13 +113,32 @@ impl Procfs {
             interfaces: Vec::new(),
             protocols: ProtocolStatistics::default(),
             text: Vec::with_capacity(8 << 10),
-            listed_again: ListedAgain::default(),
         };
-        if matches!(procfs.roots.proc, HostProc::Of(_)) {
-            // A failure is reported by the gather that meets it.
-            let _ = procfs.read_dev_text(log);
+        // A failure is reported by the gather that meets it.
+        if matches!(procfs.roots.proc, HostProc::Of(_)) && procfs.read_dev_text(log).is_ok() {
+            procfs.check_sysfs(log);
         }
         procfs
+    }
+
+    /// Says so when the counters are the host's and this sysfs shows another network namespace.
+    fn check_sysfs(&self, log: Log) {
+        let HostProc::Of(proc) = &self.roots.proc else { return };
+        let is_hosts = self.nets.iter().any(|net| net.dev.starts_with(proc.join("1")));
+        if !is_hosts || self.roots.sys.is_some() {
+            return;
+        }
+        let is_unknown = |name: &&[u8]| !self.class_net.join(OsStr::from_bytes(name)).exists();
+        let names = proc_net_dev::rows(&self.dev_text).into_iter().flatten();
+        let unknown = names.filter_map(|row| Some(row.ok()?.name)).find(is_unknown);
+        if let Some(name) = unknown {
+            log.warn(format_args!(
+                "{} does not know {}: set HOST_SYS to the host's /sys, for speed and for which \
+                 interfaces are up",
+                self.class_net.display(),
+                Quoted(name)
+            ));
+        }
     }
 
     /// Where it reads.
@@ -131,7 +152,6 @@ impl Procfs {
     pub fn read(&mut self, want_protocols: bool, problems: &mut Problems) {
         self.interfaces.clear();
         self.protocols.clear();
-        self.listed_again.is_read = false;
         self.read_dev(problems);
         if want_protocols {
             self.read_snmp(problems);
@@ -157,19 +177,10 @@ impl Procfs {
     pub fn presence(&mut self, number: usize) -> Presence {
         let Some(interface) = self.interfaces.get_mut(number) else { return Presence::Gone };
         let name = self.dev_text.get(interface.name.clone()).unwrap_or_default();
-        *interface.presence.get_or_insert_with(|| {
-            match read_attribute(&self.class_net, name, "flags", &mut self.text) {
-                Ok(text) => sysfs::flags(text).map_or(Presence::Unknown, Presence::Known),
-                // An interface can vanish once its counters are read; or this sysfs does not know
-                // it, since it is not mounted or shows another network namespace.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => match &self.roots.proc {
-                    HostProc::Own if !self.listed_again.contains(&self.nets, name) => {
-                        Presence::Gone
-                    }
-                    HostProc::Own | HostProc::Of(_) => Presence::Unknown,
-                },
-                Err(_) => Presence::Unknown,
-            }
+        *interface.presence.get_or_insert_with(|| match self.roots.proc {
+            HostProc::Own => own_presence(&self.class_net, name, &mut self.text),
+            HostProc::Of(_) => read_flags(&self.class_net, name, &mut self.text)
+                .map_or(Presence::Unknown, Presence::Known),
         })
     }
 
@@ -214,7 +225,7 @@ impl Procfs {
                     presence: None,
                     speed_mbits: None,
                 }),
-                Err(error) => bad_rows.report(error.name, &error),
+                Err(error) => bad_rows.report(error.line, [error.name, None], &error),
             }
         }
         bad_rows.end();
@@ -255,30 +266,9 @@ impl Procfs {
             &self.text,
             |group| protocol::GROUPS.iter().any(|known| known.eq_ignore_ascii_case(group)),
             |statistic| self.protocols.push(statistic.group, statistic.column, statistic.value),
-            |error| bad_rows.report(error.group, &error),
+            |error| bad_rows.report(error.line, [error.group, error.column], &error),
         );
         bad_rows.end();
-    }
-}
-
-/// The names that `dev` lists when it is read once more in a gather.
-#[derive(Debug, Default)]
-struct ListedAgain {
-    text: Vec<u8>,
-    is_read: bool,
-}
-
-impl ListedAgain {
-    fn contains(&mut self, nets: &[Net], name: &[u8]) -> bool {
-        if !self.is_read {
-            let read = nets.first().is_some_and(|net| read_file(&net.dev, &mut self.text).is_ok());
-            self.is_read = true;
-            if !read {
-                self.text.clear();
-            }
-        }
-        proc_net_dev::rows(&self.text)
-            .is_ok_and(|mut rows| rows.any(|row| row.is_ok_and(|row| row.name == name)))
     }
 }
 
@@ -294,12 +284,16 @@ impl<'a> BadRows<'a> {
         Self { file, problems, count: 0 }
     }
 
-    /// `name`, as far as the row has one, is what makes it the same row at the next gather.
-    fn report(&mut self, name: Option<&[u8]>, error: &dyn fmt::Display) {
+    /// The names make it the same problem at the next gather; without one, the line's number does.
+    fn report(&mut self, line: usize, names: [Option<&[u8]>; 2], error: &dyn fmt::Display) {
         self.count += 1;
         if self.count <= MAX_ROW_PROBLEMS {
             let file = self.file.display();
-            let key = format!("{file} {}", Quoted(name.unwrap_or_default()));
+            let key = match names.map(|name| name.map(Quoted)) {
+                [Some(name), None] => format!("{file} {name}"),
+                [Some(group), Some(column)] => format!("{file} {group} {column}"),
+                [None, _] => format!("{file} {line}"),
+            };
             self.problems.report(&key, Level::Error, format_args!("{file} {error}"));
         }
     }
@@ -317,6 +311,37 @@ impl<'a> BadRows<'a> {
 fn range_within(whole: &[u8], part: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
     start..start + part.len()
+}
+
+/// The flags of an interface of the network namespace that this process lives in.
+///
+/// Where sysfs does not tell them, the interface has gone, unless this namespace still has one of
+/// that name. Then that was made in between, or this sysfs, if there is any, shows another network
+/// namespace (`nsenter --net`); it takes some looks to tell.
+fn own_presence(class_net: &Path, name: &[u8], text: &mut Vec<u8>) -> Presence {
+    const LOOKS: usize = 3;
+    for _ in 0..LOOKS {
+        match read_flags(class_net, name, text) {
+            Ok(flags) => return Presence::Known(flags),
+            Err(_) if !exists(name) => return Presence::Gone,
+            Err(_) => {}
+        }
+    }
+    Presence::Unknown
+}
+
+/// Whether this network namespace has an interface of that name.
+fn exists(name: &[u8]) -> bool {
+    // No answer is no reason to leave an interface out.
+    let (Ok(name), Ok(socket)) = (str::from_utf8(name), UnixDatagram::unbound()) else {
+        return true;
+    };
+    name_to_index(socket, name) != Err(Errno::NODEV)
+}
+
+fn read_flags(class_net: &Path, name: &[u8], text: &mut Vec<u8>) -> io::Result<Flags> {
+    let text = read_attribute(class_net, name, "flags", text)?;
+    sysfs::flags(text).ok_or(io::ErrorKind::InvalidData.into())
 }
 
 fn read_attribute<'t>(

@@ -16,7 +16,8 @@ pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_telegraf-net");
 /// Whether the test cannot run, for want of root or of `ip`, which it then says.
 pub(crate) fn is_skipped(test: &str) -> bool {
     let is_root = rustix::process::geteuid().is_root();
-    is_skipped_without(test, "root", is_root) || is_skipped_without(test, "ip of iproute2", has("ip", "-V"))
+    is_skipped_without(test, "root", is_root)
+        || is_skipped_without(test, "ip of iproute2", has("ip", "-V"))
 }
 
 /// Whether the test cannot run for want of something, which it then says. Where

@@ -1,0 +1,287 @@
+//! The command line as an operator meets it.
+
+mod common;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use common::{PLUGIN, proc_net_dev, run, text};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use tempfile::TempDir;
+
+fn plugin(args: &[&str]) -> Command {
+    let mut command = Command::new(PLUGIN);
+    command.args(args).stdin(Stdio::null()).env_remove("HOST_PROC").env_remove("HOST_SYS");
+    command
+}
+
+/// Runs it with a configuration file of that text.
+fn with_config(config: &str, args: &[&str], env: &[(&str, &str)]) -> (TempDir, Output) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plugin.conf");
+    fs::write(&file, config).unwrap();
+    let mut command = plugin(args);
+    let output = command.arg("--config").arg(file).envs(env.iter().copied()).output().unwrap();
+    (folder, output)
+}
+
+fn host(net_dev: &[u8]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("net")).unwrap();
+    fs::write(folder.path().join("net/dev"), net_dev).unwrap();
+    folder
+}
+
+fn once(host: &Path) -> Output {
+    plugin(&["--once"]).env("HOST_PROC", host).env("HOST_SYS", host).output().unwrap()
+}
+
+#[test]
+fn once_prints_this_hosts_metrics_without_a_configuration() {
+    let output = run(&mut plugin(&["--once"]));
+    let lines = text(&output.stdout);
+    assert!(lines.starts_with("net"), "{lines}");
+    assert!(
+        lines.lines().last().unwrap().starts_with("net,interface=all ip_forwarding="),
+        "{lines}"
+    );
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn once_fails_when_nothing_could_be_gathered() {
+    let empty = tempfile::tempdir().unwrap();
+    let output = once(empty.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let folder = empty.path().display();
+    let message = format!("E! cannot read {folder}/1/net/dev or {folder}/net/dev: No such file");
+    assert!(text(&output.stderr).starts_with(&message), "{}", text(&output.stderr));
+    let (_, output) = with_config(
+        "[[inputs.net]]\ninterfaces = ['none-such']\nignore_protocol_stats = true",
+        &["--once"],
+        &[],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "E! nothing to report: no interface is selected, and there are no protocol statistics\n"
+    );
+}
+
+#[test]
+fn the_sample_configuration_is_the_default() {
+    let sample = run(&mut plugin(&["--sample-config"]));
+    assert_eq!(text(&sample.stdout), include_str!("../plugin.conf"));
+    let host = host(proc_net_dev(3).as_bytes());
+    let proc = host.path().to_str().unwrap();
+    let env = [("HOST_PROC", proc), ("HOST_SYS", proc)];
+    let (_, output) = with_config(&text(&sample.stdout), &["--once"], &env);
+    let fields = |output: &Output| {
+        let lines = text(&output.stdout);
+        lines.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(&output), fields(&once(host.path())));
+    assert_eq!(fields(&output).len(), 3);
+}
+
+#[test]
+fn help_shows_the_block_to_paste() {
+    let help = text(&run(&mut plugin(&["--help"])).stdout);
+    for line in [
+        "  [[inputs.execd]]\n",
+        "    command = [\"/usr/bin/telegraf-net\", \"--config\", \"/etc/telegraf-net/plugin.conf\"]\n",
+        "    signal = \"STDIN\"\n",
+        "    data_format = \"influx\"\n",
+        "    precision = \"1s\"\n",
+        "--poll-interval <DURATION>",
+    ] {
+        assert!(help.contains(line), "no {line:?} in {help}");
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
+    let cases = [
+        ("[[inputs.net]]\ninterfacess = []\n", r#" line 2: "interfacess" is not an option"#),
+        (
+            "[[inputs.net]]\ninterval = '1s'\n",
+            r#" line 2: "interval" is an option of [[inputs.execd]]"#,
+        ),
+        (
+            "[[inputs.net]]\ninterfaces = ['[']\n",
+            r#" line 2: "interfaces": "[" is not a valid pattern"#,
+        ),
+        (
+            "[[inputs.net]]\nhost_sys = '${TELEGRAF_NET_UNSET}'\n",
+            " line 2: the environment variable",
+        ),
+        ("[[inputs.net\n", " line 1: not valid TOML"),
+        ("[[inputs.cpu]]\n", r#" line 1: "inputs.cpu" does not belong here"#),
+        ("", " no [[inputs.net]] table"),
+    ];
+    for (config, message) in cases {
+        for args in [&["--once"][..], &[]] {
+            let (folder, output) = with_config(config, args, &[]);
+            let log = text(&output.stderr);
+            let start = format!("E! {}/plugin.conf:{message}", folder.path().display());
+            assert!(log.starts_with(&start), "{log:?} does not start with {start:?}");
+            assert_eq!(log.lines().count(), 1, "{log}");
+            assert_eq!(output.status.code(), Some(2));
+            assert!(output.stdout.is_empty());
+        }
+    }
+    let output = plugin(&["-config", "/none/such.conf"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        "E! cannot read /none/such.conf: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn an_argument_that_cannot_be_used_is_named_with_status_2() {
+    for (args, message) in [
+        (&["--frobnicate"][..], "--frobnicate"),
+        (&["--poll-interval", "0s"], "longer than zero"),
+        (&["--poll-interval", "soon"], "write it as 10s"),
+        (&["--config"], "--config <FILE>"),
+    ] {
+        let output = plugin(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn debug_lines_come_only_with_debug() {
+    let host = host(proc_net_dev(1).as_bytes());
+    let path = host.path();
+    let snmp = format!("D! cannot read {}/net/snmp: No such file", path.display());
+    assert!(!text(&once(path).stderr).contains("D! "));
+    let mut command = plugin(&["--once", "--debug"]);
+    let output = command.env("HOST_PROC", path).env("HOST_SYS", path).output().unwrap();
+    assert!(text(&output.stderr).contains(&snmp), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let host = host(proc_net_dev(20_000).as_bytes());
+    for mode in ["--once", "--poll-interval=1ms"] {
+        let script = format!("{{ '{PLUGIN}' {mode}; echo \"status $?\" >&2; }} | head -n 1");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).env("HOST_PROC", host.path()).env("HOST_SYS", host.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        // Still open when the process ends.
+        let _stdin = process.stdin.take();
+        let output = process.wait_with_output().unwrap();
+        assert!(text(&output.stdout).starts_with("net,interface=if0 "));
+        assert!(text(&output.stderr).ends_with("status 0\n"), "{}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("E! "), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = plugin(&["--once"]).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let output = output.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "E! No space left on device (os error 28)\n");
+}
+
+#[test]
+fn a_line_of_a_megabyte_costs_only_itself() {
+    let good = proc_net_dev(1);
+    let junk = "x".repeat(1 << 20);
+    for bad in
+        [junk.clone(), format!("{junk}: 1 2 3"), format!("if9: {junk}"), "\0".repeat(1 << 20)]
+    {
+        let host = host(format!("{good}{bad}\n  if1: 1 2 3 4 5 6 7 8 9 10 11 12 13\n").as_bytes());
+        let output = once(host.path());
+        let lines = text(&output.stdout);
+        assert_eq!(lines.lines().count(), 2, "{lines}");
+        assert!(lines.starts_with("net,interface=if0 ") && lines.contains("\nnet,interface=if1 "));
+        let log = text(&output.stderr);
+        assert!(log.len() < 1000 && log.contains(" line 4: "), "{log}");
+    }
+}
+
+#[test]
+fn a_file_that_never_ends_and_a_pipe_that_never_begins_cost_only_themselves() {
+    let host = host(proc_net_dev(2).as_bytes());
+    let path = host.path();
+    std::os::unix::fs::symlink("/dev/zero", path.join("net/snmp")).unwrap();
+    let folder = path.join("class/net/if0");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("flags"), "0x1003\n").unwrap();
+    run(Command::new("mkfifo").arg(folder.join("speed")));
+    let output = once(path);
+    assert_eq!(text(&output.stdout).lines().count(), 2, "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains(",speed=-1i "));
+}
+
+#[test]
+fn a_host_proc_without_the_hosts_sys_is_pointed_out() {
+    let host = tempfile::tempdir().unwrap();
+    fs::create_dir_all(host.path().join("1/net")).unwrap();
+    fs::write(host.path().join("1/net/dev"), proc_net_dev(1)).unwrap();
+    let output = plugin(&["--once"]).env("HOST_PROC", host.path()).output().unwrap();
+    let expected = format!(
+        "I! HOST_PROC: counters come from {}/1/net/dev\n\
+         W! /sys/class/net does not know \"if0\": set HOST_SYS to the host's /sys, for speed and \
+         for which interfaces are up\n",
+        host.path().display()
+    );
+    assert_eq!(text(&output.stderr), expected);
+    assert!(!text(&once(host.path()).stderr).contains("W! "));
+}
+
+#[test]
+fn every_kernel_file_is_read_once_for_all_tables() {
+    let test = "every_kernel_file_is_read_once_for_all_tables";
+    if common::is_skipped_without(test, "strace", common::has("strace", "-V")) {
+        return;
+    }
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let table = "[[inputs.net]]\n";
+    let patterns = "interfaces = ['*']\n";
+    fs::write(&config, format!("{table}{table}{patterns}{table}{patterns}")).unwrap();
+    let mut command = Command::new("strace");
+    command.args(["-e", "trace=openat", PLUGIN, "--once", "--config"]).arg(config.path());
+    let output = run(command.env_remove("HOST_PROC").env_remove("HOST_SYS"));
+    let log = text(&output.stderr);
+    for file in ["/proc/net/dev\"", "/proc/net/snmp\"", "/net/lo/flags\"", "/net/lo/speed\""] {
+        assert_eq!(log.matches(file).count(), 1, "{file} in {log}");
+    }
+    let lines = text(&output.stdout);
+    let time = |line: &str| line.rsplit_once(' ').unwrap().1.to_owned();
+    let first = time(lines.lines().next().unwrap());
+    assert!(lines.lines().all(|line| time(line) == first), "{lines}");
+    assert_eq!(lines.matches("net,interface=all ").count(), 3);
+}
+
+#[test]
+fn on_a_terminal_it_says_what_the_keys_do() {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let keyboard = fs::File::open(OsStr::from_bytes(name.as_bytes())).unwrap();
+    let mut command = plugin(&[]);
+    command.stdin(keyboard).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let process = command.spawn().unwrap();
+    drop(command);
+    let mut keys = fs::File::from(terminal);
+    keys.write_all(b"\n\x04").unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(text(&output.stderr), "I! Enter gathers, Ctrl-D ends\n");
+    assert!(text(&output.stdout).contains("net,interface=all "));
+}

@@ -1,0 +1,60 @@
+//! One folder under `fixtures/` per case: `proc/`, `sys/` and `plugin.conf` go in, the lines of
+//! `expected.lp`, less their time, and those of `expected.log` come out.
+//!
+//! `make golden` rewrites what is expected; read the difference before you commit it.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use common::{PLUGIN, text};
+
+#[test]
+fn every_case_gives_its_expected_lines() {
+    let rewrite = std::env::var_os("REWRITE_GOLDEN").is_some();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let folders = fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path());
+    let cases: BTreeSet<_> = folders.filter(|path| path.is_dir()).collect();
+    assert!(cases.len() > 20, "{cases:?}");
+    let failures: Vec<_> = cases.iter().filter_map(|case| check(case, rewrite).err()).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn check(case: &Path, rewrite: bool) -> Result<(), String> {
+    assert!(case.join("ORIGIN.md").is_file(), "{} has no ORIGIN.md", case.display());
+    let mut command = Command::new(PLUGIN);
+    command.current_dir(case).args(["--once", "--config", "plugin.conf"]);
+    let output = command.env("HOST_PROC", "proc").env("HOST_SYS", "sys").output().unwrap();
+    let lines = without_time(&output.stdout);
+    assert_eq!(output.status.success(), !lines.is_empty(), "{}: {}", case.display(), output.status);
+    let log = text(&output.stderr);
+    for (name, actual) in [("expected.lp", lines), ("expected.log", log.into_bytes())] {
+        let file = case.join(name);
+        if rewrite {
+            fs::write(&file, &actual).unwrap();
+        }
+        let expected = fs::read(&file).unwrap_or_default();
+        if actual != expected {
+            let (actual, expected) = (text(&actual), text(&expected));
+            return Err(format!("{}:\n{actual}\ninstead of:\n{expected}", file.display()));
+        }
+    }
+    Ok(())
+}
+
+/// The lines less their timestamps, which must be one and the same.
+fn without_time(output: &[u8]) -> Vec<u8> {
+    let mut times = BTreeSet::new();
+    let mut lines = Vec::new();
+    for line in output.split_inclusive(|&byte| byte == b'\n') {
+        let space = line.iter().rposition(|&byte| byte == b' ').unwrap();
+        times.insert(text(&line[space..]));
+        lines.extend_from_slice(&line[..space]);
+        lines.push(b'\n');
+    }
+    assert!(times.len() <= 1, "{times:?}");
+    lines
+}
