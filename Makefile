@@ -1,0 +1,46 @@
+# Every target is a plain command: see it with `make -n TARGET`.
+
+CARGO ?= cargo
+GO ?= go
+
+# What the end-to-end tests run under: the last line of Telegraf whose inputs.net has protocol
+# statistics, and the newest that is to be had as a Go module. TELEGRAF=/path/to/telegraf takes an
+# installed one in their place.
+TELEGRAF_VERSIONS := v1.36.4 v1.37.2
+TELEGRAF_TAGS := custom,inputs.execd,inputs.net,outputs.file,parsers.influx,serializers.influx
+TELEGRAF_FOLDER := $(CURDIR)/target/telegraf
+ifdef TELEGRAF
+TELEGRAFS := $(TELEGRAF)
+else
+TELEGRAFS := $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf)
+endif
+
+.PHONY: help build test golden e2e lint clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z0-9]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+
+build: ## Build target/release/telegraf-net
+	$(CARGO) build --release --locked
+
+test: ## Run every test that needs no Telegraf; as root, all of them run
+	$(CARGO) test --locked
+
+golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
+	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
+
+e2e: $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEGRAF=/path for an installed one)
+	TELEGRAFS="$(TELEGRAFS)" $(CARGO) test --release --locked --test telegraf
+
+$(TELEGRAF_FOLDER)/%/telegraf:
+	@command -v $(GO) >/dev/null || { \
+	    echo "Telegraf $* is built with Go, and there is no '$(GO)': install Go, or name an" \
+	        "installed Telegraf: make e2e TELEGRAF=/usr/bin/telegraf" >&2; exit 1; }
+	GOBIN=$(@D) $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
+
+lint: ## Check the format and clippy's findings
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+clean: ## Remove everything that was built
+	$(CARGO) clean
