@@ -30,7 +30,7 @@ golden: ## Rewrite what the cases under fixtures/ expect: read the difference be
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
 
 e2e: $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEGRAF=/path for an installed one)
-	TELEGRAFS="$(TELEGRAFS)" $(CARGO) test --release --locked --test telegraf
+	TELEGRAFS="$(TELEGRAFS)" $(CARGO) test --release --locked --test telegraf -- --test-threads 1
 
 $(TELEGRAF_FOLDER)/%/telegraf:
 	@command -v $(GO) >/dev/null || { \

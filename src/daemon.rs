@@ -42,8 +42,10 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
                 written => written?,
             }
         } else if let Some(since) = triggers.stop_since() {
-            drain(since + DRAIN_GRACE, &mut triggers, &output)?;
-            return output.close();
+            if is_drained(since + DRAIN_GRACE, &mut triggers, &output)? {
+                output.close()?;
+            }
+            return Ok(());
         } else if triggers.wait(output.fd(), Await::Close, None)?.closed {
             return Ok(());
         }
@@ -82,13 +84,16 @@ fn write(batch: &[u8], triggers: &mut Triggers, output: &mut Output) -> io::Resu
     }
 }
 
-/// Waits until the reader has emptied the pipe, gone away, or taken too long.
-fn drain(deadline: Instant, triggers: &mut Triggers, output: &Output) -> io::Result<()> {
-    while output.unread() > 0 && Instant::now() < deadline {
-        let next_look = Instant::now() + DRAIN_POLL;
-        if triggers.wait(output.fd(), Await::Close, Some(next_look))?.closed {
-            break;
+/// Whether the reader empties the pipe in time; it may also go away.
+fn is_drained(deadline: Instant, triggers: &mut Triggers, output: &Output) -> io::Result<bool> {
+    while output.unread() > 0 {
+        let now = Instant::now();
+        if now >= deadline {
+            return Ok(false);
+        }
+        if triggers.wait(output.fd(), Await::Close, Some(now + DRAIN_POLL))?.closed {
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }

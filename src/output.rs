@@ -18,8 +18,9 @@ use rustix::pipe::PIPE_BUF;
 /// (`/proc/sys/fs/pipe-max-size`).
 const MAX_PIPE_SIZE: usize = 1 << 20;
 
-/// How long a reader may take to see that the pipe is closed.
-const CLOSE_GRACE: Duration = Duration::from_millis(20);
+/// How long a reader may take to see that the pipe is closed. No event tells when it has. 20 ms were
+/// too few for a Telegraf on a busy machine.
+const CLOSE_GRACE: Duration = Duration::from_millis(150);
 
 /// The process's stdout.
 #[derive(Debug)]
