@@ -59,9 +59,11 @@ fn is_one_dash_option(arg: &str) -> bool {
 }
 
 fn poll_interval(text: &str) -> Result<Duration, String> {
+    const SHORTEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
     match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it must be longer than zero".into()),
-        Ok(interval) => Ok(interval),
+        Ok(interval) if (SHORTEST..=LONGEST).contains(&interval) => Ok(interval),
+        Ok(_) => Err("it must lie between 1ms and 24h".into()),
         Err(error) => Err(format!("{error}; write it as 10s, 500ms or 1m30s")),
     }
 }
@@ -93,12 +95,12 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_durations_above_zero() {
+    fn intervals_are_durations_from_a_millisecond_to_a_day() {
         let interval =
             |text| parse(&["--poll-interval", text]).ok().and_then(|args| args.poll_interval);
         assert_eq!(interval("1m30s"), Some(Duration::from_secs(90)));
         assert_eq!(interval("500ms"), Some(Duration::from_millis(500)));
-        for text in ["0s", "-1s", "10", "soon", ""] {
+        for text in ["0s", "999us", "25h", "1000000000y", "-1s", "10", "soon", ""] {
             assert_eq!(interval(text), None, "{text:?}");
         }
     }

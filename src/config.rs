@@ -124,7 +124,11 @@ impl Config {
     /// # Errors
     ///
     /// The first thing in the file that is not right.
-    pub fn parse(text: &str, env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn parse(text: &[u8], env: Env<'_>) -> Result<Self, ConfigError> {
+        let text = str::from_utf8(text).map_err(|error| ConfigError {
+            line: Some(line_at(text, error.valid_up_to())),
+            message: "not valid TOML: the text is not UTF-8".into(),
+        })?;
         let text = expand(text, env)?;
         let reader = Reader { text: &text, env };
         let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&error))?;
@@ -260,13 +264,16 @@ impl Reader<'_> {
     }
 
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
-        ConfigError { line: Some(line_at(self.text, span.start)), message: message.into() }
+        ConfigError {
+            line: Some(line_at(self.text.as_bytes(), span.start)),
+            message: message.into(),
+        }
     }
 }
 
 /// The number, from 1, of the line that the byte stands in.
-fn line_at(text: &str, byte: usize) -> usize {
-    1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count()
+fn line_at(text: &[u8], byte: usize) -> usize {
+    text.get(..byte).unwrap_or(text).split(|&byte| byte == b'\n').count()
 }
 
 /// Where in a TOML document a variable stands, which decides how its value is written there.
@@ -340,7 +347,7 @@ fn expand(text: &str, env: Env<'_>) -> Result<String, ConfigError> {
         let (length, next) = match rest.strip_prefix("${") {
             Some(reference) if place != Place::Comment => {
                 let (value, length) = value_of(reference, place, env).map_err(|message| {
-                    let line = Some(line_at(text, text.len() - rest.len()));
+                    let line = Some(line_at(text.as_bytes(), text.len() - rest.len()));
                     ConfigError { line, message }
                 })?;
                 expanded.push_str(&value);
@@ -406,7 +413,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(text, &env).map_err(|error| error.to_string())
+        Config::parse(text.as_bytes(), &env).map_err(|error| error.to_string())
     }
 
     fn only_table(text: &str) -> Table {
@@ -472,6 +479,12 @@ mod tests {
         assert_eq!(table.roots.proc, HostProc::Of("a\"b\\c\nd".into()));
         let table = only_table("[[inputs.net]]\nhost_sys = \"\"\"\\\"${QUOTE}\"\"\"");
         assert_eq!(table.roots.sys, Some("\"it's".into()));
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_have_a_line_too() {
+        let error = Config::parse(b"[[inputs.net]]\ninterfaces = ['\xff']", &env).unwrap_err();
+        assert_eq!(error.to_string(), "line 2: not valid TOML: the text is not UTF-8");
     }
 
     #[test]

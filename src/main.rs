@@ -66,11 +66,11 @@ fn read_config(file: Option<&Path>) -> Result<Config, Failure> {
     let (name, text) = match file {
         Some(file) => {
             let name = file.display().to_string();
-            let text = fs::read_to_string(file)
+            let text = fs::read(file)
                 .map_err(|error| Failure::unusable(format!("cannot read {name}: {error}")))?;
             (name, text)
         }
-        None => ("the built-in plugin.conf".into(), config::SAMPLE.to_owned()),
+        None => ("the built-in plugin.conf".into(), config::SAMPLE.into()),
     };
     Config::parse(&text, &|variable| env::var_os(variable))
         .map_err(|error| Failure::unusable(format!("{name}: {error}")))

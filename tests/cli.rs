@@ -147,7 +147,7 @@ fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
 fn an_argument_that_cannot_be_used_is_named_with_status_2() {
     for (args, message) in [
         (&["--frobnicate"][..], "--frobnicate"),
-        (&["--poll-interval", "0s"], "longer than zero"),
+        (&["--poll-interval", "0s"], "between 1ms and 24h"),
         (&["--poll-interval", "soon"], "write it as 10s"),
         (&["--config"], "--config <FILE>"),
     ] {
