@@ -99,6 +99,7 @@ mod tests {
         let interval =
             |text| parse(&["--poll-interval", text]).ok().and_then(|args| args.poll_interval);
         assert_eq!(interval("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(interval("24h"), Some(Duration::from_secs(86_400)));
         assert_eq!(interval("500ms"), Some(Duration::from_millis(500)));
         for text in ["0s", "999us", "25h", "1000000000y", "-1s", "10", "soon", ""] {
             assert_eq!(interval(text), None, "{text:?}");

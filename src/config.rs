@@ -406,6 +406,7 @@ mod tests {
             ("YES", "true"),
             ("ODD", "a\"b\\c\nd"),
             ("QUOTE", "it's"),
+            ("_U2", "usb0"),
             ("HOST_PROC", "/env/proc"),
             ("HOST_SYS", ""),
         ];
@@ -468,15 +469,18 @@ mod tests {
     fn variables_are_expanded_where_they_stand() {
         let table = only_table(
             "# ${UNSET} in a comment\n[[inputs.net]] # ${UNSET}\n\
-             interfaces = [\"${IFACE}.*\", '${IFACE}', \"${UNSET:-lo}\", '${EMPTY:-en*}', \"#${IFACE}\"]\n\
+             interfaces = [\"${IFACE}.*\", '${IFACE}', \"${UNSET:-lo}\", '${EMPTY:-en*}', \"#${IFACE}\", \"${_U2:-lo1}\"]\n\
              ignore_protocol_stats = ${YES}",
         );
         assert!(table.ignore_protocol_stats);
-        for name in ["eth0.1", "eth0", "lo", "enp1", "#eth0"] {
+        for name in ["eth0.1", "eth0", "lo", "enp1", "#eth0", "usb0"] {
             assert!(matches(&table, name), "{name}");
         }
+        assert!(!matches(&table, "lo1"));
         let table = only_table("[[inputs.net]]\ninterfaces = [\"*\"]\nhost_proc = \"${ODD}\"");
         assert_eq!(table.roots.proc, HostProc::Of("a\"b\\c\nd".into()));
+        let table = only_table("[[inputs.net]]\nhost_sys = \"\\\"a${ODD}\" # ${UNSET}");
+        assert_eq!(table.roots.sys, Some("\"aa\"b\\c\nd".into()));
         let table = only_table("[[inputs.net]]\nhost_sys = \"\"\"\\\"${QUOTE}\"\"\"");
         assert_eq!(table.roots.sys, Some("\"it's".into()));
     }
@@ -519,6 +523,10 @@ mod tests {
             (
                 "[[inputs.net]]\ninterfaces = [\n'eth0',\n5]",
                 r#"line 4: "interfaces" takes a list of names and patterns"#,
+            ),
+            (
+                "[[inputs.net]]\nignore_protocol_stats = true\nhost_sys = 5\ninterfaces = ['a']",
+                r#"line 3: "host_sys" takes a folder, such as "/hostfs/sys": invalid type"#,
             ),
             (
                 "[[inputs.net]]\nignore_protocol_stats = 'yes'",

@@ -286,11 +286,7 @@ fn push_class(text: &mut String, class: &Class) {
             ']' => '^',
             _ => low,
         };
-        let last = match high {
-            '-' => ',',
-            ']' => '\\',
-            _ => high,
-        };
+        let last = if high == ']' { '\\' } else { high };
         (first <= last).then_some((first, last))
     });
     let place = |character: char| match character {
