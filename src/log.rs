@@ -54,11 +54,6 @@ impl Log {
     pub fn info(self, message: fmt::Arguments<'_>) {
         self.line(Level::Info, message);
     }
-
-    /// Writes a `D! ` line.
-    pub fn debug(self, message: fmt::Arguments<'_>) {
-        self.line(Level::Debug, message);
-    }
 }
 
 /// The problems that last at the moment.

@@ -241,6 +241,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_at_most_as_long_as_a_file_name() {
+        let row = |length| format!("{}: 1 2 3 4 5 6 7 8 9 10 11 12 13\n", "x".repeat(length));
+        assert!(parsed(&row(255))[0].is_ok());
+        assert!(parsed(&row(256))[0].as_ref().is_err_and(|error| error.contains("(256 bytes)")));
+    }
+
+    #[test]
     fn text_without_the_header_is_refused() {
         for text in ["", "\n", "Inter-|\n", "lo: 1\neth0: 2\n", "\0\0\n\0"] {
             assert!(rows(text.as_bytes()).is_err(), "{text:?}");
