@@ -42,10 +42,28 @@ pub struct Args {
     pub debug: bool,
 }
 
+/// Reads the arguments, the program's name first. `--help` and `--version` print and exit.
+///
+/// # Errors
+///
+/// What is wrong with them, in one line.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, String> {
+    Args::try_parse_from(with_two_dashes(args)).map_err(|error| {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        let text = error.to_string();
+        let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more"));
+        let line = lines.collect::<Vec<_>>().join("; ");
+        format!("{}; --help lists the arguments", line.trim_start_matches("error: "))
+    })
+}
+
 /// Lets an option be written with one dash, as Telegraf's documentation does: `-config FILE`.
 ///
 /// Options of a single letter stay what they are.
-pub fn with_two_dashes(args: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+fn with_two_dashes(args: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
     args.into_iter().map(|arg| match arg.to_str() {
         Some(text) if is_one_dash_option(text) => format!("-{text}").into(),
         _ => arg,
@@ -72,9 +90,8 @@ fn poll_interval(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
 
-    fn parse(args: &[&str]) -> Result<Args, clap::Error> {
-        let args = ["telegraf-net"].iter().chain(args).map(OsString::from);
-        Args::try_parse_from(with_two_dashes(args))
+    fn parse(args: &[&str]) -> Result<Args, String> {
+        super::parse(["telegraf-net"].iter().chain(args).map(OsString::from))
     }
 
     #[test]
@@ -89,9 +106,6 @@ mod tests {
             assert_eq!(parse(&args).unwrap(), expected);
         }
         assert_eq!(parse(&["-config=a.conf", "--poll_interval=10s", "-once"]).unwrap(), expected);
-        assert!(
-            parse(&["-h"]).is_err_and(|error| error.kind() == clap::error::ErrorKind::DisplayHelp)
-        );
     }
 
     #[test]

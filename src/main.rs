@@ -6,7 +6,6 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use telegraf_net::cli::{self, Args};
 use telegraf_net::collector::Collector;
 use telegraf_net::config::{self, Config};
@@ -35,18 +34,17 @@ impl From<io::Error> for Failure {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse_from(cli::with_two_dashes(env::args_os()));
-    let log = Log { debug: args.debug };
-    match run(&args, log) {
+    match cli::parse(env::args_os()).map_err(Failure::unusable).and_then(|args| run(&args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            log.error(format_args!("{}", failure.message));
+            Log { debug: false }.error(format_args!("{}", failure.message));
             ExitCode::from(failure.status)
         }
     }
 }
 
-fn run(args: &Args, log: Log) -> Result<(), Failure> {
+fn run(args: &Args) -> Result<(), Failure> {
+    let log = Log { debug: args.debug };
     if args.sample_config {
         return print(config::SAMPLE.as_bytes());
     }

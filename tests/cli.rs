@@ -146,16 +146,30 @@ fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
 #[test]
 fn an_argument_that_cannot_be_used_is_named_with_status_2() {
     for (args, message) in [
-        (&["--frobnicate"][..], "--frobnicate"),
-        (&["--poll-interval", "0s"], "between 1ms and 24h"),
-        (&["--poll-interval", "soon"], "write it as 10s"),
-        (&["--config"], "--config <FILE>"),
+        (&["--frobnicate"][..], "unexpected argument '--frobnicate' found; --help lists"),
+        (
+            &["--confg", "x"],
+            "unexpected argument '--confg' found; tip: a similar argument exists: ",
+        ),
+        (
+            &["--poll-interval", "0s"],
+            "invalid value '0s' for '--poll-interval <DURATION>': it must lie",
+        ),
+        (&["--poll-interval", "soon"], "invalid value 'soon' for '--poll-interval <DURATION>': "),
+        (&["--config"], "a value is required for '--config <FILE>' but none was supplied; --help"),
     ] {
         let output = plugin(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
+        let log = text(&output.stderr);
+        assert!(log.starts_with(&format!("E! {message}")), "{log}");
+        assert_eq!(log.lines().count(), 1, "{log}");
         assert!(output.stdout.is_empty());
     }
+    assert!(text(&run(&mut plugin(&["-h"])).stdout).contains("[[inputs.execd]]"));
+    assert_eq!(
+        text(&run(&mut plugin(&["--version"])).stdout),
+        concat!("telegraf-net ", env!("CARGO_PKG_VERSION"), "\n")
+    );
 }
 
 #[test]
