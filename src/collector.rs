@@ -44,8 +44,8 @@ impl Collector {
     /// Reads the counters of this moment and appends their lines to `batch`: table by table, the
     /// interfaces in the kernel's order, then `interface=all`, all with the same timestamp.
     ///
-    /// What takes long is reading speeds. Once `hurry` says so, no more are read, and the lines
-    /// that are left have none.
+    /// What can take long is asking for flags and speeds. Once `hurry` says so, no more are asked
+    /// for: lines have no speed then, and an interface that only its flags could select has none.
     pub fn gather(&mut self, batch: &mut Vec<u8>, mut hurry: impl FnMut() -> bool) {
         let timestamp_ns = now_ns();
         for source in &mut self.sources {
@@ -57,10 +57,10 @@ impl Collector {
                 self.sources.iter_mut().find(|source| *source.procfs.roots() == table.roots);
             let Some(Source { procfs, .. }) = source else { continue };
             for number in 0..procfs.interface_count() {
-                if !is_reported(table, procfs, number) {
+                hurried = hurried || hurry();
+                if !is_reported(table, procfs, number, hurried) {
                     continue;
                 }
-                hurried = hurried || hurry();
                 let speed_mbits = (!hurried).then(|| procfs.speed_mbits(number));
                 let Some((name, counters)) = procfs.interface(number) else { continue };
                 let name = telegraf_name(name);
@@ -83,7 +83,7 @@ impl Collector {
 
 /// Whether a table reports an interface: the pattern decides, and without one, that it is up and
 /// no loopback, or that nobody can tell.
-fn is_reported(table: &Table, procfs: &mut Procfs, number: usize) -> bool {
+fn is_reported(table: &Table, procfs: &mut Procfs, number: usize, hurried: bool) -> bool {
     let Some((name, _)) = procfs.interface(number) else { return false };
     let name = telegraf_name(name);
     if name.is_empty() {
@@ -91,6 +91,7 @@ fn is_reported(table: &Table, procfs: &mut Procfs, number: usize) -> bool {
     }
     match &table.interfaces {
         Some(patterns) => patterns.matches(name),
+        None if hurried => false,
         None => match procfs.presence(number) {
             Presence::Known(flags) => flags.is_up() && !flags.is_loopback(),
             Presence::Unknown => true,

@@ -64,7 +64,7 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The options of a table as they stand in the file.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 struct Options {
     interfaces: Vec<Spanned<String>>,
     ignore_protocol_stats: bool,
@@ -84,8 +84,10 @@ const OPTIONS: [(&str, &str); 5] = [
 
 /// Options that Telegraf gives every input, and those of `inputs.execd` itself: they act on
 /// `[[inputs.execd]]` and would do nothing here.
-const EXECD_OPTIONS: [&str; 31] = [
+const EXECD_OPTIONS: [&str; 35] = [
     "alias",
+    "always_include_global_tags",
+    "always_include_local_tags",
     "buffer_size",
     "collection_jitter",
     "collection_offset",
@@ -96,6 +98,7 @@ const EXECD_OPTIONS: [&str; 31] = [
     "fieldexclude",
     "fieldinclude",
     "fieldpass",
+    "influx_timestamp_precision",
     "interval",
     "log_level",
     "metricpass",
@@ -116,6 +119,7 @@ const EXECD_OPTIONS: [&str; 31] = [
     "taginclude",
     "tagpass",
     "tags",
+    "time_source",
 ];
 
 impl Config {
@@ -123,7 +127,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The first thing in the file that is not right.
+    /// One thing in the file that is not right; of several in one table, the first.
     pub fn parse(text: &[u8], env: Env<'_>) -> Result<Self, ConfigError> {
         let text = str::from_utf8(text).map_err(|error| ConfigError {
             line: Some(line_at(text, error.valid_up_to())),
@@ -173,7 +177,9 @@ impl Reader<'_> {
             let message = r#""inputs.net" is a table: write [[inputs.net]] above its options"#;
             return Err(self.error(value.span(), message));
         };
-        for (key, _) in entries {
+        let mut keys: Vec<_> = entries.keys().collect();
+        keys.sort_by_key(|key| key.span().start);
+        for key in keys {
             self.check_key(key.span(), key.get_ref())?;
         }
         let options = Options::deserialize(ValueDeserializer::from(value.clone()));
@@ -212,12 +218,12 @@ impl Reader<'_> {
             .map(|(option, _)| *option)
             .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
         let hint = match nearest.filter(|option| likeness(option) > 0.8) {
-            Some(option) => format!("did you mean {option:?}?"),
-            None => "it is none of Telegraf's for inputs.net".into(),
+            Some(option) => format!("; did you mean {option:?}?"),
+            None => String::new(),
         };
         let known = OPTIONS.map(|(option, _)| option).join(", ");
         let message =
-            format!("{key:?} is not an option of [[inputs.net]], {hint} Known are: {known}");
+            format!("{key:?} is not an option of [[inputs.net]]{hint} (its options: {known})");
         Err(self.error(span, message))
     }
 
@@ -347,8 +353,11 @@ fn expand(text: &str, env: Env<'_>) -> Result<String, ConfigError> {
         let (length, next) = match rest.strip_prefix("${") {
             Some(reference) if place != Place::Comment => {
                 let (value, length) = value_of(reference, place, env).map_err(|message| {
-                    let line = Some(line_at(text.as_bytes(), text.len() - rest.len()));
-                    ConfigError { line, message }
+                    let before = text.get(..text.len() - rest.len()).unwrap_or_default();
+                    let key = before.rsplit('\n').next().and_then(|line| line.split_once('='));
+                    let key = key.map(|(key, _)| format!("{:?}: ", key.trim())).unwrap_or_default();
+                    let line = Some(line_at(text.as_bytes(), before.len()));
+                    ConfigError { line, message: key + &message }
                 })?;
                 expanded.push_str(&value);
                 rest = rest.get("${".len() + length..).unwrap_or_default();
@@ -366,7 +375,7 @@ fn expand(text: &str, env: Env<'_>) -> Result<String, ConfigError> {
 /// The value for `VAR}` or `VAR:-default}` at the start of `reference`, and its length.
 fn value_of(reference: &str, place: Place, env: Env<'_>) -> Result<(String, usize), String> {
     let line = reference.lines().next().unwrap_or_default();
-    let Some((inner, _)) = line.split_once('}') else {
+    let Some(inner) = up_to_closing_brace(line) else {
         return Err(format!("{:?} has no \"}}\"", format!("${{{line}")));
     };
     let (name, default) = match inner.split_once(":-") {
@@ -393,6 +402,21 @@ fn value_of(reference: &str, place: Place, env: Env<'_>) -> Result<(String, usiz
     let value = value.to_str().ok_or_else(|| format!("the value of {name:?} is not UTF-8"))?;
     let written = place.written(value).map_err(|why| format!("the value of {name:?} {why}"))?;
     Ok((written, length))
+}
+
+/// What stands before the brace that closes a reference; braces in between come in pairs.
+fn up_to_closing_brace(text: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let end = text.find(|character| {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => return true,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        false
+    })?;
+    text.get(..end)
 }
 
 #[cfg(test)]
@@ -477,6 +501,11 @@ mod tests {
             assert!(matches(&table, name), "{name}");
         }
         assert!(!matches(&table, "lo1"));
+        let table =
+            only_table("[[inputs.net]]\ninterfaces = ['${UNSET:-{if0,if{1,2}}}', '${IFACE:-{a}}']");
+        for (name, expected) in [("if0", true), ("if2", true), ("eth0", true), ("eth0}", false)] {
+            assert_eq!(matches(&table, name), expected, "{name}");
+        }
         let table = only_table("[[inputs.net]]\ninterfaces = [\"*\"]\nhost_proc = \"${ODD}\"");
         assert_eq!(table.roots.proc, HostProc::Of("a\"b\\c\nd".into()));
         let table = only_table("[[inputs.net]]\nhost_sys = \"\\\"a${ODD}\" # ${UNSET}");
@@ -502,7 +531,7 @@ mod tests {
             ("[inputs]\nnet = 3", r#"line 2: "inputs.net" is a table: write [[inputs.net]]"#),
             (
                 "[[inputs.net]]\ninterfacess = []",
-                r#"line 2: "interfacess" is not an option of [[inputs.net]], did you mean "interfaces"? Known are: interfaces, ignore_"#,
+                r#"line 2: "interfacess" is not an option of [[inputs.net]]; did you mean "interfaces"? (its options: interfaces, ignore_"#,
             ),
             (
                 "[[inputs.net]]\nfrobnicate = 1",
@@ -536,6 +565,7 @@ mod tests {
                 "[[inputs.net]]\ninterfaces = ['lo',\n 'eth[']",
                 r#"line 3: "interfaces": "eth[" is not a valid pattern: "[" has no "]""#,
             ),
+            ("[[inputs.net]]\nzzz = 1\naaa = 2", r#"line 2: "zzz" is not an option"#),
             ("[[inputs.net]]\ninterfaces = [", "line 2: not valid TOML: "),
             (
                 "[[inputs.net]]\nhost_sys = '/a'\nhost_sys = '/b'",
@@ -543,12 +573,15 @@ mod tests {
             ),
             (
                 "\n\nhost_sys = \"${UNSET}\"",
-                r#"line 3: the environment variable "UNSET" is not set"#,
+                r#"line 3: "host_sys": the environment variable "UNSET" is not set"#,
             ),
-            ("host_sys = \"${IFACE\n}\"", r#"line 1: "${IFACE" has no "}""#),
-            ("host_sys = \"${}\"", r#"line 1: "" cannot be the name of an environment variable"#),
-            ("host_sys = '${QUOTE}'", r#"line 1: the value of "QUOTE" holds a quote"#),
-            ("a = ${ODD}", r#"line 1: the value of "ODD" holds a line break"#),
+            ("host_sys = \"${IFACE\n}\"", r#"line 1: "host_sys": "${IFACE" has no "}""#),
+            (
+                "host_sys = \"${}\"",
+                r#"line 1: "host_sys": "" cannot be the name of an environment variable"#,
+            ),
+            ("host_sys = '${QUOTE}'", r#"line 1: "host_sys": the value of "QUOTE" holds a quote"#),
+            ("a = ${ODD}", r#"line 1: "a": the value of "ODD" holds a line break"#),
         ];
         for (text, start) in cases {
             let error = parse(text).unwrap_err();

@@ -4,24 +4,21 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::collector::Collector;
-use crate::output::Output;
+use crate::output::{EMPTY_POLL, Output};
 use crate::trigger::{Await, Triggers};
 
 /// How long after a stop the reader is waited for that has yet to take a batch.
-const WRITE_GRACE: Duration = Duration::from_millis(500);
+const WRITE_GRACE: Duration = Duration::from_millis(400);
 
 /// How long after a stop the reader is waited for that has yet to empty the pipe: what is left
 /// there when the process ends is lost to Telegraf.
-const DRAIN_GRACE: Duration = Duration::from_millis(700);
-
-/// How often to look whether the pipe is empty, which no event tells.
-const DRAIN_POLL: Duration = Duration::from_millis(2);
+const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
 /// A gather that takes longer looks for a stop on its way.
 const LONG_GATHER: Duration = Duration::from_millis(100);
 
-/// How long after a stop a gather under way may still read speeds.
-const GATHER_GRACE: Duration = Duration::from_millis(250);
+/// How long after a stop a gather under way may still ask for flags and speeds.
+const GATHER_GRACE: Duration = Duration::from_millis(150);
 
 /// Answers triggers until end-of-file, SIGTERM, SIGINT, or until stdout's reader goes away.
 ///
@@ -31,6 +28,11 @@ const GATHER_GRACE: Duration = Duration::from_millis(250);
 pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output) -> io::Result<()> {
     let mut batch = Vec::new();
     loop {
+        // Also where one gather follows the other without a pause: a stop comes in here.
+        let until = triggers.is_pending().then(Instant::now);
+        if triggers.wait(output.fd(), Await::Close, until)?.closed {
+            return Ok(());
+        }
         if triggers.take_gather() {
             batch.clear();
             let start = Instant::now();
@@ -38,29 +40,31 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
                 start.elapsed() > LONG_GATHER && is_overdue(&mut triggers, &output)
             });
             match write(&batch, &mut triggers, &mut output) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-                written => written?,
+                Err(error) => return Err(error),
             }
         } else if let Some(since) = triggers.stop_since() {
             if is_drained(since + DRAIN_GRACE, &mut triggers, &output)? {
                 output.close()?;
             }
             return Ok(());
-        } else if triggers.wait(output.fd(), Await::Close, None)?.closed {
-            return Ok(());
         }
     }
 }
 
-/// Whether a gather under way has to come to its end, since a stop was asked for meanwhile.
+/// Whether a gather under way has to come to its end: a stop was asked for meanwhile, or nobody
+/// reads any more.
 fn is_overdue(triggers: &mut Triggers, output: &Output) -> bool {
     // What goes wrong here goes wrong again where it is heeded.
-    let _ = triggers.wait(output.fd(), Await::Close, Some(Instant::now()));
-    triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
+    let ready = triggers.wait(output.fd(), Await::Close, Some(Instant::now())).unwrap_or_default();
+    ready.closed || triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
 }
 
-/// Writes the batch, for as long as it takes; after a stop, for [`WRITE_GRACE`] at most.
-fn write(batch: &[u8], triggers: &mut Triggers, output: &mut Output) -> io::Result<()> {
+/// Writes the batch, for as long as it takes; after a stop, for [`WRITE_GRACE`] at most. Returns
+/// whether all of it got out.
+fn write(batch: &[u8], triggers: &mut Triggers, output: &mut Output) -> io::Result<bool> {
     output.reserve(batch.len());
     let mut lines = batch;
     let mut writable = false;
@@ -69,10 +73,10 @@ fn write(batch: &[u8], triggers: &mut Triggers, output: &mut Output) -> io::Resu
         lines = lines.get(length..).unwrap_or_default();
         let deadline = triggers.stop_since().map(|since| since + WRITE_GRACE);
         if lines.is_empty() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Ok(());
+            return Ok(lines.is_empty());
         }
         let ready = if length == 0 && writable {
-            let next_look = Instant::now() + DRAIN_POLL;
+            let next_look = Instant::now() + EMPTY_POLL;
             triggers.wait(output.fd(), Await::Close, Some(next_look))?
         } else {
             triggers.wait(output.fd(), Await::Space, deadline)?
@@ -91,7 +95,7 @@ fn is_drained(deadline: Instant, triggers: &mut Triggers, output: &Output) -> io
         if now >= deadline {
             return Ok(false);
         }
-        if triggers.wait(output.fd(), Await::Close, Some(now + DRAIN_POLL))?.closed {
+        if triggers.wait(output.fd(), Await::Close, Some(now + EMPTY_POLL))?.closed {
             return Ok(false);
         }
     }

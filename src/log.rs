@@ -5,6 +5,8 @@
 use std::fmt;
 use std::io::Write as _;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 /// The levels that the plugin uses, as Telegraf's log names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
@@ -26,7 +28,8 @@ pub struct Log {
 }
 
 impl Log {
-    /// Writes one line at that level. A stderr that is closed or full is no problem of ours.
+    /// Writes one line at that level, or drops it where stderr is closed or cannot take it now: a
+    /// log line must not hold metrics up.
     pub fn line(self, level: Level, message: fmt::Arguments<'_>) {
         let prefix = match level {
             Level::Error => "E! ",
@@ -35,9 +38,13 @@ impl Log {
             Level::Debug if self.debug => "D! ",
             Level::Debug => return,
         };
-        // One write, so that lines of several processes on one stderr do not mix.
-        let line = format!("{prefix}{message}\n");
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        let stderr = std::io::stderr();
+        let mut is_writable = [PollFd::new(&stderr, PollFlags::OUT)];
+        if poll(&mut is_writable, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
+            // One write, so that lines of several processes on one stderr do not mix.
+            let line = format!("{prefix}{message}\n");
+            let _ = stderr.lock().write_all(line.as_bytes());
+        }
     }
 
     /// Writes an `E! ` line.

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -57,7 +57,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     if Triggers::are_typed() {
         log.info(format_args!("Enter gathers, Ctrl-D ends"));
     }
-    Ok(daemon::run(collector, triggers, Output::stdout())?)
+    Ok(daemon::run(collector, triggers, Output::stdout()?)?)
 }
 
 fn read_config(file: Option<&Path>) -> Result<Config, Failure> {
@@ -87,7 +87,7 @@ fn gather_once(config: Config, log: Log) -> Result<(), Failure> {
 
 /// Writes to stdout; a reader that has enough is no failure.
 fn print(bytes: &[u8]) -> Result<(), Failure> {
-    match io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()) {
+    match Output::stdout()?.write_all(bytes) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }

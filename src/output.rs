@@ -1,22 +1,27 @@
 //! stdout as the plugin writes it: in whole lines, and never so that a write blocks.
 //!
 //! A pipe takes a write of any size whole when it is empty and large enough, and one of up to
-//! `PIPE_BUF` bytes whenever `poll` says that it is writable (`pipe(7)`, `poll(2)`). By keeping to that, no line is ever cut in two, however the plugin ends, and
-//! stdout, which other processes may share, need not be made non-blocking.
+//! `PIPE_BUF` bytes whenever `poll` says that it is writable (`pipe(7)`, `poll(2)`). By keeping to
+//! that, no line is ever cut in two, however the plugin ends, and stdout, which other processes may
+//! share, need not be made non-blocking.
 
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::io::{self, IsTerminal as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::FileType;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::PIPE_BUF;
 
 /// The largest capacity that an unprivileged process may ask for by default
 /// (`/proc/sys/fs/pipe-max-size`).
 const MAX_PIPE_SIZE: usize = 1 << 20;
+
+/// How often to look whether a pipe is empty, which no event tells.
+pub const EMPTY_POLL: Duration = Duration::from_millis(2);
 
 /// How long a reader may take to see that the pipe is closed. No event tells when it has. 20 ms were
 /// too few for a Telegraf on a busy machine.
@@ -25,7 +30,7 @@ const CLOSE_GRACE: Duration = Duration::from_millis(150);
 /// The process's stdout.
 #[derive(Debug)]
 pub struct Output {
-    stdout: io::Stdout,
+    fd: OwnedFd,
     kind: Kind,
 }
 
@@ -41,8 +46,11 @@ enum Kind {
 
 impl Output {
     /// Looks at what stdout is.
-    #[must_use]
-    pub fn stdout() -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When the kernel gives no more file descriptors.
+    pub fn stdout() -> io::Result<Self> {
         let stdout = io::stdout();
         let file_type =
             rustix::fs::fstat(&stdout).map(|stat| FileType::from_raw_mode(stat.st_mode));
@@ -53,13 +61,43 @@ impl Output {
             Ok(FileType::RegularFile) => Kind::File,
             _ => Kind::Other,
         };
-        Self { stdout, kind }
+        // A terminal that is paused (Ctrl-S) counts as writable and then blocks. Opened anew, it can
+        // be made non-blocking for this process alone.
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let terminal = stdout
+            .is_terminal()
+            .then(|| rustix::fs::open("/proc/self/fd/1", flags, Mode::empty()).ok());
+        let fd = match terminal.flatten() {
+            Some(fd) => fd,
+            None => rustix::io::fcntl_dupfd_cloexec(&stdout, 3)?,
+        };
+        Ok(Self { fd, kind })
     }
 
     /// The file descriptor to wait for.
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.stdout.as_fd()
+        self.fd.as_fd()
+    }
+
+    /// Writes all lines, for as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// Those of `write(2)` and `poll(2)`.
+    pub fn write_all(&self, mut lines: &[u8]) -> io::Result<()> {
+        while !lines.is_empty() {
+            match poll(&mut [PollFd::new(&self.fd, PollFlags::OUT)], None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let length = self.write_lines(lines, true)?;
+            if length == 0 {
+                thread::sleep(EMPTY_POLL);
+            }
+            lines = lines.get(length..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Makes a pipe large enough for so many bytes, as far as the kernel allows.
@@ -68,9 +106,9 @@ impl Output {
         if let Kind::Pipe(size) = self.kind
             && size < wanted
         {
-            let grown = rustix::pipe::fcntl_setpipe_size(&self.stdout, wanted);
+            let grown = rustix::pipe::fcntl_setpipe_size(&self.fd, wanted);
             // Refused where the user's pipes are many or large: then it takes more writes.
-            let now = grown.or_else(|_| rustix::pipe::fcntl_getpipe_size(&self.stdout));
+            let now = grown.or_else(|_| rustix::pipe::fcntl_getpipe_size(&self.fd));
             self.kind = Kind::Pipe(now.unwrap_or(size));
         }
     }
@@ -98,7 +136,7 @@ impl Output {
             None if is_all_there_ever_is => room,
             None => return Ok(0),
         };
-        match rustix::io::write(&self.stdout, whole_lines) {
+        match rustix::io::write(&self.fd, whole_lines) {
             Ok(length) => Ok(length),
             Err(Errno::AGAIN | Errno::INTR) => Ok(0),
             Err(error) => Err(error.into()),
@@ -119,6 +157,7 @@ impl Output {
             let null = File::options().write(true).open("/dev/null")?;
             rustix::stdio::dup2_stdout(&null)?;
             rustix::stdio::dup2_stderr(&null)?;
+            drop(self.fd);
             thread::sleep(CLOSE_GRACE);
         }
         Ok(())
@@ -128,7 +167,7 @@ impl Output {
     #[must_use]
     pub fn unread(&self) -> u64 {
         match self.kind {
-            Kind::Pipe(_) => rustix::io::ioctl_fionread(&self.stdout).unwrap_or(0),
+            Kind::Pipe(_) => rustix::io::ioctl_fionread(&self.fd).unwrap_or(0),
             Kind::File | Kind::Other => 0,
         }
     }

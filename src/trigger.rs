@@ -95,6 +95,12 @@ impl Triggers {
         std::mem::take(&mut self.gather)
     }
 
+    /// Whether there is something to act on at once.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.gather || self.stop_since.is_some()
+    }
+
     /// Since when a stop is asked for.
     #[must_use]
     pub fn stop_since(&self) -> Option<Instant> {

@@ -118,7 +118,7 @@ fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
         ),
         (
             "[[inputs.net]]\nhost_sys = '${TELEGRAF_NET_UNSET}'\n",
-            " line 2: the environment variable",
+            " line 2: \"host_sys\": the environment variable",
         ),
         ("[[inputs.net\n", " line 1: not valid TOML"),
         ("[[inputs.cpu]]\n", r#" line 1: "inputs.cpu" does not belong here"#),

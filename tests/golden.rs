@@ -36,7 +36,7 @@ fn check(case: &Path, rewrite: bool) -> Result<(), String> {
         if rewrite {
             fs::write(&file, &actual).unwrap();
         }
-        let expected = fs::read(&file).unwrap_or_default();
+        let expected = fs::read(&file).expect("`make golden` writes it");
         if actual != expected {
             let (actual, expected) = (text(&actual), text(&expected));
             return Err(format!("{}:\n{actual}\ninstead of:\n{expected}", file.display()));

@@ -1,7 +1,7 @@
 //! Bytes from the kernel -> data. Pure: nothing here opens a file, a socket or a clock.
 //!
-//! One module per kernel file or folder of files, named after it. Every parser takes any bytes without a panic, and a
-//! row or a value that it cannot read costs only itself.
+//! One module per kernel file or folder of files, named after it. Every parser takes any bytes
+//! without a panic, and a row or a value that it cannot read costs only itself.
 
 pub mod proc_net_dev;
 pub mod proc_net_snmp;

@@ -17,6 +17,12 @@ pub fn speed(text: &[u8]) -> Option<i64> {
     one_line(text)?.parse().ok()
 }
 
+/// `ifindex`: the kernel's number of the interface in its network namespace.
+#[must_use]
+pub fn ifindex(text: &[u8]) -> Option<u32> {
+    one_line(text)?.parse().ok()
+}
+
 fn one_line(text: &[u8]) -> Option<&str> {
     str::from_utf8(text.strip_suffix(b"\n").unwrap_or(text)).ok()
 }

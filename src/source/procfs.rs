@@ -11,7 +11,6 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 use rustix::net::netdevice::name_to_index;
 
 use crate::interface::{Counters, Flags, SPEED_UNKNOWN};
@@ -63,12 +62,23 @@ pub struct Procfs {
     roots: Roots,
     /// The folders to read counters from, best first; just one once one could be read.
     nets: Vec<Net>,
-    class_net: PathBuf,
+    class_net: ClassNet,
+    /// Whether sysfs shows another network namespace than our own, once that is known.
+    is_foreign: Option<bool>,
     /// The text of `dev`, which the names of `interfaces` lie in.
     dev_text: Vec<u8>,
+    snmp_text: Vec<u8>,
     interfaces: Vec<Interface>,
     protocols: ProtocolStatistics,
-    /// The text of any other file, until the next one is read.
+}
+
+/// The folder `class/net` of a sysfs, which has one of each interface.
+#[derive(Debug)]
+struct ClassNet {
+    folder: PathBuf,
+    /// The path of the file that was read last.
+    path: PathBuf,
+    /// Its text.
     text: Vec<u8>,
 }
 
@@ -108,36 +118,59 @@ impl Procfs {
         let mut procfs = Self {
             roots,
             nets,
-            class_net,
+            class_net: ClassNet { folder: class_net, path: PathBuf::new(), text: Vec::new() },
+            is_foreign: None,
             dev_text: Vec::with_capacity(64 << 10),
+            snmp_text: Vec::with_capacity(8 << 10),
             interfaces: Vec::new(),
             protocols: ProtocolStatistics::default(),
-            text: Vec::with_capacity(8 << 10),
         };
         // A failure is reported by the gather that meets it.
         if matches!(procfs.roots.proc, HostProc::Of(_)) && procfs.read_dev_text(log).is_ok() {
-            procfs.check_sysfs(log);
+            procfs.check_host_sys(log);
         }
         procfs
     }
 
     /// Says so when the counters are the host's and this sysfs shows another network namespace.
-    fn check_sysfs(&self, log: Log) {
+    fn check_host_sys(&self, log: Log) {
         let HostProc::Of(proc) = &self.roots.proc else { return };
         let is_hosts = self.nets.iter().any(|net| net.dev.starts_with(proc.join("1")));
         if !is_hosts || self.roots.sys.is_some() {
             return;
         }
-        let is_unknown = |name: &&[u8]| !self.class_net.join(OsStr::from_bytes(name)).exists();
+        let folder = &self.class_net.folder;
+        let is_unknown = |name: &&[u8]| !folder.join(OsStr::from_bytes(name)).exists();
         let names = proc_net_dev::rows(&self.dev_text).into_iter().flatten();
         let unknown = names.filter_map(|row| Some(row.ok()?.name)).find(is_unknown);
         if let Some(name) = unknown {
             log.warn(format_args!(
                 "{} does not know {}: set HOST_SYS to the host's /sys, for speed and for which \
                  interfaces are up",
-                self.class_net.display(),
+                folder.display(),
                 Quoted(name)
             ));
+        }
+    }
+
+    /// Finds out, once, whether sysfs shows another network namespace than the one that this
+    /// process lives in, as under `nsenter --net`, or is not there at all, and says so.
+    fn check_own_sys(&mut self, log: Log) {
+        if self.is_foreign.is_some() {
+            return;
+        }
+        let names = self.interfaces.iter().filter_map(|one| self.dev_text.get(one.name.clone()));
+        let stranger = names.into_iter().find(|name| self.class_net.is_stranger(name));
+        if let Some(name) = stranger {
+            log.warn(format_args!(
+                "{} shows another network namespace, or none: without flags and speed, every \
+                 interface is reported, such as {}",
+                self.class_net.folder.display(),
+                Quoted(name)
+            ));
+        }
+        if !self.interfaces.is_empty() {
+            self.is_foreign = Some(stranger.is_some());
         }
     }
 
@@ -153,6 +186,9 @@ impl Procfs {
         self.interfaces.clear();
         self.protocols.clear();
         self.read_dev(problems);
+        if let HostProc::Own = self.roots.proc {
+            self.check_own_sys(problems.log());
+        }
         if want_protocols {
             self.read_snmp(problems);
         }
@@ -177,10 +213,14 @@ impl Procfs {
     pub fn presence(&mut self, number: usize) -> Presence {
         let Some(interface) = self.interfaces.get_mut(number) else { return Presence::Gone };
         let name = self.dev_text.get(interface.name.clone()).unwrap_or_default();
+        let is_foreign = self.is_foreign != Some(false);
         *interface.presence.get_or_insert_with(|| match self.roots.proc {
-            HostProc::Own => own_presence(&self.class_net, name, &mut self.text),
-            HostProc::Of(_) => read_flags(&self.class_net, name, &mut self.text)
-                .map_or(Presence::Unknown, Presence::Known),
+            HostProc::Own if is_foreign => Presence::Unknown,
+            // What this sysfs does not show any more has gone since its counters were read.
+            HostProc::Own => self.class_net.flags(name).map_or(Presence::Gone, Presence::Known),
+            HostProc::Of(_) => {
+                self.class_net.flags(name).map_or(Presence::Unknown, Presence::Known)
+            }
         })
     }
 
@@ -188,9 +228,12 @@ impl Procfs {
     pub fn speed_mbits(&mut self, number: usize) -> i64 {
         let Some(interface) = self.interfaces.get_mut(number) else { return SPEED_UNKNOWN };
         let name = self.dev_text.get(interface.name.clone()).unwrap_or_default();
-        *interface.speed_mbits.get_or_insert_with(|| {
-            let text = read_attribute(&self.class_net, name, "speed", &mut self.text).ok();
-            text.and_then(sysfs::speed).unwrap_or(SPEED_UNKNOWN)
+        let is_foreign = self.is_foreign != Some(false);
+        *interface.speed_mbits.get_or_insert_with(|| match self.roots.proc {
+            HostProc::Own if is_foreign => SPEED_UNKNOWN,
+            HostProc::Own | HostProc::Of(_) => {
+                self.class_net.speed_mbits(name).unwrap_or(SPEED_UNKNOWN)
+            }
         })
     }
 
@@ -205,15 +248,16 @@ impl Procfs {
             self.dev_text.clear();
             let files = self.nets.iter().map(|net| net.dev.display().to_string());
             let files = files.collect::<Vec<_>>().join(" or ");
-            problems.report(&files, Level::Error, format_args!("cannot read {files}: {failure}"));
-            return;
+            let message = format_args!("cannot read {files}: {failure}");
+            return problems.report(&format!("{files} unread"), Level::Error, message);
         }
         let Some(Net { dev, .. }) = self.nets.first() else { return };
         let rows = match proc_net_dev::rows(&self.dev_text) {
             Ok(rows) => rows,
             Err(error) => {
-                let dev = dev.display().to_string();
-                return problems.report(&dev, Level::Error, format_args!("{dev}: {error}"));
+                let dev = dev.display();
+                let message = format_args!("{dev}: {error}");
+                return problems.report(&format!("{dev} header"), Level::Error, message);
             }
         };
         let mut bad_rows = BadRows::new(dev, problems);
@@ -251,19 +295,23 @@ impl Procfs {
     }
 
     fn read_snmp(&mut self, problems: &mut Problems) {
-        let Some(Net { snmp, .. }) = self.nets.last() else { return };
-        if let Err(error) = read_file(snmp, &mut self.text) {
+        let mut failure = None;
+        let readable = self.nets.iter().find(|net| {
+            let read = read_file(&net.snmp, &mut self.snmp_text);
+            read.map_err(|error| failure = Some(error)).is_ok()
+        });
+        let Some(Net { snmp, .. }) = readable else {
             // As with `inputs.net`, a host without the file just has no such line.
-            let snmp = snmp.display().to_string();
-            return problems.report(
-                &snmp,
-                Level::Debug,
-                format_args!("cannot read {snmp}: {error}"),
-            );
-        }
+            if let (Some(Net { snmp, .. }), Some(failure)) = (self.nets.last(), failure) {
+                let snmp = snmp.display();
+                let message = format_args!("cannot read {snmp}: {failure}");
+                problems.report(&format!("{snmp} unread"), Level::Debug, message);
+            }
+            return;
+        };
         let mut bad_rows = BadRows::new(snmp, problems);
         proc_net_snmp::statistics(
-            &self.text,
+            &self.snmp_text,
             |group| protocol::GROUPS.iter().any(|known| known.eq_ignore_ascii_case(group)),
             |statistic| self.protocols.push(statistic.group, statistic.column, statistic.value),
             |error| bad_rows.report(error.line, [error.group, error.column], &error),
@@ -300,9 +348,9 @@ impl<'a> BadRows<'a> {
 
     fn end(self) {
         if let Some(more @ 1..) = self.count.checked_sub(MAX_ROW_PROBLEMS) {
-            let key = self.file.display().to_string();
-            let message = format_args!("{key}: {more} more bad rows");
-            self.problems.report(&key, Level::Error, message);
+            let file = self.file.display();
+            let message = format_args!("{file}: {more} more bad rows");
+            self.problems.report(&format!("{file} more"), Level::Error, message);
         }
     }
 }
@@ -313,46 +361,35 @@ fn range_within(whole: &[u8], part: &[u8]) -> Range<usize> {
     start..start + part.len()
 }
 
-/// The flags of an interface of the network namespace that this process lives in.
-///
-/// Where sysfs does not tell them, the interface has gone, unless this namespace still has one of
-/// that name. Then that was made in between, or this sysfs, if there is any, shows another network
-/// namespace (`nsenter --net`); it takes some looks to tell.
-fn own_presence(class_net: &Path, name: &[u8], text: &mut Vec<u8>) -> Presence {
-    const LOOKS: usize = 3;
-    for _ in 0..LOOKS {
-        match read_flags(class_net, name, text) {
-            Ok(flags) => return Presence::Known(flags),
-            Err(_) if !exists(name) => return Presence::Gone,
-            Err(_) => {}
-        }
+impl ClassNet {
+    fn flags(&mut self, interface: &[u8]) -> Option<Flags> {
+        sysfs::flags(self.read(interface, "flags").ok()?)
     }
-    Presence::Unknown
-}
 
-/// Whether this network namespace has an interface of that name.
-fn exists(name: &[u8]) -> bool {
-    // No answer is no reason to leave an interface out.
-    let (Ok(name), Ok(socket)) = (str::from_utf8(name), UnixDatagram::unbound()) else {
-        return true;
-    };
-    name_to_index(socket, name) != Err(Errno::NODEV)
-}
+    fn speed_mbits(&mut self, interface: &[u8]) -> Option<i64> {
+        sysfs::speed(self.read(interface, "speed").ok()?)
+    }
 
-fn read_flags(class_net: &Path, name: &[u8], text: &mut Vec<u8>) -> io::Result<Flags> {
-    let text = read_attribute(class_net, name, "flags", text)?;
-    sysfs::flags(text).ok_or(io::ErrorKind::InvalidData.into())
-}
+    /// Whether this sysfs does not know an interface that the own network namespace has, or knows
+    /// another one by that name. It takes some looks to tell, since interfaces come and go.
+    fn is_stranger(&mut self, interface: &[u8]) -> bool {
+        const LOOKS: usize = 10;
+        let Ok(name) = str::from_utf8(interface) else { return false };
+        (0..LOOKS).all(|_| {
+            let known = self.read(interface, "ifindex").ok().and_then(sysfs::ifindex);
+            let own = UnixDatagram::unbound().ok().map(|socket| name_to_index(socket, name));
+            matches!(own, Some(Ok(own)) if known != Some(own))
+        })
+    }
 
-fn read_attribute<'t>(
-    class_net: &Path,
-    interface: &[u8],
-    attribute: &str,
-    text: &'t mut Vec<u8>,
-) -> io::Result<&'t [u8]> {
-    let folder = class_net.join(OsStr::from_bytes(interface));
-    read_file(&folder.join(attribute), text)?;
-    Ok(text)
+    fn read(&mut self, interface: &[u8], attribute: &str) -> io::Result<&[u8]> {
+        self.path.as_mut_os_string().clear();
+        self.path.push(&self.folder);
+        self.path.push(OsStr::from_bytes(interface));
+        self.path.push(attribute);
+        read_file(&self.path, &mut self.text)?;
+        Ok(&self.text)
+    }
 }
 
 /// Replaces `text` by what the file holds.
