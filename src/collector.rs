@@ -11,10 +11,20 @@ use crate::source::procfs::{Presence, Procfs};
 /// Gathers for all `[[inputs.net]]` tables.
 #[derive(Debug)]
 pub struct Collector {
-    tables: Vec<Table>,
-    /// The sources, one for each different root that the tables name.
+    reports: Vec<Report>,
+    /// One for each proc file system that the tables name.
     sources: Vec<Source>,
     problems: Problems,
+}
+
+/// A table, and where what it reports comes from.
+#[derive(Debug)]
+struct Report {
+    table: Table,
+    /// The place of its source among all of them.
+    source: usize,
+    /// The number of its sysfs in that source.
+    sys: usize,
 }
 
 #[derive(Debug)]
@@ -28,17 +38,21 @@ impl Collector {
     #[must_use]
     pub fn new(config: Config, log: Log) -> Self {
         let mut sources = Vec::<Source>::new();
-        for table in &config.tables {
-            let want_protocols = !table.ignore_protocol_stats;
-            let same = |source: &&mut Source| *source.procfs.roots() == table.roots;
-            if let Some(source) = sources.iter_mut().find(same) {
-                source.want_protocols |= want_protocols;
-            } else {
-                let procfs = Procfs::open(table.roots.clone(), log);
-                sources.push(Source { procfs, want_protocols });
+        let mut reports = Vec::new();
+        for table in config.tables {
+            let known = sources.iter().position(|source| *source.procfs.proc() == table.proc);
+            let number = known.unwrap_or_else(|| {
+                let procfs = Procfs::open(table.proc.clone(), log);
+                sources.push(Source { procfs, want_protocols: false });
+                sources.len() - 1
+            });
+            if let Some(source) = sources.get_mut(number) {
+                source.want_protocols |= !table.ignore_protocol_stats;
+                let sys = source.procfs.add_sys(table.sys.as_deref(), log);
+                reports.push(Report { table, source: number, sys });
             }
         }
-        Self { tables: config.tables, sources, problems: Problems::new(log) }
+        Self { reports, sources, problems: Problems::new(log) }
     }
 
     /// Reads the counters of this moment and appends their lines to `batch`: table by table, the
@@ -52,16 +66,14 @@ impl Collector {
             source.procfs.read(source.want_protocols, &mut self.problems);
         }
         let mut hurried = false;
-        for table in &self.tables {
-            let source =
-                self.sources.iter_mut().find(|source| *source.procfs.roots() == table.roots);
-            let Some(Source { procfs, .. }) = source else { continue };
+        for Report { table, source, sys } in &self.reports {
+            let Some(Source { procfs, .. }) = self.sources.get_mut(*source) else { continue };
             for number in 0..procfs.interface_count() {
                 hurried = hurried || hurry();
-                if !is_reported(table, procfs, number, hurried) {
+                if !is_reported(table, procfs, *sys, number, hurried) {
                     continue;
                 }
-                let speed_mbits = (!hurried).then(|| procfs.speed_mbits(number));
+                let speed_mbits = (!hurried).then(|| procfs.speed_mbits(*sys, number));
                 let Some((name, counters)) = procfs.interface(number) else { continue };
                 let name = telegraf_name(name);
                 encode::interface_line(
@@ -83,7 +95,13 @@ impl Collector {
 
 /// Whether a table reports an interface: the pattern decides, and without one, that it is up and
 /// no loopback, or that nobody can tell.
-fn is_reported(table: &Table, procfs: &mut Procfs, number: usize, hurried: bool) -> bool {
+fn is_reported(
+    table: &Table,
+    procfs: &mut Procfs,
+    sys: usize,
+    number: usize,
+    hurried: bool,
+) -> bool {
     let Some((name, _)) = procfs.interface(number) else { return false };
     let name = telegraf_name(name);
     if name.is_empty() {
@@ -92,7 +110,7 @@ fn is_reported(table: &Table, procfs: &mut Procfs, number: usize, hurried: bool)
     match &table.interfaces {
         Some(patterns) => patterns.matches(name),
         None if hurried => false,
-        None => match procfs.presence(number) {
+        None => match procfs.presence(sys, number) {
             Presence::Known(flags) => flags.is_up() && !flags.is_loopback(),
             Presence::Unknown => true,
             Presence::Gone => false,

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::encode::Unsigned;
 use crate::filter::{PatternError, Patterns};
-use crate::source::procfs::{HostProc, Roots};
+use crate::source::procfs::HostProc;
 
 /// The configuration that is used without a file, and what `--sample-config` prints: every option
 /// with its default.
@@ -37,8 +37,10 @@ pub struct Table {
     pub ignore_protocol_stats: bool,
     /// `influx_uint_support`: how counters are written.
     pub unsigned: Unsigned,
-    /// `host_proc` and `host_sys`, or else the environment's `HOST_PROC` and `HOST_SYS`.
-    pub roots: Roots,
+    /// `host_proc`, or else the environment's `HOST_PROC`.
+    pub proc: HostProc,
+    /// `host_sys`, or else the environment's `HOST_SYS`; without either, `/sys`.
+    pub sys: Option<PathBuf>,
 }
 
 /// Why a configuration cannot be used.
@@ -192,12 +194,8 @@ impl Reader<'_> {
             } else {
                 Unsigned::AsSigned
             },
-            roots: Roots {
-                proc: self
-                    .folder(options.host_proc, "HOST_PROC")
-                    .map_or(HostProc::Own, HostProc::Of),
-                sys: self.folder(options.host_sys, "HOST_SYS"),
-            },
+            proc: self.folder(options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
+            sys: self.folder(options.host_sys, "HOST_SYS"),
         })
     }
 
@@ -474,10 +472,10 @@ mod tests {
         assert!(matches(&table, "eth1") && !matches(&table, "lo"));
         assert!(table.ignore_protocol_stats);
         assert_eq!(table.unsigned, Unsigned::AsUnsigned);
-        assert_eq!(table.roots, Roots { proc: HostProc::Of("/p".into()), sys: Some("/s".into()) });
+        assert_eq!((table.proc, table.sys), (HostProc::Of("/p".into()), Some("/s".into())));
         let table = only_table("[[inputs.net]]\ninterfaces = []\nhost_proc = ''");
         assert!(table.interfaces.is_none());
-        assert_eq!(table.roots, Roots { proc: HostProc::Of("/env/proc".into()), sys: None });
+        assert_eq!((table.proc, table.sys), (HostProc::Of("/env/proc".into()), None));
     }
 
     #[test]
@@ -507,11 +505,11 @@ mod tests {
             assert_eq!(matches(&table, name), expected, "{name}");
         }
         let table = only_table("[[inputs.net]]\ninterfaces = [\"*\"]\nhost_proc = \"${ODD}\"");
-        assert_eq!(table.roots.proc, HostProc::Of("a\"b\\c\nd".into()));
+        assert_eq!(table.proc, HostProc::Of("a\"b\\c\nd".into()));
         let table = only_table("[[inputs.net]]\nhost_sys = \"\\\"a${ODD}\" # ${UNSET}");
-        assert_eq!(table.roots.sys, Some("\"aa\"b\\c\nd".into()));
+        assert_eq!(table.sys, Some("\"aa\"b\\c\nd".into()));
         let table = only_table("[[inputs.net]]\nhost_sys = \"\"\"\\\"${QUOTE}\"\"\"");
-        assert_eq!(table.roots.sys, Some("\"it's".into()));
+        assert_eq!(table.sys, Some("\"it's".into()));
     }
 
     #[test]

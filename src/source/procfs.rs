@@ -24,15 +24,6 @@ const MAX_FILE: u64 = 64 << 20;
 /// The most bad rows of one file that are logged one by one.
 const MAX_ROW_PROBLEMS: usize = 8;
 
-/// Where the kernel's files lie.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Roots {
-    /// Which proc file system, and so whose counters.
-    pub proc: HostProc,
-    /// The sys file system that the operator named (`HOST_SYS`); without it, `/sys`.
-    pub sys: Option<PathBuf>,
-}
-
 /// Which proc file system, and so whose counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostProc {
@@ -59,12 +50,11 @@ pub enum Presence {
 /// All memory is used again from one gather to the next.
 #[derive(Debug)]
 pub struct Procfs {
-    roots: Roots,
+    proc: HostProc,
     /// The folders to read counters from, best first; just one once one could be read.
     nets: Vec<Net>,
-    class_net: ClassNet,
-    /// Whether sysfs shows another network namespace than our own, once that is known.
-    is_foreign: Option<bool>,
+    /// The sysfs to ask for flags and speed; mostly one.
+    class_nets: Vec<ClassNet>,
     /// The text of `dev`, which the names of `interfaces` lie in.
     dev_text: Vec<u8>,
     snmp_text: Vec<u8>,
@@ -75,11 +65,24 @@ pub struct Procfs {
 /// The folder `class/net` of a sysfs, which has one of each interface.
 #[derive(Debug)]
 struct ClassNet {
+    /// The sysfs that the operator named (`HOST_SYS`); without it, it is `/sys`.
+    sys: Option<PathBuf>,
     folder: PathBuf,
+    /// Whether it shows another network namespace than our own, once that is known.
+    is_foreign: Option<bool>,
+    /// What was read in this gather, by the numbers of the interfaces.
+    links: Vec<Link>,
     /// The path of the file that was read last.
     path: PathBuf,
     /// Its text.
     text: Vec<u8>,
+}
+
+/// What a sysfs tells of one interface, read when it is first asked for in a gather.
+#[derive(Debug, Clone, Copy, Default)]
+struct Link {
+    presence: Option<Presence>,
+    speed_mbits: Option<i64>,
 }
 
 /// The files of one `net` folder.
@@ -93,9 +96,6 @@ struct Net {
 struct Interface {
     name: Range<usize>,
     counters: Counters,
-    /// Read when it is first asked for in a gather; so is the speed.
-    presence: Option<Presence>,
-    speed_mbits: Option<i64>,
 }
 
 impl Net {
@@ -107,39 +107,54 @@ impl Net {
 impl Procfs {
     /// Under `HOST_PROC`, looks whose counters can be read, and says so in one line.
     #[must_use]
-    pub fn open(roots: Roots, log: Log) -> Self {
-        let nets = match &roots.proc {
+    pub fn open(proc: HostProc, log: Log) -> Self {
+        let nets = match &proc {
             HostProc::Own => vec![Net::under(Path::new("/proc/net"))],
             HostProc::Of(proc) => {
                 vec![Net::under(&proc.join("1/net")), Net::under(&proc.join("net"))]
             }
         };
-        let class_net = roots.sys.as_deref().unwrap_or(Path::new("/sys")).join("class/net");
         let mut procfs = Self {
-            roots,
+            proc,
             nets,
-            class_net: ClassNet { folder: class_net, path: PathBuf::new(), text: Vec::new() },
-            is_foreign: None,
+            class_nets: Vec::new(),
             dev_text: Vec::with_capacity(64 << 10),
             snmp_text: Vec::with_capacity(8 << 10),
             interfaces: Vec::new(),
             protocols: ProtocolStatistics::default(),
         };
-        // A failure is reported by the gather that meets it.
-        if matches!(procfs.roots.proc, HostProc::Of(_)) && procfs.read_dev_text(log).is_ok() {
-            procfs.check_host_sys(log);
+        if let HostProc::Of(_) = procfs.proc {
+            // A failure is reported by the gather that meets it.
+            let _ = procfs.read_dev_text(log);
         }
         procfs
     }
 
+    /// The proc file system that it reads.
+    #[must_use]
+    pub fn proc(&self) -> &HostProc {
+        &self.proc
+    }
+
+    /// Takes a sysfs in, `/sys` without a name, and returns the number to ask it by.
+    pub fn add_sys(&mut self, sys: Option<&Path>, log: Log) -> usize {
+        let known = self.class_nets.iter().position(|class_net| class_net.sys.as_deref() == sys);
+        known.unwrap_or_else(|| {
+            let class_net = ClassNet::of(sys);
+            self.check_host_sys(&class_net, log);
+            self.class_nets.push(class_net);
+            self.class_nets.len() - 1
+        })
+    }
+
     /// Says so when the counters are the host's and this sysfs shows another network namespace.
-    fn check_host_sys(&self, log: Log) {
-        let HostProc::Of(proc) = &self.roots.proc else { return };
-        let is_hosts = self.nets.iter().any(|net| net.dev.starts_with(proc.join("1")));
-        if !is_hosts || self.roots.sys.is_some() {
+    fn check_host_sys(&self, class_net: &ClassNet, log: Log) {
+        let HostProc::Of(proc) = &self.proc else { return };
+        let is_hosts = |net: &Net| net.dev.starts_with(proc.join("1"));
+        if class_net.sys.is_some() || self.nets.len() > 1 || !self.nets.iter().any(is_hosts) {
             return;
         }
-        let folder = &self.class_net.folder;
+        let folder = &class_net.folder;
         let is_unknown = |name: &&[u8]| !folder.join(OsStr::from_bytes(name)).exists();
         let names = proc_net_dev::rows(&self.dev_text).into_iter().flatten();
         let unknown = names.filter_map(|row| Some(row.ok()?.name)).find(is_unknown);
@@ -153,41 +168,20 @@ impl Procfs {
         }
     }
 
-    /// Finds out, once, whether sysfs shows another network namespace than the one that this
-    /// process lives in, as under `nsenter --net`, or is not there at all, and says so.
-    fn check_own_sys(&mut self, log: Log) {
-        if self.is_foreign.is_some() {
-            return;
-        }
-        let names = self.interfaces.iter().filter_map(|one| self.dev_text.get(one.name.clone()));
-        let stranger = names.into_iter().find(|name| self.class_net.is_stranger(name));
-        if let Some(name) = stranger {
-            log.warn(format_args!(
-                "{} shows another network namespace, or none: without flags and speed, every \
-                 interface is reported, such as {}",
-                self.class_net.folder.display(),
-                Quoted(name)
-            ));
-        }
-        if !self.interfaces.is_empty() {
-            self.is_foreign = Some(stranger.is_some());
-        }
-    }
-
-    /// Where it reads.
-    #[must_use]
-    pub fn roots(&self) -> &Roots {
-        &self.roots
-    }
-
     /// Reads the counters of every interface, and the protocol statistics if they are wanted. What
     /// cannot be read goes to `problems`; all else is there.
     pub fn read(&mut self, want_protocols: bool, problems: &mut Problems) {
         self.interfaces.clear();
         self.protocols.clear();
         self.read_dev(problems);
-        if let HostProc::Own = self.roots.proc {
-            self.check_own_sys(problems.log());
+        for class_net in &mut self.class_nets {
+            class_net.links.clear();
+            class_net.links.resize(self.interfaces.len(), Link::default());
+            if let HostProc::Own = self.proc {
+                let names = self.interfaces.iter().map(|one| one.name.clone());
+                let names = names.filter_map(|range| self.dev_text.get(range));
+                class_net.check_own(names, problems.log());
+            }
         }
         if want_protocols {
             self.read_snmp(problems);
@@ -209,32 +203,43 @@ impl Procfs {
         Some((self.dev_text.get(interface.name.clone())?, interface.counters))
     }
 
-    /// The flags of an interface, from sysfs.
-    pub fn presence(&mut self, number: usize) -> Presence {
-        let Some(interface) = self.interfaces.get_mut(number) else { return Presence::Gone };
-        let name = self.dev_text.get(interface.name.clone()).unwrap_or_default();
-        let is_foreign = self.is_foreign != Some(false);
-        *interface.presence.get_or_insert_with(|| match self.roots.proc {
-            HostProc::Own if is_foreign => Presence::Unknown,
-            // What this sysfs does not show any more has gone since its counters were read.
-            HostProc::Own => self.class_net.flags(name).map_or(Presence::Gone, Presence::Known),
-            HostProc::Of(_) => {
-                self.class_net.flags(name).map_or(Presence::Unknown, Presence::Known)
-            }
-        })
+    /// The flags of an interface, from that sysfs.
+    pub fn presence(&mut self, sys: usize, number: usize) -> Presence {
+        let Some((name, class_net)) = self.link(sys, number) else { return Presence::Gone };
+        if let Some(known) = class_net.links.get(number).and_then(|link| link.presence) {
+            return known;
+        }
+        let presence = match class_net.is_foreign {
+            Some(true) => Presence::Unknown,
+            // What our own sysfs does not show any more has gone since its counters were read.
+            Some(false) => class_net.flags(name).map_or(Presence::Gone, Presence::Known),
+            None => class_net.flags(name).map_or(Presence::Unknown, Presence::Known),
+        };
+        if let Some(link) = class_net.links.get_mut(number) {
+            link.presence = Some(presence);
+        }
+        presence
     }
 
-    /// The speed of an interface in Mbit/s, from sysfs; [`SPEED_UNKNOWN`] when it tells none.
-    pub fn speed_mbits(&mut self, number: usize) -> i64 {
-        let Some(interface) = self.interfaces.get_mut(number) else { return SPEED_UNKNOWN };
-        let name = self.dev_text.get(interface.name.clone()).unwrap_or_default();
-        let is_foreign = self.is_foreign != Some(false);
-        *interface.speed_mbits.get_or_insert_with(|| match self.roots.proc {
-            HostProc::Own if is_foreign => SPEED_UNKNOWN,
-            HostProc::Own | HostProc::Of(_) => {
-                self.class_net.speed_mbits(name).unwrap_or(SPEED_UNKNOWN)
-            }
-        })
+    /// The speed of an interface in Mbit/s, from that sysfs; [`SPEED_UNKNOWN`] when it tells none.
+    pub fn speed_mbits(&mut self, sys: usize, number: usize) -> i64 {
+        let Some((name, class_net)) = self.link(sys, number) else { return SPEED_UNKNOWN };
+        if let Some(known) = class_net.links.get(number).and_then(|link| link.speed_mbits) {
+            return known;
+        }
+        let speed_mbits = match class_net.is_foreign {
+            Some(true) => SPEED_UNKNOWN,
+            Some(false) | None => class_net.speed_mbits(name).unwrap_or(SPEED_UNKNOWN),
+        };
+        if let Some(link) = class_net.links.get_mut(number) {
+            link.speed_mbits = Some(speed_mbits);
+        }
+        speed_mbits
+    }
+
+    fn link(&mut self, sys: usize, number: usize) -> Option<(&[u8], &mut ClassNet)> {
+        let name = self.dev_text.get(self.interfaces.get(number)?.name.clone())?;
+        Some((name, self.class_nets.get_mut(sys)?))
     }
 
     /// The protocol statistics; empty when they were not wanted or cannot be read.
@@ -266,8 +271,6 @@ impl Procfs {
                 Ok(row) => self.interfaces.push(Interface {
                     name: range_within(&self.dev_text, row.name),
                     counters: row.counters,
-                    presence: None,
-                    speed_mbits: None,
                 }),
                 Err(error) => bad_rows.report(error.line, [error.name, None], &error),
             }
@@ -362,6 +365,37 @@ fn range_within(whole: &[u8], part: &[u8]) -> Range<usize> {
 }
 
 impl ClassNet {
+    fn of(sys: Option<&Path>) -> Self {
+        Self {
+            sys: sys.map(Path::to_owned),
+            folder: sys.unwrap_or(Path::new("/sys")).join("class/net"),
+            is_foreign: None,
+            links: Vec::new(),
+            path: PathBuf::new(),
+            text: Vec::with_capacity(64),
+        }
+    }
+
+    /// Finds out, once, whether it shows another network namespace than the one that this process
+    /// lives in and that has these interfaces, as under `nsenter --net`, or is not there at all,
+    /// and says so.
+    fn check_own<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>, log: Log) {
+        let mut names = names.peekable();
+        if self.is_foreign.is_some() || names.peek().is_none() {
+            return;
+        }
+        let stranger = names.find(|name| self.is_stranger(name));
+        if let Some(name) = stranger {
+            log.warn(format_args!(
+                "{} shows another network namespace, or none: without flags and speed, every \
+                 interface is reported, such as {}",
+                self.folder.display(),
+                Quoted(name)
+            ));
+        }
+        self.is_foreign = Some(stranger.is_some());
+    }
+
     fn flags(&mut self, interface: &[u8]) -> Option<Flags> {
         sysfs::flags(self.read(interface, "flags").ok()?)
     }
