@@ -89,9 +89,6 @@ impl Triggers {
 
     /// Whether a gather was asked for since the last call.
     pub fn take_gather(&mut self) -> bool {
-        if let Some(clock) = &mut self.clock {
-            self.gather |= self.stop_since.is_none() && clock.is_due(Instant::now());
-        }
         std::mem::take(&mut self.gather)
     }
 
@@ -144,6 +141,8 @@ impl Triggers {
             drain(&self.wake);
         }
         if !is_stopping {
+            let is_due = |clock: &mut Clock| clock.is_due(Instant::now());
+            self.gather |= self.clock.as_mut().is_some_and(is_due);
             self.gather |= self.gather_signal.swap(false, Ordering::Relaxed);
         }
         if self.stop_signal.load(Ordering::Relaxed) {

@@ -349,6 +349,25 @@ fn a_stop_comes_through_where_gathers_follow_each_other_without_a_pause() {
     }
 }
 
+#[test]
+fn a_blocked_write_waits_at_rest_while_its_own_clock_goes_on() {
+    let mut plugin = Plugin::start(20_000, &["--poll-interval", "100ms"]);
+    eventually("a full pipe", || (plugin.unread() > 1_000_000).then_some(()));
+    let stat = format!("/proc/{}/stat", plugin.process.id());
+    let cpu_ticks = || {
+        let stat = fs::read_to_string(&stat).unwrap();
+        let times = stat.split(' ').skip(13).take(2);
+        times.map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    std::thread::sleep(Duration::from_millis(200));
+    let before = cpu_ticks();
+    std::thread::sleep(Duration::from_secs(1));
+    // A hundred ticks are a second. One that never rested would take most of them.
+    assert!(cpu_ticks() - before < 10, "{} ticks", cpu_ticks() - before);
+    plugin.signal(Signal::TERM);
+    plugin.assert_ends();
+}
+
 /// Starts a plugin that reports made-up interfaces of that folder to that stdout.
 fn start_with_stdout(folder: &TempDir, stdout: impl Into<Stdio>) -> Child {
     write_dev(folder.path(), &proc_net_dev(5000));
