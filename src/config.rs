@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -14,11 +15,15 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::encode::Unsigned;
 use crate::filter::{PatternError, Patterns};
+use crate::source::Wanted;
 use crate::source::procfs::HostProc;
 
 /// The configuration that is used without a file, and what `--sample-config` prints: every option
 /// with its default.
 pub const SAMPLE: &str = include_str!("../plugin.conf");
+
+/// How old a speed may get by default.
+const SPEED_REFRESH: Duration = Duration::from_secs(60);
 
 /// What to report.
 #[derive(Debug, Clone)]
@@ -41,6 +46,10 @@ pub struct Table {
     pub proc: HostProc,
     /// `host_sys`, or else the environment's `HOST_SYS`; without either, `/sys`.
     pub sys: Option<PathBuf>,
+    /// `source`: where counters, flags and speed come from.
+    pub source: Wanted,
+    /// `speed_refresh`: how old a speed may get, where it is not read at every gather anyway.
+    pub speed_refresh: Duration,
 }
 
 /// Why a configuration cannot be used.
@@ -73,15 +82,19 @@ struct Options {
     influx_uint_support: bool,
     host_proc: Option<PathBuf>,
     host_sys: Option<PathBuf>,
+    source: Wanted,
+    speed_refresh: Option<Spanned<String>>,
 }
 
 /// The keys of [`Options`], and what each takes.
-const OPTIONS: [(&str, &str); 5] = [
+const OPTIONS: [(&str, &str); 7] = [
     ("interfaces", r#"a list of names and patterns, such as ["eth*", "lo"]"#),
     ("ignore_protocol_stats", "true or false"),
     ("influx_uint_support", "true or false"),
     ("host_proc", r#"a folder, such as "/hostfs/proc""#),
     ("host_sys", r#"a folder, such as "/hostfs/sys""#),
+    ("source", r#""auto", "netlink" or "procfs""#),
+    ("speed_refresh", r#"a duration, such as "60s""#),
 ];
 
 /// Options that Telegraf gives every input, and those of `inputs.execd` itself: they act on
@@ -186,6 +199,13 @@ impl Reader<'_> {
         }
         let options = Options::deserialize(ValueDeserializer::from(value.clone()));
         let options = options.map_err(|error| self.type_error(entries, &error))?;
+        let is_own = options.source == Wanted::Netlink;
+        if is_own && let Some((key, _)) = entries.get_key_value("host_proc") {
+            let message = "\"host_proc\" names another /proc, and \"source\" = \"netlink\" reads the \
+                           network namespace that this process lives in: leave one of them out";
+            return Err(self.error(key.span(), message));
+        }
+        let folder = |option, variable| self.folder(option, variable).filter(|_| !is_own);
         Ok(Table {
             interfaces: self.patterns(&options.interfaces)?,
             ignore_protocol_stats: options.ignore_protocol_stats,
@@ -194,8 +214,10 @@ impl Reader<'_> {
             } else {
                 Unsigned::AsSigned
             },
-            proc: self.folder(options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
-            sys: self.folder(options.host_sys, "HOST_SYS"),
+            proc: folder(options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
+            sys: folder(options.host_sys, "HOST_SYS"),
+            source: options.source,
+            speed_refresh: self.duration("speed_refresh", options.speed_refresh, SPEED_REFRESH)?,
         })
     }
 
@@ -233,6 +255,22 @@ impl Reader<'_> {
         Patterns::new(&names).map(Some).map_err(|error: PatternError| {
             let span = entries.get(error.index).map_or(0..0, Spanned::span);
             self.error(span, format!("\"interfaces\": {error}"))
+        })
+    }
+
+    fn duration(
+        &self,
+        key: &str,
+        option: Option<Spanned<String>>,
+        default: Duration,
+    ) -> Result<Duration, ConfigError> {
+        let Some(text) = option else { return Ok(default) };
+        humantime::parse_duration(text.get_ref()).map_err(|error| {
+            let text_shown = text.get_ref();
+            let message = format!(
+                "{key:?}: {text_shown:?} is no duration ({error}); write it as 60s or 1m30s"
+            );
+            self.error(text.span(), message)
         })
     }
 
@@ -455,6 +493,7 @@ mod tests {
         assert!(table.interfaces.is_none());
         assert!(!table.ignore_protocol_stats);
         assert_eq!(table.unsigned, Unsigned::AsSigned);
+        assert_eq!((table.source, table.speed_refresh), (Wanted::Auto, Duration::from_secs(60)));
         for (option, _) in OPTIONS {
             let line = SAMPLE.lines().find(|line| line.starts_with(&format!("  # {option} = ")));
             let uncommented =
@@ -467,15 +506,23 @@ mod tests {
     fn options_are_read_and_come_before_the_environment() {
         let table = only_table(
             "[[inputs.net]]\ninterfaces = ['eth*']\nignore_protocol_stats = true\n\
-             influx_uint_support = true\nhost_proc = '/p'\nhost_sys = '/s'",
+             influx_uint_support = true\nhost_proc = '/p'\nhost_sys = '/s'\n\
+             source = 'procfs'\nspeed_refresh = '1m30s'",
         );
         assert!(matches(&table, "eth1") && !matches(&table, "lo"));
         assert!(table.ignore_protocol_stats);
         assert_eq!(table.unsigned, Unsigned::AsUnsigned);
         assert_eq!((table.proc, table.sys), (HostProc::Of("/p".into()), Some("/s".into())));
+        assert_eq!((table.source, table.speed_refresh), (Wanted::Procfs, Duration::from_secs(90)));
         let table = only_table("[[inputs.net]]\ninterfaces = []\nhost_proc = ''");
         assert!(table.interfaces.is_none());
         assert_eq!((table.proc, table.sys), (HostProc::Of("/env/proc".into()), None));
+    }
+
+    #[test]
+    fn netlink_reads_the_own_namespace_whatever_the_environment_says() {
+        let table = only_table("[[inputs.net]]\nsource = 'netlink'");
+        assert_eq!((table.proc, table.sys), (HostProc::Own, None));
     }
 
     #[test]
@@ -554,6 +601,18 @@ mod tests {
             (
                 "[[inputs.net]]\nignore_protocol_stats = true\nhost_sys = 5\ninterfaces = ['a']",
                 r#"line 3: "host_sys" takes a folder, such as "/hostfs/sys": invalid type"#,
+            ),
+            (
+                "[[inputs.net]]\nsource = 'sysfs'",
+                r#"line 2: "source" takes "auto", "netlink" or "procfs": unknown variant `sysfs`"#,
+            ),
+            (
+                "[[inputs.net]]\nhost_proc = '/p'\nsource = 'netlink'",
+                r#"line 2: "host_proc" names another /proc, and "source" = "netlink" reads"#,
+            ),
+            (
+                "[[inputs.net]]\nspeed_refresh = 'often'",
+                r#"line 2: "speed_refresh": "often" is no duration (expected number at 0); write it as"#,
             ),
             (
                 "[[inputs.net]]\nignore_protocol_stats = 'yes'",

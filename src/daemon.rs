@@ -30,8 +30,12 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
     loop {
         // Also where one gather follows the other without a pause: a stop comes in here.
         let until = triggers.is_pending().then(Instant::now);
-        if triggers.wait(output.fd(), Await::Close, until)?.closed {
+        let ready = triggers.wait(output.fd(), Await::Close, collector.events(), until)?;
+        if ready.closed {
             return Ok(());
+        }
+        if ready.events {
+            collector.follow_events();
         }
         if triggers.take_gather() {
             batch.clear();
@@ -40,7 +44,7 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
                 start.elapsed() > LONG_GATHER && is_overdue(&mut triggers, &output)
             });
             match write(&batch, &mut triggers, &mut output) {
-                Ok(true) => {}
+                Ok(true) => collector.after_write(),
                 Ok(false) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 Err(error) => return Err(error),
@@ -58,7 +62,8 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
 /// reads any more.
 fn is_overdue(triggers: &mut Triggers, output: &Output) -> bool {
     // What goes wrong here goes wrong again where it is heeded.
-    let ready = triggers.wait(output.fd(), Await::Close, Some(Instant::now())).unwrap_or_default();
+    let ready =
+        triggers.wait(output.fd(), Await::Close, None, Some(Instant::now())).unwrap_or_default();
     ready.closed || triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
 }
 
@@ -77,9 +82,9 @@ fn write(batch: &[u8], triggers: &mut Triggers, output: &mut Output) -> io::Resu
         }
         let ready = if length == 0 && writable {
             let next_look = Instant::now() + EMPTY_POLL;
-            triggers.wait(output.fd(), Await::Close, Some(next_look))?
+            triggers.wait(output.fd(), Await::Close, None, Some(next_look))?
         } else {
-            triggers.wait(output.fd(), Await::Space, deadline)?
+            triggers.wait(output.fd(), Await::Space, None, deadline)?
         };
         if ready.closed {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -95,7 +100,7 @@ fn is_drained(deadline: Instant, triggers: &mut Triggers, output: &Output) -> io
         if now >= deadline {
             return Ok(false);
         }
-        if triggers.wait(output.fd(), Await::Close, Some(now + EMPTY_POLL))?.closed {
+        if triggers.wait(output.fd(), Await::Close, None, Some(now + EMPTY_POLL))?.closed {
             return Ok(false);
         }
     }

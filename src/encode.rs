@@ -15,20 +15,26 @@ pub enum Unsigned {
     AsUnsigned,
 }
 
-/// Appends the line of one interface. A speed of `None` leaves the field out.
+/// Appends what stands before the fields in the line of an interface: the measurement and the tag.
 ///
 /// A tag value cannot end in a backslash, so those at the end of a name are dropped, as Telegraf
 /// itself does; a name that is nothing else leaves a line without the tag.
+pub fn interface_prefix(line: &mut Vec<u8>, name: &[u8]) {
+    line.extend_from_slice(b"net");
+    push_interface_tag(line, name);
+}
+
+/// Appends the line of one interface behind its [prefix](interface_prefix). A speed of `None` leaves
+/// the field out.
 pub fn interface_line(
     line: &mut Vec<u8>,
-    name: &[u8],
+    prefix: &[u8],
     counters: &Counters,
     speed_mbits: Option<i64>,
     unsigned: Unsigned,
     timestamp_ns: i64,
 ) {
-    line.extend_from_slice(b"net");
-    push_interface_tag(line, name);
+    line.extend_from_slice(prefix);
     let fields = [
         (" bytes_sent=", counters.bytes_sent),
         (",bytes_recv=", counters.bytes_recv),
@@ -110,10 +116,11 @@ mod tests {
     };
 
     fn line(name: &[u8], speed_mbits: Option<i64>, unsigned: Unsigned) -> String {
-        let mut line = Vec::new();
+        let (mut line, mut prefix) = (Vec::new(), Vec::new());
+        interface_prefix(&mut prefix, name);
         interface_line(
             &mut line,
-            name,
+            &prefix,
             &COUNTERS,
             speed_mbits,
             unsigned,

@@ -26,7 +26,7 @@ pub struct Counters {
 }
 
 /// The device flags of an interface, `IFF_*` of `linux/if.h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flags(pub u32);
 
 impl Flags {

@@ -41,13 +41,15 @@ pub enum Await {
     Space,
 }
 
-/// What is true of stdout.
+/// What is true of stdout, and of the kernel's events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ready {
     /// Up to `PIPE_BUF` bytes can be written without blocking.
     pub writable: bool,
     /// Nobody will read what is written.
     pub closed: bool,
+    /// There are kernel events.
+    pub events: bool,
 }
 
 impl Triggers {
@@ -104,7 +106,8 @@ impl Triggers {
         self.stop_since
     }
 
-    /// Waits for any trigger, for stdout or until that moment, and takes in the triggers that came.
+    /// Waits for any trigger, for stdout, for kernel events where these are to be waited for, or until
+    /// that moment, and takes in the triggers that came.
     ///
     /// # Errors
     ///
@@ -113,6 +116,7 @@ impl Triggers {
         &mut self,
         stdout: BorrowedFd<'_>,
         awaited: Await,
+        events: Option<BorrowedFd<'_>>,
         until: Option<Instant>,
     ) -> io::Result<Ready> {
         let stdin = io::stdin();
@@ -124,16 +128,19 @@ impl Triggers {
             PollFd::from_borrowed_fd(stdout, stdout_flags),
             PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN),
             PollFd::new(&self.wake, PollFlags::IN),
+            PollFd::from_borrowed_fd(events.unwrap_or(stdout), PollFlags::IN),
         ];
+        let count = if events.is_some() { fds.len() } else { fds.len() - 1 };
         let is_stopping = self.stop_since.is_some();
-        let polled = if is_stopping { fds.get_mut(..1).unwrap_or_default() } else { &mut fds };
+        let polled = if is_stopping { 1 } else { count };
+        let polled = fds.get_mut(..polled).unwrap_or_default();
         let next_gather = self.clock.as_ref().filter(|_| !is_stopping).map(|clock| clock.next);
         match poll(polled, timeout(until.into_iter().chain(next_gather).min()).as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(Ready::default()),
             Err(error) => return Err(error.into()),
         }
-        let [stdout, stdin, wake] = fds.map(|fd| fd.revents());
+        let [stdout, stdin, wake, events] = fds.map(|fd| fd.revents());
         if !stdin.is_empty() {
             self.read_stdin();
         }
@@ -151,6 +158,7 @@ impl Triggers {
         Ok(Ready {
             writable: stdout.contains(PollFlags::OUT),
             closed: stdout.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL),
+            events: !events.is_empty(),
         })
     }
 

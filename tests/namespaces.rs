@@ -14,6 +14,12 @@ use common::{Netns, PLUGIN, is_skipped, run, text};
 const ALL: &str = "[[inputs.net]]\ninterfaces = ['*']\nignore_protocol_stats = true\n";
 const DEFAULT: &str = "[[inputs.net]]\nignore_protocol_stats = true\n";
 
+/// The sources, and what the plugin says of each at the start.
+const SOURCES: [(&str, &str); 2] = [
+    ("netlink", "I! source: netlink, as configured\n"),
+    ("procfs", "I! source: /proc/net/dev, as configured\n"),
+];
+
 /// The fields of each interface's line.
 type Lines = BTreeMap<String, BTreeMap<String, i64>>;
 
@@ -27,10 +33,23 @@ fn once(mut command: Command, config: &str) -> (Lines, Output) {
     (parse(&text(&output.stdout)), output)
 }
 
+/// What the plugin reports in a namespace: by netlink and by procfs, which must be the same.
 fn once_in(netns: &Netns, config: &str) -> Lines {
-    let (lines, output) = once(netns.command(PLUGIN), config);
-    assert_eq!(text(&output.stderr), "");
-    lines
+    let [by_netlink, by_procfs] = SOURCES.map(|(source, log)| {
+        let config = format!("{config}source = '{source}'\n");
+        let (lines, output) = once(netns.command(PLUGIN), &config);
+        assert_eq!(text(&output.stderr), log);
+        (lines, without_time(&output.stdout))
+    });
+    assert_eq!(by_netlink, by_procfs);
+    by_netlink.0
+}
+
+/// The text of a batch less the timestamps.
+fn without_time(batch: &[u8]) -> Vec<String> {
+    let is_line = |line: &&[u8]| !line.is_empty();
+    let lines = batch.split(|&byte| byte == b'\n').filter(is_line);
+    lines.map(|line| text(line.rsplitn(2, |&byte| byte == b' ').last().unwrap())).collect()
 }
 
 fn parse(text: &str) -> Lines {
@@ -162,7 +181,7 @@ fn nobody_in_particular_sees_the_same() {
     let mut command = netns.command("setpriv");
     command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", PLUGIN]);
     let (lines, output) = once(command, DEFAULT);
-    assert_eq!(text(&output.stderr), "");
+    assert_eq!(text(&output.stderr), "I! source: netlink, which this kernel has\n");
     assert_eq!(lines, once_in(&netns, DEFAULT));
     assert_eq!(names(&lines), ["up0", "up1"]);
 }
@@ -178,14 +197,20 @@ fn a_sysfs_of_another_namespace_hides_no_interface() {
     netns.ip_lines("link add a0 type veth peer name b0\nlink set a0 up\nlink set lo up");
     other.ip_lines("link add b0 type veth peer name a0\nlink set b0 up\nlink set lo up");
     // nsenter enters the network namespace alone: /sys goes on showing the other one.
-    let mut command = other.command("nsenter");
-    command.arg(format!("--net=/run/netns/{}", netns.name)).arg(PLUGIN);
-    let (lines, output) = once(command, DEFAULT);
+    let [by_procfs, by_netlink] = ["procfs", "netlink"].map(|source| {
+        let mut command = other.command("nsenter");
+        command.arg(format!("--net=/run/netns/{}", netns.name)).arg(PLUGIN);
+        once(command, &format!("{DEFAULT}source = '{source}'\n"))
+    });
+    // Netlink knows the flags and speeds of the namespace itself.
+    assert_eq!(speeds(&by_netlink.0), [("a0", 10_000)]);
+    assert_eq!(text(&by_netlink.1.stderr).lines().count(), 1);
+    let (lines, output) = by_procfs;
     // Whose flags cannot be had is reported, and whose speed cannot be had has none.
     assert_eq!(speeds(&lines), [("a0", -1), ("b0", -1), ("lo", -1)]);
     let log = text(&output.stderr);
-    let warning = "W! /sys/class/net shows another network namespace, or none: ";
-    assert!(log.starts_with(warning) && log.lines().count() == 1, "{log}");
+    let warning = "\nW! /sys/class/net shows another network namespace, or none: ";
+    assert!(log.contains(warning) && log.lines().count() == 2, "{log}");
 }
 
 #[test]
@@ -244,13 +269,16 @@ impl Daemon {
         }
     }
 
-    /// Ends it, and returns what it logged.
+    /// Ends it, and returns what it logged since the line at the start.
     fn end(self) -> String {
         drop(self.stdin);
         let output = self.process.wait_with_output().unwrap();
         assert!(output.status.success());
         drop(self.config);
-        text(&output.stderr)
+        let log = text(&output.stderr);
+        let (first, rest) = log.split_once('\n').unwrap();
+        assert!(first.starts_with("I! source: "), "{log}");
+        rest.to_owned()
     }
 }
 
@@ -259,21 +287,23 @@ fn interfaces_that_come_go_and_change_are_followed() {
     if is_skipped("interfaces_that_come_go_and_change_are_followed") {
         return;
     }
-    let netns = Netns::new();
-    let mut daemon = Daemon::start(&netns, DEFAULT);
-    let mut step = |change: &str, expected: &[&str]| {
-        netns.ip_lines(change);
-        assert_eq!(names(&daemon.gather()), expected, "after {change}");
-    };
-    step("", &[]);
-    step("link add a0 type veth peer name b0", &[]);
-    step("link set a0 up", &["a0"]);
-    step("link set b0 up", &["a0", "b0"]);
-    step("link set b0 down\nlink set b0 name c0\nlink set c0 up", &["a0", "c0"]);
-    step("link set a0 down", &["c0"]);
-    step("link del a0", &[]);
-    step("link set lo up", &[]);
-    assert_eq!(daemon.end(), "");
+    for (source, _) in SOURCES {
+        let netns = Netns::new();
+        let mut daemon = Daemon::start(&netns, &format!("{DEFAULT}source = '{source}'\n"));
+        let mut step = |change: &str, expected: &[&str]| {
+            netns.ip_lines(change);
+            assert_eq!(names(&daemon.gather()), expected, "{source} after {change}");
+        };
+        step("", &[]);
+        step("link add a0 type veth peer name b0", &[]);
+        step("link set a0 up", &["a0"]);
+        step("link set b0 up", &["a0", "b0"]);
+        step("link set b0 down\nlink set b0 name c0\nlink set c0 up", &["a0", "c0"]);
+        step("link set a0 down", &["c0"]);
+        step("link del a0", &[]);
+        step("link set lo up", &[]);
+        assert_eq!(daemon.end(), "");
+    }
 }
 
 #[test]

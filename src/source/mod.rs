@@ -2,6 +2,59 @@
 //! file's format or of the encoder.
 //!
 //! What the collector asks of one: read the counters of all interfaces at one moment, then, for
-//! those that are reported, the flags and the speed. [`procfs`] is the way by `/proc` and `/sys`.
+//! those that are reported, the flags and the speed. [`netlink`] is the fast way, for the network
+//! namespace that the process lives in. [`procfs`] is the way by `/proc` and `/sys`: for the host's
+//! in a container, for kernels that lack netlink or forbid it, and for the protocol statistics.
 
+pub mod netlink;
 pub mod procfs;
+
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use serde::Deserialize;
+
+use crate::interface::Flags;
+
+/// The most bytes read of one file. A hundred thousand interfaces take 13 MB.
+const MAX_FILE: u64 = 64 << 20;
+
+/// Which source the operator wants, `source` in `plugin.conf`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wanted {
+    /// Netlink where it can be used and no other `/proc` or `/sys` is named, or else procfs.
+    #[default]
+    Auto,
+    /// Netlink, whatever `HOST_PROC` and `HOST_SYS` say, or else procfs.
+    Netlink,
+    /// Procfs.
+    Procfs,
+}
+
+/// What the flags file of an interface tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// The interface's flags.
+    Known(Flags),
+    /// The interface is there, and its flags cannot be had.
+    Unknown,
+    /// The interface has gone since its counters were read.
+    Gone,
+}
+
+/// Replaces `text` by what the file holds.
+fn read_file(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
+    text.clear();
+    // Without O_NONBLOCK, a named pipe in the place of the file would block for ever.
+    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
+    if file.take(MAX_FILE).read_to_end(text)? as u64 == MAX_FILE {
+        text.clear();
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(())
+}

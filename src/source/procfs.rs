@@ -2,24 +2,19 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
+use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use rustix::net::netdevice::name_to_index;
 
 use crate::interface::{Counters, Flags, SPEED_UNKNOWN};
 use crate::log::{Level, Log, Problems};
 use crate::parse::{Quoted, proc_net_dev, proc_net_snmp, sysfs};
 use crate::protocol::{self, ProtocolStatistics};
-
-/// The most bytes read of one file. A hundred thousand interfaces take 13 MB.
-const MAX_FILE: u64 = 64 << 20;
+use crate::source::{Presence, read_file};
 
 /// The most bad rows of one file that are logged one by one.
 const MAX_ROW_PROBLEMS: usize = 8;
@@ -32,17 +27,6 @@ pub enum HostProc {
     /// This folder, set by `HOST_PROC`: the counters of its process 1, the host's, when these can
     /// be read, and otherwise those of its `net`.
     Of(PathBuf),
-}
-
-/// What the flags file of an interface tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// The interface's flags.
-    Known(Flags),
-    /// The interface is there, and its flags cannot be had.
-    Unknown,
-    /// The interface has gone since its counters were read.
-    Gone,
 }
 
 /// One network namespace, read by procfs and sysfs.
@@ -168,11 +152,10 @@ impl Procfs {
         }
     }
 
-    /// Reads the counters of every interface, and the protocol statistics if they are wanted. What
-    /// cannot be read goes to `problems`; all else is there.
-    pub fn read(&mut self, want_protocols: bool, problems: &mut Problems) {
+    /// Reads the counters of every interface. What cannot be read goes to `problems`; all else is
+    /// there.
+    pub fn read_interfaces(&mut self, problems: &mut Problems) {
         self.interfaces.clear();
-        self.protocols.clear();
         self.read_dev(problems);
         for class_net in &mut self.class_nets {
             class_net.links.clear();
@@ -183,9 +166,12 @@ impl Procfs {
                 class_net.check_own(names, problems.log());
             }
         }
-        if want_protocols {
-            self.read_snmp(problems);
-        }
+    }
+
+    /// Reads the protocol statistics. What cannot be read goes to `problems`; all else is there.
+    pub fn read_protocols(&mut self, problems: &mut Problems) {
+        self.protocols.clear();
+        self.read_snmp(problems);
     }
 
     /// How many interfaces were read; they are numbered in the kernel's order.
@@ -424,17 +410,4 @@ impl ClassNet {
         read_file(&self.path, &mut self.text)?;
         Ok(&self.text)
     }
-}
-
-/// Replaces `text` by what the file holds.
-fn read_file(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
-    text.clear();
-    // Without O_NONBLOCK, a named pipe in the place of the file would block for ever.
-    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
-    if file.take(MAX_FILE).read_to_end(text)? as u64 == MAX_FILE {
-        text.clear();
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(())
 }

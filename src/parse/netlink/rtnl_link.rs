@@ -1,0 +1,184 @@
+//! `RTM_GETLINK` and the events of `RTNLGRP_LINK`: what interfaces there are
+//! (`linux/if_link.h`, `rtnetlink(7)`).
+
+use super::{Message, Request, attributes, bytes_at, text_of, u32_of};
+use crate::interface::Flags;
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+
+const IFLA_IFNAME: u16 = 3;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_EXT_MASK: u16 = 29;
+const IFLA_LINK_NETNSID: u16 = 37;
+const IFLA_PARENT_DEV_NAME: u16 = 56;
+const IFLA_INFO_KIND: u16 = 1;
+
+const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+const AF_BRIDGE: u8 = 7;
+
+/// `struct ifinfomsg`.
+const FIXED: usize = 16;
+
+/// What happened to an interface, or, in a dump, that it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkMessage<'a> {
+    /// It is there, like this.
+    New(Link<'a>),
+    /// The interface of that number has left the network namespace.
+    Gone(u32),
+}
+
+/// What the kernel tells of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// Its number in the network namespace.
+    pub ifindex: u32,
+    /// Its flags, of the kind that `/sys/class/net/<interface>/flags` shows.
+    pub flags: Flags,
+    /// The kernel's name of it: any bytes, mostly ASCII, never empty.
+    pub name: &'a [u8],
+    /// The kind that it was made as, `veth`, `bridge`, `vlan`; most physical ones have none.
+    pub kind: Option<&'a [u8]>,
+    /// The interface that it lies upon, as a VLAN does, where that is in the same namespace.
+    pub lower: Option<u32>,
+    /// The bridge, bond, team or VRF that it is a port of.
+    pub master: Option<u32>,
+    /// Whether it is told to belong to a device on a bus, such as PCI (Linux 5.14 and later).
+    pub has_parent_device: bool,
+}
+
+impl<'a> LinkMessage<'a> {
+    /// Reads an `RTM_NEWLINK` or `RTM_DELLINK` message. `None` for any other, for one without a name,
+    /// and for those that a bridge sends of its ports: a port that leaves comes as `RTM_DELLINK`.
+    #[must_use]
+    pub fn of(message: &Message<'a>) -> Option<Self> {
+        if !matches!(message.kind, RTM_NEWLINK | RTM_DELLINK) {
+            return None;
+        }
+        let (fixed, rest) = message.body.split_at_checked(FIXED)?;
+        if fixed.first() == Some(&AF_BRIDGE) {
+            return None;
+        }
+        let ifindex = u32::from_ne_bytes(bytes_at(fixed, 4)?);
+        if message.kind == RTM_DELLINK {
+            return Some(Self::Gone(ifindex));
+        }
+        let mut link = Link {
+            ifindex,
+            flags: Flags(u32::from_ne_bytes(bytes_at(fixed, 8)?)),
+            name: &[],
+            kind: None,
+            lower: None,
+            master: None,
+            has_parent_device: false,
+        };
+        let mut is_lower_elsewhere = false;
+        for (kind, value) in attributes(rest) {
+            match kind {
+                IFLA_IFNAME => link.name = text_of(value),
+                IFLA_LINK => link.lower = u32_of(value).filter(|&lower| lower != 0),
+                IFLA_MASTER => link.master = u32_of(value),
+                IFLA_LINKINFO => {
+                    let kind = attributes(value).find(|&(kind, _)| kind == IFLA_INFO_KIND);
+                    link.kind = kind.map(|(_, value)| text_of(value));
+                }
+                IFLA_LINK_NETNSID => is_lower_elsewhere = true,
+                IFLA_PARENT_DEV_NAME => link.has_parent_device = true,
+                _ => {}
+            }
+        }
+        if is_lower_elsewhere {
+            link.lower = None;
+        }
+        (!link.name.is_empty()).then_some(Self::New(link))
+    }
+}
+
+/// Asks for all interfaces, without their counters.
+pub fn request_all(buffer: &mut Vec<u8>, sequence: u32) {
+    Request::dump(buffer, RTM_GETLINK, sequence)
+        .fixed(&[0; FIXED])
+        .attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes())
+        .end();
+}
+
+/// Asks for one interface.
+pub fn request_one(buffer: &mut Vec<u8>, sequence: u32, ifindex: u32) {
+    let mut fixed = [0; FIXED];
+    for (byte, value) in fixed.iter_mut().skip(4).zip(ifindex.to_ne_bytes()) {
+        *byte = value;
+    }
+    Request::get(buffer, RTM_GETLINK, sequence)
+        .fixed(&fixed)
+        .attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes())
+        .end();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::messages;
+    use super::*;
+
+    /// A message of interface 300, with these attributes.
+    fn message(kind: u16, family: u8, attributes: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut fixed = [0; FIXED];
+        fixed[0] = family;
+        fixed[4..8].copy_from_slice(&300_u32.to_ne_bytes());
+        fixed[8..12].copy_from_slice(&0x1003_u32.to_ne_bytes());
+        let mut buffer = Vec::new();
+        let mut request = Request::get(&mut buffer, kind, 0).fixed(&fixed);
+        for (kind, value) in attributes {
+            request = request.attribute(*kind, value);
+        }
+        request.end();
+        buffer
+    }
+
+    fn read(bytes: &[u8]) -> Option<LinkMessage<'_>> {
+        LinkMessage::of(&messages(bytes).next().unwrap().unwrap())
+    }
+
+    #[test]
+    fn a_link_is_what_its_attributes_say() {
+        let nested = [8, 0, 1, 0, b'v', b'l', b'a', b'n'];
+        let lower = 2_u32.to_ne_bytes();
+        let all: [(u16, &[u8]); 6] = [
+            (IFLA_IFNAME, b"eth0.5\0"),
+            (9999, b"unknown"),
+            (IFLA_LINK, &lower),
+            (IFLA_MASTER, &7_u32.to_ne_bytes()),
+            (IFLA_LINKINFO | 0x8000, &nested),
+            (IFLA_PARENT_DEV_NAME, b"0000:00:01.0\0"),
+        ];
+        let expected = Link {
+            ifindex: 300,
+            flags: Flags(0x1003),
+            name: b"eth0.5",
+            kind: Some(b"vlan"),
+            lower: Some(2),
+            master: Some(7),
+            has_parent_device: true,
+        };
+        assert_eq!(read(&message(RTM_NEWLINK, 0, &all)), Some(LinkMessage::New(expected)));
+        // A lower interface in another namespace has a number of that namespace.
+        let elsewhere: [(u16, &[u8]); 3] =
+            [(IFLA_LINK, &lower), (IFLA_LINK_NETNSID, &[0; 4]), (IFLA_IFNAME, b"v")];
+        let bytes = message(RTM_NEWLINK, 0, &elsewhere);
+        let Some(LinkMessage::New(link)) = read(&bytes) else { panic!() };
+        assert_eq!((link.name, link.lower), (b"v".as_slice(), None));
+    }
+
+    #[test]
+    fn only_messages_about_interfaces_themselves_count() {
+        let name: [(u16, &[u8]); 1] = [(IFLA_IFNAME, b"eth0\0")];
+        assert_eq!(read(&message(RTM_DELLINK, 0, &name)), Some(LinkMessage::Gone(300)));
+        assert_eq!(read(&message(RTM_DELLINK, AF_BRIDGE, &name)), None);
+        assert_eq!(read(&message(RTM_NEWLINK, AF_BRIDGE, &name)), None);
+        assert_eq!(read(&message(RTM_NEWLINK, 0, &[])), None);
+        assert_eq!(read(&message(RTM_GETLINK, 0, &name)), None);
+    }
+}
