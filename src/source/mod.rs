@@ -9,11 +9,12 @@
 pub mod netlink;
 pub mod procfs;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::OFlags;
 use serde::Deserialize;
 
@@ -46,15 +47,33 @@ pub enum Presence {
     Gone,
 }
 
+/// Opens a file of the kernel's.
+fn open_file(path: &Path) -> io::Result<File> {
+    // Without O_NONBLOCK, a named pipe in the place of the file would block for ever.
+    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(nonblock).open(path)
+}
+
 /// Replaces `text` by what the file holds.
 fn read_file(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
     text.clear();
-    // Without O_NONBLOCK, a named pipe in the place of the file would block for ever.
-    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
-    if file.take(MAX_FILE).read_to_end(text)? as u64 == MAX_FILE {
+    if open_file(path)?.take(MAX_FILE).read_to_end(text)? as u64 == MAX_FILE {
         text.clear();
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(())
+}
+
+/// Replaces `text` by what an open file of `/proc` holds that the kernel makes as one piece
+/// (`single_open`), as it does `net/snmp`: one `read` from its start gives all of it, newly made,
+/// if there is room.
+fn read_again(file: &File, text: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        text.clear();
+        let length = rustix::io::pread(file, spare_capacity(text), 0)?;
+        if length < text.capacity() {
+            return Ok(());
+        }
+        text.reserve(text.capacity().saturating_mul(2));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,7 +15,7 @@ use crate::interface::{Counters, Flags, SPEED_UNKNOWN};
 use crate::log::{Level, Log, Problems};
 use crate::parse::{Quoted, proc_net_dev, proc_net_snmp, sysfs};
 use crate::protocol::{self, ProtocolStatistics};
-use crate::source::{Presence, read_file};
+use crate::source::{Presence, open_file, read_again, read_file};
 
 /// The most bad rows of one file that are logged one by one.
 const MAX_ROW_PROBLEMS: usize = 8;
@@ -41,6 +42,8 @@ pub struct Procfs {
     class_nets: Vec<ClassNet>,
     /// The text of `dev`, which the names of `interfaces` lie in.
     dev_text: Vec<u8>,
+    /// `snmp`, kept open for the namespace that this process lives in.
+    snmp: Option<File>,
     snmp_text: Vec<u8>,
     interfaces: Vec<Interface>,
     protocols: ProtocolStatistics,
@@ -103,6 +106,7 @@ impl Procfs {
             nets,
             class_nets: Vec::new(),
             dev_text: Vec::with_capacity(64 << 10),
+            snmp: None,
             snmp_text: Vec::with_capacity(8 << 10),
             interfaces: Vec::new(),
             protocols: ProtocolStatistics::default(),
@@ -285,8 +289,12 @@ impl Procfs {
 
     fn read_snmp(&mut self, problems: &mut Problems) {
         let mut failure = None;
-        let readable = self.nets.iter().find(|net| {
-            let read = read_file(&net.snmp, &mut self.snmp_text);
+        let Self { proc, nets, snmp: kept, snmp_text, .. } = self;
+        let readable = nets.iter().find(|net| {
+            let read = match proc {
+                HostProc::Own => read_kept(kept, &net.snmp, snmp_text),
+                HostProc::Of(_) => read_file(&net.snmp, snmp_text),
+            };
             read.map_err(|error| failure = Some(error)).is_ok()
         });
         let Some(Net { snmp, .. }) = readable else {
@@ -307,6 +315,17 @@ impl Procfs {
         );
         bad_rows.end();
     }
+}
+
+/// Reads a file that stays open from one gather to the next.
+fn read_kept(kept: &mut Option<File>, path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
+    let file = match kept.take() {
+        Some(file) => file,
+        None => open_file(path)?,
+    };
+    read_again(&file, text)?;
+    *kept = Some(file);
+    Ok(())
 }
 
 /// Reports the bad rows of one file: the first few one by one, then how many more there are.
