@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::config::{Config, Table};
 use crate::encode;
-use crate::interface::{Flags, telegraf_name};
+use crate::interface::{Counters, Flags, telegraf_name};
 use crate::log::{Level, Log, Problems};
 use crate::source::netlink::{Link, Netlink, OpenError, ReadError};
 use crate::source::procfs::{HostProc, Procfs};
@@ -20,8 +20,8 @@ pub struct Collector {
     /// The network namespace that this process lives in, where a table reads it by netlink.
     own: Option<Own>,
     problems: Problems,
-    /// What stands before the fields of the line under way.
-    prefix: Vec<u8>,
+    /// What every interface's line of the batch under way ends in.
+    line_end: Vec<u8>,
 }
 
 /// A table, and where what it reports comes from.
@@ -44,7 +44,12 @@ struct Choice {
     ifindex: u32,
     generation: u64,
     is_reported: bool,
-    prefix: Vec<u8>,
+    /// The line without its time, as it was written last.
+    line: Vec<u8>,
+    /// How much of the line stands before the fields.
+    prefix: usize,
+    /// What the fields were written from.
+    written: Option<(Counters, Option<i64>)>,
 }
 
 #[derive(Debug)]
@@ -106,7 +111,7 @@ impl Collector {
             }
         }
         let own = netlink.map(|netlink| Own { netlink, version: 0, given: Given::Nothing });
-        Self { reports, sources, own, problems: Problems::new(log), prefix: Vec::new() }
+        Self { reports, sources, own, problems: Problems::new(log), line_end: Vec::new() }
     }
 
     /// Becomes readable when there are kernel events to [follow](Self::follow_events).
@@ -131,13 +136,15 @@ impl Collector {
     pub fn gather(&mut self, batch: &mut Vec<u8>, mut hurry: impl FnMut() -> bool) {
         let timestamp_ns = now_ns();
         self.read();
+        self.line_end.clear();
+        encode::line_end(&mut self.line_end, timestamp_ns);
         let given = self.own.as_ref().map_or(Given::Nothing, |own| own.given);
         let mut hurried = false;
-        for report in &self.reports {
+        for report in &mut self.reports {
             let Some(source) = self.sources.get_mut(report.source) else { continue };
             match &self.own {
                 Some(own) if report.by_netlink && given == Given::All => {
-                    lines_by_netlink(batch, report, &own.netlink, timestamp_ns);
+                    lines_by_netlink(batch, report, &own.netlink, &self.line_end);
                 }
                 _ => {
                     let may_ask_speeds = given != Given::NothingNorSpeeds;
@@ -150,16 +157,10 @@ impl Collector {
                         let speed_mbits = (may_ask_speeds && !hurried)
                             .then(|| procfs.speed_mbits(report.sys, number));
                         let Some((name, counters)) = procfs.interface(number) else { continue };
-                        self.prefix.clear();
-                        encode::interface_prefix(&mut self.prefix, telegraf_name(name));
-                        encode::interface_line(
-                            batch,
-                            &self.prefix,
-                            &counters,
-                            speed_mbits,
-                            report.table.unsigned,
-                            timestamp_ns,
-                        );
+                        encode::interface_prefix(batch, telegraf_name(name));
+                        let unsigned = report.table.unsigned;
+                        encode::interface_fields(batch, &counters, speed_mbits, unsigned);
+                        batch.extend_from_slice(&self.line_end);
                     }
                 }
             }
@@ -256,26 +257,33 @@ impl Choice {
     fn of(table: &Table, link: &Link) -> Self {
         let name = telegraf_name(&link.name);
         let is_reported = decided_by_name(table, name).unwrap_or_else(|| is_default(link.flags));
-        let mut prefix = Vec::new();
+        let mut line = Vec::new();
         if is_reported {
-            encode::interface_prefix(&mut prefix, name);
+            encode::interface_prefix(&mut line, name);
         }
-        Self { ifindex: link.ifindex, generation: link.generation, is_reported, prefix }
+        Self {
+            ifindex: link.ifindex,
+            generation: link.generation,
+            is_reported,
+            prefix: line.len(),
+            line,
+            written: None,
+        }
     }
 }
 
-fn lines_by_netlink(batch: &mut Vec<u8>, report: &Report, netlink: &Netlink, timestamp_ns: i64) {
-    for ((link, counters), choice) in netlink.links().zip(&report.choices) {
-        if let (true, Some(counters)) = (choice.is_reported, counters) {
-            encode::interface_line(
-                batch,
-                &choice.prefix,
-                counters,
-                link.speed_mbits(),
-                report.table.unsigned,
-                timestamp_ns,
-            );
+fn lines_by_netlink(batch: &mut Vec<u8>, report: &mut Report, netlink: &Netlink, line_end: &[u8]) {
+    for ((link, counters), choice) in netlink.links().zip(&mut report.choices) {
+        let (true, Some(counters)) = (choice.is_reported, counters) else { continue };
+        let values = (*counters, link.speed_mbits());
+        // Most interfaces are idle most of the time.
+        if choice.written != Some(values) {
+            choice.written = Some(values);
+            choice.line.truncate(choice.prefix);
+            encode::interface_fields(&mut choice.line, counters, values.1, report.table.unsigned);
         }
+        batch.extend_from_slice(&choice.line);
+        batch.extend_from_slice(line_end);
     }
 }
 

@@ -24,17 +24,14 @@ pub fn interface_prefix(line: &mut Vec<u8>, name: &[u8]) {
     push_interface_tag(line, name);
 }
 
-/// Appends the line of one interface behind its [prefix](interface_prefix). A speed of `None` leaves
-/// the field out.
-pub fn interface_line(
+/// Appends the fields of one interface behind its [prefix](interface_prefix). A speed of `None`
+/// leaves the field out.
+pub fn interface_fields(
     line: &mut Vec<u8>,
-    prefix: &[u8],
     counters: &Counters,
     speed_mbits: Option<i64>,
     unsigned: Unsigned,
-    timestamp_ns: i64,
 ) {
-    line.extend_from_slice(prefix);
     let fields = [
         (" bytes_sent=", counters.bytes_sent),
         (",bytes_recv=", counters.bytes_recv),
@@ -54,6 +51,10 @@ pub fn interface_line(
         push_signed(line, speed_mbits);
         line.push(b'i');
     }
+}
+
+/// Appends what ends a line: its time, in nanoseconds since 1970.
+pub fn line_end(line: &mut Vec<u8>, timestamp_ns: i64) {
     line.push(b' ');
     push_signed(line, timestamp_ns);
     line.push(b'\n');
@@ -116,16 +117,10 @@ mod tests {
     };
 
     fn line(name: &[u8], speed_mbits: Option<i64>, unsigned: Unsigned) -> String {
-        let (mut line, mut prefix) = (Vec::new(), Vec::new());
-        interface_prefix(&mut prefix, name);
-        interface_line(
-            &mut line,
-            &prefix,
-            &COUNTERS,
-            speed_mbits,
-            unsigned,
-            1_700_000_000_123_456_789,
-        );
+        let mut line = Vec::new();
+        interface_prefix(&mut line, name);
+        interface_fields(&mut line, &COUNTERS, speed_mbits, unsigned);
+        line_end(&mut line, 1_700_000_000_123_456_789);
         String::from_utf8_lossy(&line).into_owned()
     }
 

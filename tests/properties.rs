@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use telegraf_net::config::Config;
-use telegraf_net::encode::{Unsigned, interface_line, interface_prefix, protocol_line};
+use telegraf_net::encode::{Unsigned, interface_fields, interface_prefix, line_end, protocol_line};
 use telegraf_net::filter::{PatternReason, Patterns};
 use telegraf_net::interface::Counters;
 use telegraf_net::parse::{proc_net_dev, proc_net_snmp, sysfs};
@@ -42,9 +42,10 @@ fn telegraf_tag(line: &[u8]) -> (Vec<u8>, &[u8]) {
 }
 
 fn line_of(name: &[u8], counters: &Counters, speed_mbits: i64) -> Vec<u8> {
-    let (mut line, mut prefix) = (Vec::new(), Vec::new());
-    interface_prefix(&mut prefix, name);
-    interface_line(&mut line, &prefix, counters, Some(speed_mbits), Unsigned::AsUnsigned, 1);
+    let mut line = Vec::new();
+    interface_prefix(&mut line, name);
+    interface_fields(&mut line, counters, Some(speed_mbits), Unsigned::AsUnsigned);
+    line_end(&mut line, 1);
     line
 }
 
