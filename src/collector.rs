@@ -257,16 +257,16 @@ impl Choice {
     fn of(table: &Table, link: &Link) -> Self {
         let name = telegraf_name(&link.name);
         let is_reported = decided_by_name(table, name).unwrap_or_else(|| is_default(link.flags));
-        let mut line = Vec::new();
+        let mut prefix = Vec::new();
         if is_reported {
-            encode::interface_prefix(&mut line, name);
+            encode::interface_prefix(&mut prefix, name);
         }
         Self {
             ifindex: link.ifindex,
             generation: link.generation,
             is_reported,
-            prefix: line.len(),
-            line,
+            prefix: prefix.len(),
+            line: prefix,
             written: None,
         }
     }
