@@ -3,11 +3,15 @@
 use influxdb_line_protocol::parse_lines;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 use telegraf_net::config::Config;
 use telegraf_net::encode::{Unsigned, interface_fields, interface_prefix, line_end, protocol_line};
 use telegraf_net::filter::{PatternReason, Patterns};
-use telegraf_net::interface::Counters;
+use telegraf_net::interface::{Counters, Flags};
+use telegraf_net::parse::netlink::ethtool::{self, LinkModes};
+use telegraf_net::parse::netlink::rtnl_link::{Link, LinkMessage};
+use telegraf_net::parse::netlink::rtnl_stats::Stats;
+use telegraf_net::parse::netlink::{Message, Step, messages};
 use telegraf_net::parse::{proc_net_dev, proc_net_snmp, sysfs};
 use telegraf_net::protocol::ProtocolStatistics;
 
@@ -183,6 +187,272 @@ fn is_match(parts: &[Part], text: &[char]) -> bool {
     }
 }
 
+/// What this kernel said by netlink, and what its numbers are; see `ORIGIN.md` there.
+macro_rules! recording {
+    ($name:literal) => {
+        include_bytes!(concat!("../fixtures/netlink-linux-6.18/", $name, ".bin")).as_slice()
+    };
+}
+const RECORDINGS: &[&[u8]] = &[
+    recording!("links"),
+    recording!("link"),
+    recording!("stats"),
+    recording!("stat"),
+    recording!("events"),
+    recording!("linkmodes"),
+    recording!("family"),
+    recording!("refusal"),
+    recording!("device-link"),
+    recording!("device-linkmodes"),
+];
+const ETHTOOL: u16 = 21;
+const ENODEV: u16 = 19;
+
+/// What a message is to whoever can read it.
+#[derive(Debug, PartialEq)]
+enum Told<'a> {
+    Link(LinkMessage<'a>),
+    Stats(Stats),
+    Speed(LinkModes),
+    End(Option<u16>),
+    Nothing,
+    Malformed,
+}
+
+/// Has every parser read the message.
+fn read(message: Message<'_>) -> Told<'_> {
+    let link = LinkMessage::of(&message).map(Told::Link);
+    let stats = Stats::of(&message).map(Told::Stats);
+    let speed = LinkModes::of(&message, ETHTOOL).map(Told::Speed);
+    // Of another netlink protocol, whose kinds have the same numbers; and a family of any number.
+    let _ = (ethtool::family(&message), LinkModes::of(&message, message.kind));
+    match message.step() {
+        Step::End(errno) => Told::End(errno),
+        Step::Part => link.or(stats).or(speed).unwrap_or(Told::Nothing),
+    }
+}
+
+/// Reads a datagram, as much of it as can be read.
+fn told(datagram: &[u8]) -> Vec<Told<'_>> {
+    // A message takes sixteen bytes at least, so that there are no more than these.
+    let most = datagram.len() / 16 + 1;
+    let all: Vec<_> = messages(datagram)
+        .take(most + 1)
+        .map(|message| message.map_or(Told::Malformed, read))
+        .collect();
+    assert!(all.len() <= most, "{} messages in {} bytes", all.len(), datagram.len());
+    let malformed = all.iter().position(|told| *told == Told::Malformed);
+    assert!(malformed.is_none_or(|place| place == all.len() - 1), "{all:?}");
+    for told in &all {
+        if let Told::Link(LinkMessage::New(link)) = told {
+            let (bytes, name) = (datagram.as_ptr_range(), link.name.as_ptr_range());
+            assert!(bytes.start <= name.start && name.end <= bytes.end);
+            assert!(!link.name.is_empty() && !link.name.contains(&0), "{link:?}");
+        }
+    }
+    all
+}
+
+/// Where each message of a recording begins.
+fn starts(recording: &[u8]) -> Vec<usize> {
+    let mut starts = Vec::new();
+    let mut next = 0;
+    while next < recording.len() {
+        starts.push(next);
+        let length = u32::from_ne_bytes(recording[next..next + 4].try_into().unwrap());
+        next += usize::try_from(length).unwrap().next_multiple_of(4);
+    }
+    starts
+}
+
+/// Something that happens to bytes on their way.
+#[derive(Debug, Clone)]
+enum Damage {
+    Flips(Vec<(Index, u8)>),
+    /// Numbers in the places where lengths stand, or kinds.
+    Lengths(Vec<(Index, u16)>),
+    /// A message's own length.
+    Length(Index, u32),
+    Cut(Index),
+    /// A piece of another recording in the place of one's own.
+    Splice(&'static [u8], [Index; 4]),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let index = any::<Index>;
+    let length = || prop_oneof![0..40_u16, any::<u16>()];
+    prop_oneof![
+        vec((index(), 1..=255_u8), 1..20).prop_map(Damage::Flips),
+        vec((index(), length()), 1..20).prop_map(Damage::Lengths),
+        (index(), prop_oneof![length().prop_map(u32::from), any::<u32>()])
+            .prop_map(|(place, length)| Damage::Length(place, length)),
+        index().prop_map(Damage::Cut),
+        (select(RECORDINGS), [index(), index(), index(), index()])
+            .prop_map(|(other, places)| Damage::Splice(other, places)),
+    ]
+}
+
+impl Damage {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        if bytes.len() < 4 {
+            return;
+        }
+        match self {
+            Self::Flips(flips) => {
+                for (place, flip) in flips {
+                    let place = place.index(bytes.len());
+                    bytes[place] ^= flip;
+                }
+            }
+            Self::Lengths(lengths) => {
+                for (place, length) in lengths {
+                    let place = place.index(bytes.len() / 4) * 4;
+                    bytes[place..place + 2].copy_from_slice(&length.to_ne_bytes());
+                }
+            }
+            Self::Length(place, length) => {
+                let starts = starts_of_any(bytes);
+                let place = starts[place.index(starts.len())];
+                bytes[place..place + 4].copy_from_slice(&length.to_ne_bytes());
+            }
+            Self::Cut(place) => bytes.truncate(place.index(bytes.len())),
+            Self::Splice(other, places) => {
+                let range = |length: usize, one: Index, two: Index| {
+                    let (one, two) = (one.index(length + 1), two.index(length + 1));
+                    one.min(two)..one.max(two)
+                };
+                let [to0, to1, from0, from1] = *places;
+                let from = &other[range(other.len(), from0, from1)];
+                bytes.splice(range(bytes.len(), to0, to1), from.iter().copied());
+            }
+        }
+    }
+}
+
+/// Where messages begin in bytes that may be damaged; at least one place with four bytes.
+fn starts_of_any(bytes: &[u8]) -> Vec<usize> {
+    let mut starts = vec![0];
+    loop {
+        let start = starts[starts.len() - 1];
+        let length = u32::from_ne_bytes(bytes[start..start + 4].try_into().unwrap());
+        let next = usize::try_from(length).unwrap().checked_next_multiple_of(4);
+        let next = next.and_then(|length| start.checked_add(length));
+        match next {
+            Some(next) if next > start && next + 4 <= bytes.len() => starts.push(next),
+            _ => return starts,
+        }
+    }
+}
+
+#[test]
+fn what_the_kernel_said_is_read_as_it_was() {
+    let link = |ifindex, name: &'static str, flags, kind: &'static str| Link {
+        ifindex,
+        flags: Flags(flags),
+        name: name.as_bytes(),
+        kind: (!kind.is_empty()).then_some(kind.as_bytes()),
+        lower: None,
+        master: None,
+        has_parent_device: false,
+    };
+    let on = |link: Link<'static>, lower| Link { lower: Some(lower), ..link };
+    let in_bridge = |link: Link<'static>| Link { master: Some(14), ..link };
+    let new = |link| Told::Link(LinkMessage::New(link));
+    let links = [
+        link(1, "lo", 0x1_0049, ""),
+        link(2, "tun0", 0x1090, "tun"),
+        on(link(10, "veth0", 0x1_1043, "veth"), 11),
+        on(link(11, "veth1", 0x1_1043, "veth"), 10),
+        on(link(12, "veth2", 0x1002, "veth"), 13),
+        in_bridge(on(link(13, "veth3", 0x1003, "veth"), 12)),
+        link(14, "br0", 0x1003, "bridge"),
+        on(link(15, "macvlan0", 0x1_1043, "macvlan"), 11),
+        link(16, "vxlan0", 0x1002, "vxlan"),
+        link(17, "ifb0", 0x1_00c3, "ifb"),
+    ];
+    let dump: Vec<_> = links.into_iter().map(new).chain([Told::End(None)]).collect();
+    assert_eq!(told(recording!("links")), dump);
+    assert_eq!(told(recording!("link")), [new(links[2])]);
+    let device = Link { has_parent_device: true, ..link(4, "eth0", 0x1_1043, "") };
+    assert_eq!(told(recording!("device-link")), [new(device)]);
+    let pair = |name, flags| on(link(20, name, flags, "veth"), 21);
+    let gone = |ifindex| Told::Link(LinkMessage::Gone(ifindex));
+    let events = [
+        new(link(21, "new1", 0x1002, "veth")),
+        new(pair("new0", 0x1002)),
+        new(pair("new0", 0x1003)),
+        new(in_bridge(pair("new0", 0x1003))),
+        new(in_bridge(pair("new0", 0x1003))),
+        Told::Nothing,
+        new(in_bridge(pair("new0", 0x1002))),
+        Told::Nothing,
+        new(in_bridge(pair("renamed", 0x1002))),
+        new(in_bridge(pair("renamed", 0x1002))),
+        Told::Nothing,
+        // It leaves the bridge, and is not gone.
+        Told::Nothing,
+        new(pair("renamed", 0x1002)),
+        gone(20),
+        gone(21),
+    ];
+    assert_eq!(told(recording!("events")), events);
+
+    let none = Counters::default();
+    let counters = [
+        (
+            1,
+            Counters {
+                packets_recv: 14,
+                packets_sent: 14,
+                bytes_recv: 616,
+                bytes_sent: 616,
+                ..none
+            },
+        ),
+        (2, none),
+        (10, Counters { packets_sent: 7, bytes_sent: 308, ..none }),
+        (11, Counters { packets_recv: 7, bytes_recv: 308, ..none }),
+        (12, none),
+        (13, none),
+        (14, Counters { drop_out: 1, ..none }),
+        (15, none),
+        (16, none),
+        (17, Counters { packets_recv: 7, bytes_recv: 308, drop_in: 7, ..none }),
+    ];
+    let stats = |(ifindex, counters)| Told::Stats(Stats { ifindex, counters });
+    let dump: Vec<_> = counters.into_iter().map(stats).chain([Told::End(None)]).collect();
+    assert_eq!(told(recording!("stats")), dump);
+    assert_eq!(told(recording!("stat")), [stats(counters[2])]);
+
+    let speed = |(ifindex, speed_mbits)| Told::Speed(LinkModes { ifindex, speed_mbits });
+    let ten_gigabits = [2, 10, 11, 12, 13].map(|ifindex| (ifindex, 10_000));
+    let speeds = ten_gigabits.into_iter().chain([(14, -1), (15, 10_000), (16, 10_000)]);
+    let dump: Vec<_> = speeds.map(speed).chain([Told::End(None)]).collect();
+    assert_eq!(told(recording!("linkmodes")), dump);
+    assert_eq!(told(recording!("device-linkmodes")), [speed((4, -1))]);
+    let family: Vec<_> =
+        messages(recording!("family")).map(|message| ethtool::family(&message.unwrap())).collect();
+    assert_eq!(family, [Some(ETHTOOL)]);
+    assert_eq!(told(recording!("refusal")), [Told::End(Some(ENODEV))]);
+}
+
+#[test]
+fn a_datagram_that_is_cut_anywhere_reads_the_same_up_to_there() {
+    for recording in RECORDINGS {
+        let (whole, starts) = (told(recording), starts(recording));
+        for length in 0..recording.len() {
+            let cut = told(&recording[..length]);
+            let messages_before = starts.iter().filter(|&&start| start < length).count();
+            let is_whole = starts.contains(&length);
+            let before = messages_before - usize::from(!is_whole && messages_before > 0);
+            assert_eq!(cut[..before], whole[..before]);
+            let rest = &cut[before..];
+            assert!(matches!(rest, []) == (is_whole || length == 0), "{length}: {rest:?}");
+            assert!(matches!(rest, [] | [Told::Malformed]), "{length}: {rest:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -299,5 +569,47 @@ proptest! {
             let expected = is_match(&parts, &name);
             prop_assert_eq!(patterns.matches(text.as_bytes()), expected, "{} {}", pattern, text);
         }
+    }
+
+    #[test]
+    fn damaged_netlink_messages_neither_panic_nor_hold_the_reader_up(
+        recording in select(RECORDINGS),
+        damages in vec(damage(), 1..4),
+    ) {
+        let mut bytes = recording.to_vec();
+        for damage in &damages {
+            damage.apply(&mut bytes);
+        }
+        told(&bytes);
+    }
+
+    #[test]
+    fn random_bytes_are_no_trouble_as_netlink_messages(bytes in vec(any::<u8>(), 0..300), kind in select([2_u16, 3, 16, 17, ETHTOOL, 92].as_slice())) {
+        told(&bytes);
+        // With a proper header, they get as far as the attributes.
+        let length = u32::try_from(bytes.len() + 16).unwrap().to_ne_bytes();
+        told(&[&length, kind.to_ne_bytes().as_slice(), &[0; 10], &bytes].concat());
+    }
+
+    #[test]
+    fn a_damaged_message_costs_only_itself(
+        recording in select(RECORDINGS),
+        message in any::<Index>(),
+        flips in vec((any::<Index>(), 1..=255_u8), 1..20),
+    ) {
+        let starts = starts(recording);
+        let number = message.index(starts.len());
+        let end = starts.get(number + 1).copied().unwrap_or(recording.len());
+        let mut bytes = recording.to_vec();
+        // All but its length.
+        let damaged = &mut bytes[starts[number] + 4..end];
+        for (place, flip) in &flips {
+            damaged[place.index(damaged.len())] ^= flip;
+        }
+        let (mut before, mut after) = (told(recording), told(&bytes));
+        prop_assert_eq!(before.len(), after.len());
+        before.remove(number);
+        after.remove(number);
+        prop_assert_eq!(before, after);
     }
 }
