@@ -340,14 +340,30 @@ impl Netlink {
     /// Takes those in that came since the table was filled, or that its dump left out.
     fn meet_strangers(&mut self) -> Result<(), NetlinkError> {
         let strangers = std::mem::take(&mut self.strangers);
+        if !strangers.is_empty() {
+            // They may have names that others had until now.
+            self.catch_up()?;
+        }
+        let mut is_asked = false;
         for stats in strangers.iter().take(MAX_SINGLE) {
-            if self.ask_for_link(stats.ifindex)? {
-                self.links.set_counters(stats, self.read, 0);
+            if self.links.set_counters(stats, self.read, 0).is_none() {
+                is_asked = true;
+                if self.ask_for_link(stats.ifindex)? {
+                    self.links.set_counters(stats, self.read, 0);
+                }
             }
         }
+        if is_asked {
+            self.catch_up()?;
+        }
         self.strangers = strangers;
-        self.links.forget_named_speeds();
         Ok(())
+    }
+
+    /// Makes the table what it is after the events that are there.
+    fn catch_up(&mut self) -> Result<(), NetlinkError> {
+        self.follow();
+        if self.is_current { Ok(()) } else { self.take_stock() }
     }
 }
 
