@@ -4,75 +4,9 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
+use common::plugin::{ALL, DEFAULT, Daemon, SOURCES, names, once, once_in, speeds, with_source};
 use common::{Netns, PLUGIN, is_skipped, run, text};
-
-const ALL: &str = "[[inputs.net]]\ninterfaces = ['*']\nignore_protocol_stats = true\n";
-const DEFAULT: &str = "[[inputs.net]]\nignore_protocol_stats = true\n";
-
-/// The sources, and what the plugin says of each at the start.
-const SOURCES: [(&str, &str); 2] = [
-    ("netlink", "I! source: netlink, as configured\n"),
-    ("procfs", "I! source: /proc/net/dev, as configured\n"),
-];
-
-/// The fields of each interface's line.
-type Lines = BTreeMap<String, BTreeMap<String, i64>>;
-
-fn once(mut command: Command, config: &str) -> (Lines, Output) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(&file, config).unwrap();
-    // For a plugin that runs as somebody else.
-    run(Command::new("chmod").arg("644").arg(file.path()));
-    command.args(["--once", "--config"]).arg(file.path());
-    let output = run(&mut command);
-    (parse(&text(&output.stdout)), output)
-}
-
-/// What the plugin reports in a namespace: by netlink and by procfs, which must be the same.
-fn once_in(netns: &Netns, config: &str) -> Lines {
-    let [by_netlink, by_procfs] = SOURCES.map(|(source, log)| {
-        let config = format!("{config}source = '{source}'\n");
-        let (lines, output) = once(netns.command(PLUGIN), &config);
-        assert_eq!(text(&output.stderr), log);
-        (lines, without_time(&output.stdout))
-    });
-    assert_eq!(by_netlink, by_procfs);
-    by_netlink.0
-}
-
-/// The text of a batch less the timestamps.
-fn without_time(batch: &[u8]) -> Vec<String> {
-    let is_line = |line: &&[u8]| !line.is_empty();
-    let lines = batch.split(|&byte| byte == b'\n').filter(is_line);
-    lines.map(|line| text(line.rsplitn(2, |&byte| byte == b' ').last().unwrap())).collect()
-}
-
-fn parse(text: &str) -> Lines {
-    let mut lines = Lines::new();
-    for line in text.lines() {
-        let mut parts = line.split(' ');
-        let name = parts.next().unwrap().strip_prefix("net,interface=").unwrap();
-        let fields = parts.next().unwrap().split(',').map(|field| {
-            let (key, value) = field.split_once('=').unwrap();
-            (key.to_owned(), value.strip_suffix('i').unwrap().parse().unwrap())
-        });
-        assert!(lines.insert(name.into(), fields.collect()).is_none(), "{name} twice in {text}");
-    }
-    lines
-}
-
-fn names(lines: &Lines) -> Vec<&str> {
-    lines.keys().map(String::as_str).collect()
-}
-
-fn speeds(lines: &Lines) -> Vec<(&str, i64)> {
-    lines.iter().map(|(name, fields)| (name.as_str(), fields["speed"])).collect()
-}
 
 #[test]
 fn by_default_what_is_up_and_no_loopback_is_reported_with_its_speed() {
@@ -200,7 +134,7 @@ fn a_sysfs_of_another_namespace_hides_no_interface() {
     let [by_procfs, by_netlink] = ["procfs", "netlink"].map(|source| {
         let mut command = other.command("nsenter");
         command.arg(format!("--net=/run/netns/{}", netns.name)).arg(PLUGIN);
-        once(command, &format!("{DEFAULT}source = '{source}'\n"))
+        once(command, &with_source(DEFAULT, source))
     });
     // Netlink knows the flags and speeds of the namespace itself.
     assert_eq!(speeds(&by_netlink.0), [("a0", 10_000)]);
@@ -234,54 +168,6 @@ fn under_host_proc_a_container_sees_the_host() {
     assert_eq!(log, "I! HOST_PROC: counters come from /proc/1/net/dev\n");
 }
 
-/// A plugin that runs in a namespace and answers one gather after the other.
-struct Daemon {
-    process: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<std::process::ChildStdout>,
-    config: tempfile::NamedTempFile,
-}
-
-impl Daemon {
-    fn start(netns: &Netns, config_text: &str) -> Self {
-        let config = tempfile::NamedTempFile::new().unwrap();
-        // The protocol line comes last in a batch, and so marks its end.
-        fs::write(&config, config_text.replace("= true", "= false")).unwrap();
-        let mut command = netns.command(PLUGIN);
-        command.arg("--config").arg(config.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let stdin = process.stdin.take().unwrap();
-        let stdout = BufReader::new(process.stdout.take().unwrap());
-        Self { process, stdin, stdout, config }
-    }
-
-    fn gather(&mut self) -> Lines {
-        self.stdin.write_all(b"\n").unwrap();
-        let mut batch = String::new();
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "stdout ended");
-            if line.starts_with("net,interface=all ") {
-                return parse(&batch);
-            }
-            batch.push_str(&line);
-        }
-    }
-
-    /// Ends it, and returns what it logged since the line at the start.
-    fn end(self) -> String {
-        drop(self.stdin);
-        let output = self.process.wait_with_output().unwrap();
-        assert!(output.status.success());
-        drop(self.config);
-        let log = text(&output.stderr);
-        let (first, rest) = log.split_once('\n').unwrap();
-        assert!(first.starts_with("I! source: "), "{log}");
-        rest.to_owned()
-    }
-}
-
 #[test]
 fn interfaces_that_come_go_and_change_are_followed() {
     if is_skipped("interfaces_that_come_go_and_change_are_followed") {
@@ -289,7 +175,7 @@ fn interfaces_that_come_go_and_change_are_followed() {
     }
     for (source, _) in SOURCES {
         let netns = Netns::new();
-        let mut daemon = Daemon::start(&netns, &format!("{DEFAULT}source = '{source}'\n"));
+        let mut daemon = Daemon::start(&netns, &with_source(DEFAULT, source));
         let mut step = |change: &str, expected: &[&str]| {
             netns.ip_lines(change);
             assert_eq!(names(&daemon.gather()), expected, "{source} after {change}");
@@ -304,49 +190,4 @@ fn interfaces_that_come_go_and_change_are_followed() {
         step("link set lo up", &[]);
         assert_eq!(daemon.end(), "");
     }
-}
-
-#[test]
-fn a_storm_of_interfaces_neither_shows_nor_hides_anything() {
-    if is_skipped("a_storm_of_interfaces_neither_shows_nor_hides_anything") {
-        return;
-    }
-    let netns = Netns::new();
-    for number in 0..50 {
-        netns.ip_lines(&format!(
-            "link add stable{number} type veth peer name other{number}
-             link set stable{number} up
-             link set other{number} up"
-        ));
-    }
-    // A storm of interfaces that are down all their life, some of which vanish between the reading
-    // of their counters and of their flags.
-    let batch = tempfile::NamedTempFile::new().unwrap();
-    let changes =
-        "link add storm0 type ifb\nlink add storm1 type ifb\nlink del storm0\nlink del storm1\n";
-    fs::write(&batch, changes.repeat(50)).unwrap();
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                run(Command::new("ip").args(["-n", &netns.name, "-batch"]).arg(batch.path()));
-            }
-        });
-        let mut daemon = Daemon::start(&netns, DEFAULT);
-        let start = Instant::now();
-        let mut gathers = 0;
-        while start.elapsed() < Duration::from_secs(5) {
-            let lines = daemon.gather();
-            let storm = lines.keys().filter(|name| name.starts_with("storm")).count();
-            if lines.len() != 100 || storm != 0 {
-                over.store(true, Ordering::Relaxed);
-            }
-            assert_eq!(lines.len(), 100, "{:?}", names(&lines));
-            assert_eq!(storm, 0, "{:?}", names(&lines));
-            gathers += 1;
-        }
-        over.store(true, Ordering::Relaxed);
-        assert!(gathers > 0);
-        assert_eq!(daemon.end(), "");
-    });
 }

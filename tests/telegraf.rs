@@ -15,34 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Netns, PLUGIN, eventually, is_skipped, proc_net_dev, run, text};
+use common::{Netns, ODD_NAMES, PLUGIN, eventually, is_skipped, proc_net_dev, run, text};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-
-/// Names that are awkward to line protocol, to patterns or to `/proc/net/dev`, and legal in Linux.
-const ODD_NAMES: &[&[u8]] = &[
-    b"a,b",
-    b"c=d",
-    b"e\"f",
-    br"g\h",
-    br"i\",
-    br"\",
-    br"\\dd",
-    br"p\,q",
-    br"t\=u",
-    br"\n",
-    b"{j}",
-    b"k'l",
-    b"[m]",
-    b"#o",
-    b"!r",
-    b"ctl\x01\x7f",
-    "🦀".as_bytes(),
-    b"bad\xff\xc3",
-    "\u{3000}wide\u{2003}".as_bytes(),
-    "\u{3000}".as_bytes(),
-    b"0123456789abcde",
-];
 
 /// What one plugin and one `inputs.net` beside it are told.
 #[derive(Debug, Clone, Copy)]

@@ -3,15 +3,46 @@
 // Every test program compiles this module and uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod plugin;
+
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
 /// The plugin's binary.
 pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_telegraf-net");
+
+/// Names that are awkward to line protocol, to patterns or to `/proc/net/dev`, and legal in Linux.
+pub(crate) const ODD_NAMES: &[&[u8]] = &[
+    b"a,b",
+    b"c=d",
+    b"e\"f",
+    br"g\h",
+    br"i\",
+    br"\",
+    br"\\dd",
+    br"p\,q",
+    br"t\=u",
+    br"\n",
+    b"{j}",
+    b"k'l",
+    b"[m]",
+    b"#o",
+    b"!r",
+    b"ctl\x01\x7f",
+    "🦀".as_bytes(),
+    b"bad\xff\xc3",
+    "\u{3000}wide\u{2003}".as_bytes(),
+    "\u{3000}".as_bytes(),
+    b"0123456789abcde",
+];
 
 /// Whether the test cannot run, for want of root or of `ip`, which it then says.
 pub(crate) fn is_skipped(test: &str) -> bool {
@@ -67,6 +98,19 @@ impl Netns {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
         command
+    }
+
+    /// Moves the calling thread inside, and with it the threads that it starts from now on.
+    pub(crate) fn enter(&self) {
+        let netns = File::open(format!("/run/netns/{}", self.name)).unwrap();
+        move_into_link_name_space(netns.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+    }
+
+    /// Runs `ip -batch` inside, which is quicker than one `ip` for each line.
+    pub(crate) fn ip_batch(&self, lines: &str) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, lines).unwrap();
+        run(Command::new("ip").args(["-n", &self.name, "-batch"]).arg(file.path()));
     }
 
     /// Runs `ip` inside, with arguments that may be any bytes.

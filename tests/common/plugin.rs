@@ -1,0 +1,188 @@
+//! The plugin in a network namespace, by each of its sources.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
+
+use super::{Netns, PLUGIN, run, text};
+
+pub(crate) const ALL: &str = "[[inputs.net]]\ninterfaces = ['*']\nignore_protocol_stats = true\n";
+pub(crate) const DEFAULT: &str = "[[inputs.net]]\nignore_protocol_stats = true\n";
+
+/// The sources, and what the plugin says of each at the start.
+pub(crate) const SOURCES: [(&str, &str); 2] = [
+    ("netlink", "I! source: netlink, as configured\n"),
+    ("procfs", "I! source: /proc/net/dev, as configured\n"),
+];
+
+/// The fields of each interface's line.
+pub(crate) type Lines = BTreeMap<String, BTreeMap<String, i64>>;
+
+/// The lines of a batch less the timestamps, byte for byte.
+pub(crate) type Batch = Vec<Vec<u8>>;
+
+pub(crate) fn once(mut command: Command, config: &str) -> (Lines, Output) {
+    let file = config_file(config);
+    command.args(["--once", "--config"]).arg(file.path());
+    let output = run(&mut command);
+    (parse(&without_time(&output.stdout)), output)
+}
+
+/// What the plugin reports in a namespace: by netlink and by procfs, which must be the same.
+pub(crate) fn once_in(netns: &Netns, config: &str) -> Lines {
+    parse(&batch_in(netns, config))
+}
+
+/// As [`once_in`], not taken apart, so that several tables may report the same interface.
+pub(crate) fn batch_in(netns: &Netns, config: &str) -> Batch {
+    let [by_netlink, by_procfs] = SOURCES.map(|(source, log)| {
+        let file = config_file(&with_source(config, source));
+        let mut command = netns.command(PLUGIN);
+        let output = run(command.args(["--once", "--config"]).arg(file.path()));
+        assert_eq!(text(&output.stderr), log);
+        without_time(&output.stdout)
+    });
+    assert_same(&by_netlink, &by_procfs, "netlink, and procfs");
+    by_netlink
+}
+
+/// The configuration with that source in each of its tables.
+pub(crate) fn with_source(config: &str, source: &str) -> String {
+    config.replace("[[inputs.net]]\n", &format!("[[inputs.net]]\nsource = '{source}'\n"))
+}
+
+/// A configuration file that anybody may read.
+pub(crate) fn config_file(config: &str) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    fs::write(&file, config).unwrap();
+    run(Command::new("chmod").arg("644").arg(file.path()));
+    file
+}
+
+/// Fails with the lines that differ.
+pub(crate) fn assert_same(left: &Batch, right: &Batch, what: &str) {
+    let only = |these: &Batch, those: &Batch| {
+        let only = these.iter().filter(|line| !those.contains(line));
+        only.map(|line| text(line)).collect::<Vec<_>>().join("\n")
+    };
+    assert!(
+        left == right,
+        "{what}: {} and {} lines\nonly left:\n{}\nonly right:\n{}\nall left:\n{}",
+        left.len(),
+        right.len(),
+        only(left, right),
+        only(right, left),
+        text(&left.join(&b'\n')),
+    );
+}
+
+pub(crate) fn without_time(batch: &[u8]) -> Batch {
+    let is_line = |line: &&[u8]| !line.is_empty();
+    let lines = batch.split(|&byte| byte == b'\n').filter(is_line);
+    lines.map(|line| line.rsplitn(2, |&byte| byte == b' ').last().unwrap().to_vec()).collect()
+}
+
+pub(crate) fn parse(batch: &Batch) -> Lines {
+    let mut lines = Lines::new();
+    for line in batch {
+        let line = text(line);
+        let (name, fields) = line.split_once(' ').unwrap();
+        let name = name.strip_prefix("net,interface=").unwrap();
+        let fields = fields.split(',').map(|field| {
+            let (key, value) = field.split_once('=').unwrap();
+            (key.to_owned(), value.strip_suffix('i').unwrap().parse().unwrap())
+        });
+        assert!(
+            lines.insert(name.into(), fields.collect()).is_none(),
+            "{name} twice in\n{}",
+            text(&batch.join(&b'\n'))
+        );
+    }
+    lines
+}
+
+pub(crate) fn names(lines: &Lines) -> Vec<&str> {
+    lines.keys().map(String::as_str).collect()
+}
+
+pub(crate) fn speeds(lines: &Lines) -> Vec<(&str, i64)> {
+    lines.iter().map(|(name, fields)| (name.as_str(), fields["speed"])).collect()
+}
+
+/// A plugin that runs in a namespace and answers one gather after the other.
+pub(crate) struct Daemon {
+    process: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    config: NamedTempFile,
+}
+
+impl Daemon {
+    /// Starts it with protocol statistics on, whose line comes last and marks the end of a batch.
+    pub(crate) fn start(netns: &Netns, config: &str) -> Self {
+        Self::start_as(netns.command(PLUGIN), &config.replace("= true", "= false"))
+    }
+
+    pub(crate) fn start_as(mut command: Command, config: &str) -> Self {
+        let config = config_file(config);
+        command.arg("--config").arg(config.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let stdin = process.stdin.take().unwrap();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        Self { process, stdin, stdout, config }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Gathers, and returns the interfaces' lines.
+    pub(crate) fn gather(&mut self) -> Lines {
+        parse(&self.batch())
+    }
+
+    pub(crate) fn batch(&mut self) -> Batch {
+        self.trigger("");
+        let mut batch = Vec::new();
+        loop {
+            let line = self.read_line();
+            if line.starts_with(b"net,interface=all ") {
+                return without_time(&batch);
+            }
+            batch.extend_from_slice(&line);
+        }
+    }
+
+    /// Asks for a gather by that word and a newline.
+    pub(crate) fn trigger(&mut self, word: &str) {
+        self.stdin.write_all(format!("{word}\n").as_bytes()).unwrap();
+    }
+
+    pub(crate) fn read_line(&mut self) -> Vec<u8> {
+        let mut line = Vec::new();
+        self.stdout.read_until(b'\n', &mut line).unwrap();
+        assert!(line.ends_with(b"\n"), "stdout ended");
+        line
+    }
+
+    /// Ends it, and returns what it logged since the line at the start.
+    pub(crate) fn end(self) -> String {
+        drop(self.stdin);
+        let output = self.process.wait_with_output().unwrap();
+        assert!(output.status.success());
+        drop(self.config);
+        let log = text(&output.stderr);
+        let (first, rest) = log.split_once('\n').unwrap();
+        assert!(first.starts_with("I! source: "), "{log}");
+        rest.to_owned()
+    }
+}

@@ -1,0 +1,220 @@
+//! A storm of interfaces that are made, renamed, moved, set up and down, and stable ones in it.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::plugin::{
+    ALL, Batch, DEFAULT, Daemon, assert_same, batch_in, once_in, parse, with_source,
+};
+use common::{Netns, is_skipped, text};
+
+/// Pairs whose counters stand still, each at numbers of its own.
+const IDLE: usize = 45;
+
+/// Pairs whose counters only grow.
+const BUSY: usize = 5;
+
+/// How many changes a second make a storm.
+const MIN_RATE: usize = 500;
+
+#[test]
+fn a_storm_changes_no_stable_interface_by_netlink() {
+    if !is_skipped("a_storm_changes_no_stable_interface_by_netlink") {
+        storm("netlink", Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn a_storm_changes_no_stable_interface_by_procfs() {
+    if !is_skipped("a_storm_changes_no_stable_interface_by_procfs") {
+        storm("procfs", Duration::from_secs(5));
+    }
+}
+
+fn storm(source: &str, duration: Duration) {
+    // The two storms would slow each other down.
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _alone = ALONE.lock();
+    let netns = netns_with_stable_pairs();
+    let other = Netns::new();
+    let stable = Stable::of(&batch_in(&netns, DEFAULT));
+    let (over, changes) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let mut daemon = Daemon::start(&netns, &with_source(DEFAULT, source));
+    thread::scope(|scope| {
+        let end_storm = EndStorm(&over);
+        for steps in storms([&netns, &other]) {
+            let (over, changes) = (&over, &changes);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    for (place, lines) in &steps {
+                        place.ip_batch(lines);
+                        changes.fetch_add(lines.lines().count(), Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            netns.enter();
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            while !over.load(Ordering::Relaxed) {
+                (IDLE..IDLE + BUSY).for_each(|pair| send(&socket, pair));
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let mut last = stable.busy.clone();
+        let start = Instant::now();
+        let (mut gathers, mut seen) = (0, 0);
+        while start.elapsed() < duration {
+            let batch = daemon.batch();
+            seen += usize::from(batch.len() > 2 * (IDLE + BUSY));
+            last = stable.assert_in(&batch, &last, source == "netlink");
+            gathers += 1;
+        }
+        let millis = usize::try_from(start.elapsed().as_millis()).unwrap();
+        let rate = changes.load(Ordering::Relaxed) * 1000 / millis;
+        drop(end_storm);
+        println!("{source}: {gathers} gathers, {rate} changes a second");
+        assert!(rate >= MIN_RATE, "only {rate} changes a second");
+        assert!(seen > 0, "no gather met an interface of the storm");
+    });
+    let after = daemon.batch();
+    assert_same(&after, &batch_in(&netns, DEFAULT), "after the storm, and started anew");
+    once_in(&netns, ALL);
+    assert_eq!(daemon.end(), "");
+}
+
+/// Ends the storm, also when an assertion fails.
+struct EndStorm<'a>(&'a AtomicBool);
+
+impl Drop for EndStorm<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A network namespace with 50 stable pairs, whose counters stand at numbers of their own.
+fn netns_with_stable_pairs() -> Netns {
+    let netns = Netns::new();
+    for pair in 0..IDLE + BUSY {
+        let kind = if pair < IDLE { "idle" } else { "busy" };
+        netns.ip_batch(&format!(
+            "link add {kind}{pair} type veth peer name {kind}{pair}-peer
+             addr add 10.99.{pair}.1/24 dev {kind}{pair}
+             link set {kind}{pair} up
+             link set {kind}{pair}-peer up
+             neigh add 10.99.{pair}.2 lladdr 02:00:00:00:00:02 dev {kind}{pair}"
+        ));
+    }
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            netns.enter();
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            (0..IDLE + BUSY).for_each(|pair| (0..=pair).for_each(|_| send(&socket, pair)));
+        });
+    });
+    netns
+}
+
+/// Sends a packet by a stable pair.
+fn send(socket: &UdpSocket, pair: usize) {
+    socket.send_to(b"packet", format!("10.99.{pair}.2:9")).unwrap();
+}
+
+/// What is to be seen of the stable interfaces.
+struct Stable {
+    /// The lines of the idle ones.
+    idle: Batch,
+    /// The counters of the busy ones.
+    busy: Counters,
+}
+
+type Counters = BTreeMap<String, BTreeMap<String, i64>>;
+
+impl Stable {
+    fn of(batch: &Batch) -> Self {
+        let idle = lines_of(batch, "idle");
+        let busy = parse(&lines_of(batch, "busy"));
+        assert_eq!((idle.len(), busy.len()), (2 * IDLE, 2 * BUSY));
+        let distinct: BTreeSet<_> =
+            parse(&idle).into_values().map(|fields| fields["packets_sent"]).collect();
+        // The peers have sent nothing.
+        assert_eq!(distinct.len(), IDLE + 1);
+        Self { idle, busy }
+    }
+
+    /// Looks at a batch that came after `last`, and returns the busy ones' counters in it.
+    fn assert_in(&self, batch: &Batch, last: &Counters, is_exact: bool) -> Counters {
+        assert_same(&lines_of(batch, "idle"), &self.idle, "idle interfaces now, and before");
+        let busy = parse(&lines_of(batch, "busy"));
+        assert!(busy.keys().eq(last.keys()), "{:?}", busy.keys());
+        for (name, fields) in &busy {
+            assert!(fields.keys().eq(last[name].keys()), "{name}: {fields:?}");
+            for (field, value) in fields {
+                assert!(*value >= last[name][field], "{field} of {name}: {last:?} {busy:?}");
+            }
+        }
+        let hidden = lines_of(batch, "hidden");
+        assert!(hidden.is_empty(), "{}", text(&hidden.join(&b'\n')));
+        if is_exact {
+            // No name is there twice.
+            parse(batch);
+        }
+        busy
+    }
+}
+
+/// The lines of the interfaces whose names begin so.
+fn lines_of(batch: &Batch, prefix: &str) -> Batch {
+    let prefix = format!("net,interface={prefix}");
+    batch.iter().filter(|line| line.starts_with(prefix.as_bytes())).cloned().collect()
+}
+
+/// What each thread of the storm does over and over: changes, one a line, in one network namespace
+/// after the other.
+fn storms([first, second]: [&Netns; 2]) -> Vec<Vec<(&Netns, String)>> {
+    // Up and down, in and out of the default selection, while the names go round.
+    let flips = ["bridge", "ifb"].map(|kind| {
+        let flip = format!(
+            "link set {kind}0 up
+             link set {kind}1 up
+             link set {kind}0 down
+             link set {kind}0 name {kind}2
+             link set {kind}1 down
+             link set {kind}1 name {kind}0
+             link set {kind}2 name {kind}1\n"
+        );
+        let make = format!("link add {kind}0 type {kind}\nlink add {kind}1 type {kind}\n");
+        let end = format!("link del {kind}0\nlink del {kind}1");
+        vec![(first, make + &flip.repeat(60) + &end)]
+    });
+    // Down all their life.
+    let hidden = "link add hidden0 type ifb
+                  link add hidden1 type ifb
+                  link del hidden0
+                  link del hidden1\n";
+    let made = "link add made0 type veth peer name made1
+                link set made0 up
+                link set made1 up
+                link set made1 down
+                link set made1 name made2
+                link add made1 type bridge
+                link set made1 up
+                link set made2 master made1
+                link del made1
+                link del made0\n";
+    let to =
+        |netns: &Netns| format!("link set moved0 netns {0}\nlink set moved1 netns {0}", netns.name);
+    let up = "link set moved0 up\nlink set moved1 up\n";
+    let moved = vec![
+        (first, format!("link add moved0 type veth peer name moved1\n{up}{}", to(second))),
+        (second, format!("{up}{}", to(first))),
+        (first, format!("{up}link del moved0")),
+    ];
+    let made = vec![(first, hidden.repeat(5) + made.repeat(5).trim())];
+    flips.into_iter().chain([made, moved]).collect()
+}
