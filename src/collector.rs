@@ -1,70 +1,69 @@
-//! What one gather is: read every source once, select, and encode the lines of each table.
+//! What one gather is: read every source once, select, and have the lines of each table appended.
 
 use std::os::fd::BorrowedFd;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::config::{Config, Table};
 use crate::encode;
-use crate::interface::{Counters, Flags, telegraf_name};
+use crate::interface::{Interface, Wants};
+use crate::lines::{Batch, Lines};
 use crate::log::{Level, Log, Problems};
-use crate::source::netlink::{Link, Netlink, OpenError, ReadError};
-use crate::source::procfs::{HostProc, Procfs};
-use crate::source::{Presence, Wanted};
+use crate::protocol::Groups;
+use crate::source::Wanted;
+use crate::source::netlink::{Asker, Netlink, NetlinkError, ReadError, Scratch, Sockets};
+use crate::source::proc_net::{HostProc, ProcNet};
+use crate::source::procfs::Procfs;
 
 /// Gathers for all `[[inputs.net]]` tables.
 #[derive(Debug)]
 pub struct Collector {
-    reports: Vec<Report>,
+    tables: Vec<Table>,
+    /// Where each table's lines come from.
+    routes: Vec<Route>,
     /// One for each proc file system that the tables name.
-    sources: Vec<Source>,
+    procs: Vec<Proc>,
+    /// One for each pair of a proc file system and a sysfs that the tables name.
+    procfs: Vec<BySysfs>,
     /// The network namespace that this process lives in, where a table reads it by netlink.
     own: Option<Own>,
+    scratch: Scratch,
     problems: Problems,
-    /// What every interface's line of the batch under way ends in.
     line_end: Vec<u8>,
 }
 
-/// A table, and where what it reports comes from.
-#[derive(Debug)]
-struct Report {
-    table: Table,
-    /// The place of its procfs among all of them.
-    source: usize,
-    /// The number of its sysfs in that source.
-    sys: usize,
-    /// Whether its interfaces come by netlink, whenever that can be read.
+/// Where a table's lines come from.
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    proc: usize,
+    procfs: usize,
+    /// Its interfaces come by netlink, whenever that can be read.
     by_netlink: bool,
-    /// What is decided about the interfaces of netlink's table, in its order.
-    choices: Vec<Choice>,
-}
-
-/// What a table does with one interface, for as long as that stays as it is.
-#[derive(Debug)]
-struct Choice {
-    ifindex: u32,
-    generation: u64,
-    is_reported: bool,
-    /// The line without its time, as it was written last.
-    line: Vec<u8>,
-    /// How much of the line stands before the fields.
-    prefix: usize,
-    /// What the fields were written from.
-    written: Option<(Counters, Option<i64>)>,
 }
 
 #[derive(Debug)]
-struct Source {
+struct Proc {
+    proc_net: ProcNet,
+    groups: Groups,
+    /// Whether the interfaces of this gather are read.
+    is_read: bool,
+}
+
+#[derive(Debug)]
+struct BySysfs {
     procfs: Procfs,
-    want_interfaces: bool,
-    want_protocols: bool,
+    proc: usize,
+    lines: Lines,
+    /// A table reads it at every gather, and not only when netlink fails.
+    is_always_read: bool,
 }
 
 /// The own network namespace by netlink.
 #[derive(Debug)]
 struct Own {
     netlink: Netlink,
-    /// The version of its table that the choices were made for.
-    version: u64,
+    /// Asks its drivers.
+    _asker: Asker,
+    lines: Lines,
     given: Given,
 }
 
@@ -83,35 +82,59 @@ impl Collector {
     /// Opens the sources that the tables name, and says which.
     #[must_use]
     pub fn new(config: Config, log: Log) -> Self {
-        let is_netlink_wanted = config.tables.iter().any(wants_netlink);
-        let opened = is_netlink_wanted.then(Netlink::open).transpose();
-        let mut said = Vec::new();
-        for (level, line) in config.tables.iter().filter_map(|table| source_line(table, &opened)) {
-            if !said.contains(&line) {
-                log.line(level, format_args!("{line}"));
-                said.push(line);
-            }
+        let tables = config.tables;
+        let mut scratch = Scratch::default();
+        let opened = Own::open(&tables, &mut scratch);
+        say_sources(&tables, &opened, log);
+        let own = opened.unwrap_or_default();
+        let mut collector = Self {
+            routes: Vec::new(),
+            procs: Vec::new(),
+            procfs: Vec::new(),
+            own,
+            scratch,
+            problems: Problems::new(log),
+            line_end: Vec::new(),
+            tables: Vec::new(),
+        };
+        collector.routes = tables.iter().map(|table| collector.route(table, log)).collect();
+        for (place, view) in collector.procfs.iter_mut().enumerate() {
+            let routes = collector.routes.iter().enumerate();
+            let ours = routes.filter(|(_, route)| route.procfs == place).map(|(number, _)| number);
+            view.lines = Lines::new(Vec::new(), ours);
         }
-        let netlink = opened.unwrap_or_default();
-        let mut sources = Vec::<Source>::new();
-        let mut reports = Vec::new();
-        for table in config.tables {
-            let known = sources.iter().position(|source| *source.procfs.proc() == table.proc);
-            let number = known.unwrap_or_else(|| {
-                let procfs = Procfs::open(table.proc.clone(), log);
-                sources.push(Source { procfs, want_interfaces: false, want_protocols: false });
-                sources.len() - 1
-            });
-            let by_netlink = netlink.is_some() && wants_netlink(&table);
-            if let Some(source) = sources.get_mut(number) {
-                source.want_interfaces |= !by_netlink;
-                source.want_protocols |= !table.ignore_protocol_stats;
-                let sys = source.procfs.add_sys(table.sys.as_deref(), log);
-                reports.push(Report { table, source: number, sys, by_netlink, choices: vec![] });
+        collector.tables = tables;
+        collector
+    }
+
+    /// Opens what the table reads, unless another does already.
+    fn route(&mut self, table: &Table, log: Log) -> Route {
+        let by_netlink = self.own.is_some() && wants_netlink(table);
+        let known = self.procs.iter().position(|proc| *proc.proc_net.proc() == table.proc);
+        let proc = known.unwrap_or_else(|| {
+            let proc_net = ProcNet::open(table.proc.clone(), log);
+            self.procs.push(Proc { proc_net, groups: Groups::default(), is_read: false });
+            self.procs.len() - 1
+        });
+        let is_same =
+            |view: &BySysfs| view.proc == proc && view.procfs.sys() == table.sys.as_deref();
+        let known = self.procfs.iter().position(is_same);
+        let procfs = known.unwrap_or_else(|| {
+            if let Some(Proc { proc_net, .. }) = self.procs.get(proc) {
+                let procfs = Procfs::open(proc_net, table.sys.as_deref(), log);
+                let lines = Lines::default();
+                self.procfs.push(BySysfs { procfs, proc, lines, is_always_read: false });
             }
+            self.procfs.len() - 1
+        });
+        if let Some(proc) = self.procs.get_mut(proc) {
+            proc.groups = proc.groups.or(table.protocol_groups());
         }
-        let own = netlink.map(|netlink| Own { netlink, version: 0, given: Given::Nothing });
-        Self { reports, sources, own, problems: Problems::new(log), line_end: Vec::new() }
+        if let Some(view) = self.procfs.get_mut(procfs) {
+            view.procfs.add_wants(table.wants());
+            view.is_always_read |= !by_netlink;
+        }
+        Route { proc, procfs, by_netlink }
     }
 
     /// Becomes readable when there are kernel events to [follow](Self::follow_events).
@@ -123,52 +146,40 @@ impl Collector {
     /// Takes in the kernel's events that are there.
     pub fn follow_events(&mut self) {
         if let Some(own) = &mut self.own {
-            own.netlink.follow();
+            own.netlink.follow(&mut self.scratch);
         }
     }
 
     /// Reads the counters of this moment and appends their lines to `batch`: table by table, the
     /// interfaces in the kernel's order, then `interface=all`, all with the same timestamp.
     ///
-    /// What can take long is asking sysfs for flags and speeds. Once `hurry` says so, no more are
-    /// asked for: lines have no speed then, and an interface that only its flags could select has
-    /// none.
+    /// What can take long is asking files of sysfs. Once `hurry` says so, no more are asked: lines
+    /// have no speed then, and an interface that only its flags could select has none.
     pub fn gather(&mut self, batch: &mut Vec<u8>, mut hurry: impl FnMut() -> bool) {
-        let timestamp_ns = now_ns();
-        self.read();
         self.line_end.clear();
-        encode::line_end(&mut self.line_end, timestamp_ns);
-        let given = self.own.as_ref().map_or(Given::Nothing, |own| own.given);
-        let mut hurried = false;
-        for report in &mut self.reports {
-            let Some(source) = self.sources.get_mut(report.source) else { continue };
-            match &self.own {
-                Some(own) if report.by_netlink && given == Given::All => {
-                    lines_by_netlink(batch, report, &own.netlink, &self.line_end);
+        encode::line_end(&mut self.line_end, now_ns());
+        self.read(&mut hurry);
+        let Self { tables, routes, procs, procfs, own, line_end, problems, .. } = self;
+        let given = own.as_ref().map_or(Given::Nothing, |own| own.given);
+        let mut batch = Batch { bytes: batch, line_end, now: Instant::now() };
+        for (numbered, route) in tables.iter().enumerate().zip(routes) {
+            let Some(view) = procfs.get_mut(route.procfs) else { continue };
+            match own {
+                Some(own) if route.by_netlink && given == Given::All => {
+                    let (interfaces, reading) = (own.netlink.interfaces(), own.netlink.reading());
+                    own.lines.append_interfaces(&mut batch, numbered, interfaces, reading);
                 }
                 _ => {
-                    let may_ask_speeds = given != Given::NothingNorSpeeds;
-                    let procfs = &mut source.procfs;
-                    for number in 0..procfs.interface_count() {
-                        hurried = hurried || hurry();
-                        if !is_reported(report, procfs, number, hurried) {
-                            continue;
-                        }
-                        let speed_mbits = (may_ask_speeds && !hurried)
-                            .then(|| procfs.speed_mbits(report.sys, number));
-                        let Some((name, counters)) = procfs.interface(number) else { continue };
-                        encode::interface_prefix(batch, telegraf_name(name));
-                        let unsigned = report.table.unsigned;
-                        encode::interface_fields(batch, &counters, speed_mbits, unsigned);
-                        batch.extend_from_slice(&self.line_end);
-                    }
+                    let (interfaces, reading) =
+                        (view.procfs.interfaces().iter(), view.procfs.reading());
+                    view.lines.append_interfaces(&mut batch, numbered, interfaces, reading);
                 }
             }
-            if !report.table.ignore_protocol_stats {
-                encode::protocol_line(batch, source.procfs.protocols(), timestamp_ns);
+            if let Some(proc) = procs.get(route.proc) {
+                view.lines.append_protocols(&mut batch, numbered, proc.proc_net.protocols());
             }
         }
-        self.problems.end_of_gather();
+        problems.end_of_gather();
     }
 
     /// Does what could wait until the batch was written.
@@ -179,39 +190,105 @@ impl Collector {
     }
 
     /// Reads all that the tables want, each source once.
-    fn read(&mut self) {
-        let Self { reports, sources, own, problems, .. } = self;
-        let mut is_wanting = false;
-        if let Some(own) = own {
-            own.given = own.read(sources, problems);
-            if own.given == Given::All {
-                own.choose(reports);
-                own.netlink.fetch_speeds();
-            }
-            is_wanting = own.given != Given::All;
+    fn read(&mut self, hurry: &mut impl FnMut() -> bool) {
+        let Self { tables, procs, procfs, own, scratch, problems, .. } = self;
+        for proc in procs.iter_mut() {
+            proc.is_read = false;
+            proc.proc_net.read_protocols(proc.groups, problems);
         }
-        for source in sources {
-            let is_own = *source.procfs.proc() == HostProc::Own;
-            if source.want_interfaces || is_wanting && is_own {
-                source.procfs.read_interfaces(problems);
-            }
-            if source.want_protocols {
-                source.procfs.read_protocols(problems);
+        let mut given = Given::All;
+        if let Some(own) = own {
+            own.read(tables, procs, scratch, problems);
+            given = own.given;
+        }
+        for view in procfs {
+            let Some(proc) = procs.get_mut(view.proc) else { continue };
+            let is_own = *proc.proc_net.proc() == HostProc::Own;
+            if view.is_always_read || is_own && given != Given::All {
+                let may_ask_speeds = !is_own || given != Given::NothingNorSpeeds;
+                view.read(tables, proc, may_ask_speeds, problems, hurry);
             }
         }
     }
 }
 
+impl Proc {
+    /// Reads the interfaces' counters, once in a gather.
+    fn read_interfaces(&mut self, problems: &mut Problems) {
+        if !self.is_read {
+            self.is_read = true;
+            self.proc_net.read_interfaces(problems);
+        }
+    }
+}
+
+impl BySysfs {
+    fn read(
+        &mut self,
+        tables: &[Table],
+        proc: &mut Proc,
+        may_ask_speeds: bool,
+        problems: &mut Problems,
+        hurry: &mut impl FnMut() -> bool,
+    ) {
+        proc.read_interfaces(problems);
+        let Self { procfs, lines, .. } = self;
+        procfs.read(&proc.proc_net, problems.log(), &mut *hurry);
+        if lines.choose(tables, procfs.version(), procfs.interfaces().iter()) {
+            for (place, interface) in procfs.interfaces_mut().iter_mut().enumerate() {
+                interface.speed_refresh = lines.speed_refresh(tables, place);
+            }
+        }
+        if may_ask_speeds {
+            procfs.fetch_details(hurry);
+        } else {
+            procfs.forget_speeds();
+        }
+        // What was asked of those that are reported may have changed their tags.
+        lines.choose(tables, procfs.version(), procfs.interfaces().iter());
+        let (wants, number) = (procfs.wants(), procfs.reading().number);
+        for interface in procfs.interfaces_mut() {
+            read_interface_protocols(interface, &mut proc.proc_net, wants, number);
+        }
+    }
+}
+
 impl Own {
-    fn read(&mut self, sources: &mut [Source], problems: &mut Problems) -> Given {
-        match self.netlink.read() {
+    /// Opens it, if a table wants it, and tries it.
+    fn open(tables: &[Table], scratch: &mut Scratch) -> Result<Option<Self>, String> {
+        let ours = || tables.iter().enumerate().filter(|(_, table)| wants_netlink(table));
+        if ours().count() == 0 {
+            return Ok(None);
+        }
+        let asker = Asker::start().map_err(|error| format!("no thread: {error}"))?;
+        let sockets = Sockets::open().map_err(|error| error.to_string())?;
+        let wants = ours().fold(Wants::default(), |wants, (_, table)| wants.or(table.wants()));
+        let mut netlink = Netlink::new(sockets, &asker, wants);
+        match netlink.read(scratch) {
+            Err(ReadError::Failed(error @ (NetlinkError::Call(..) | NetlinkError::Refused(_)))) => {
+                return Err(error.to_string());
+            }
+            // Another time it may go well.
+            Err(_) | Ok(()) => {}
+        }
+        let lines = Lines::new(Vec::new(), ours().map(|(number, _)| number));
+        Ok(Some(Self { netlink, _asker: asker, lines, given: Given::Nothing }))
+    }
+
+    fn read(
+        &mut self,
+        tables: &[Table],
+        procs: &mut [Proc],
+        scratch: &mut Scratch,
+        problems: &mut Problems,
+    ) {
+        let is_own = |proc: &&mut Proc| *proc.proc_net.proc() == HostProc::Own;
+        let Some(proc) = procs.iter_mut().find(is_own) else { return };
+        self.given = match self.read_netlink(scratch) {
             Ok(()) => Given::All,
             Err(ReadError::Busy(true)) => {
-                let is_own = |source: &&mut Source| *source.procfs.proc() == HostProc::Own;
-                let Some(source) = sources.iter_mut().find(is_own) else { return Given::Nothing };
-                source.procfs.read_interfaces(problems);
-                let numbers = 0..source.procfs.interface_count();
-                let rows = numbers.filter_map(|number| source.procfs.interface(number));
+                proc.read_interfaces(problems);
+                let rows = proc.proc_net.rows().map(|(name, counters, _)| (name, counters));
                 self.netlink.take_counters(rows);
                 Given::All
             }
@@ -221,97 +298,47 @@ impl Own {
                 problems.report("netlink", Level::Warn, message);
                 Given::Nothing
             }
-        }
-    }
-
-    /// Brings the tables' choices up to date, where netlink's table has changed.
-    fn choose(&mut self, reports: &mut [Report]) {
-        if self.version == self.netlink.version() {
+        };
+        if self.given != Given::All {
             return;
         }
-        self.version = self.netlink.version();
-        let is_ours = |report: &&mut Report| report.by_netlink;
-        for report in reports.iter_mut().filter(is_ours) {
-            let mut old = std::mem::take(&mut report.choices).into_iter().peekable();
-            for (link, _) in self.netlink.links() {
-                while old.next_if(|choice| choice.ifindex < link.ifindex).is_some() {}
-                let is_same = |choice: &Choice| {
-                    choice.ifindex == link.ifindex && choice.generation == link.generation
-                };
-                let choice =
-                    old.next_if(is_same).unwrap_or_else(|| Choice::of(&report.table, link));
-                report.choices.push(choice);
+        let Self { netlink, lines, .. } = self;
+        if lines.choose(tables, netlink.version(), netlink.interfaces()) {
+            for (place, interface) in netlink.interfaces_mut().enumerate() {
+                interface.speed_refresh = lines.speed_refresh(tables, place);
             }
         }
-        self.netlink.set_speed_refresh(|place| {
-            let is_reported = |report: &&Report| {
-                report.choices.get(place).is_some_and(|choice| choice.is_reported)
-            };
-            let refreshes = reports.iter().filter(is_reported);
-            refreshes.map(|report| report.table.speed_refresh).min()
-        });
-    }
-}
-
-impl Choice {
-    fn of(table: &Table, link: &Link) -> Self {
-        let name = telegraf_name(&link.name);
-        let is_reported = decided_by_name(table, name).unwrap_or_else(|| is_default(link.flags));
-        let mut prefix = Vec::new();
-        if is_reported {
-            encode::interface_prefix(&mut prefix, name);
-        }
-        Self {
-            ifindex: link.ifindex,
-            generation: link.generation,
-            is_reported,
-            prefix: prefix.len(),
-            line: prefix,
-            written: None,
-        }
-    }
-}
-
-fn lines_by_netlink(batch: &mut Vec<u8>, report: &mut Report, netlink: &Netlink, line_end: &[u8]) {
-    for ((link, counters), choice) in netlink.links().zip(&mut report.choices) {
-        let (true, Some(counters)) = (choice.is_reported, counters) else { continue };
-        let values = (*counters, link.speed_mbits());
-        // Most interfaces are idle most of the time.
-        if choice.written != Some(values) {
-            choice.written = Some(values);
-            choice.line.truncate(choice.prefix);
-            encode::interface_fields(&mut choice.line, counters, values.1, report.table.unsigned);
-        }
-        batch.extend_from_slice(&choice.line);
-        batch.extend_from_slice(line_end);
-    }
-}
-
-/// Whether a table reports an interface of procfs. In a hurry, flags are not asked for.
-fn is_reported(report: &Report, procfs: &mut Procfs, number: usize, hurried: bool) -> bool {
-    let Some((name, _)) = procfs.interface(number) else { return false };
-    let decision = decided_by_name(&report.table, telegraf_name(name));
-    decision.unwrap_or_else(|| {
-        !hurried
-            && match procfs.presence(report.sys, number) {
-                Presence::Known(flags) => is_default(flags),
-                Presence::Unknown => true,
-                Presence::Gone => false,
+        netlink.fetch_speeds();
+        let (wants, number) = (netlink.wants(), netlink.reading().number);
+        if !wants.protocols.is_empty() {
+            for interface in netlink.interfaces_mut() {
+                read_interface_protocols(interface, &mut proc.proc_net, wants, number);
             }
-    })
-}
-
-/// Whether a table reports an interface of that name; `None` when its flags decide.
-fn decided_by_name(table: &Table, name: &[u8]) -> Option<bool> {
-    if name.is_empty() {
-        return Some(false);
+        }
     }
-    table.interfaces.as_ref().map(|patterns| patterns.matches(name))
+
+    fn read_netlink(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
+        if self.netlink.is_broken() {
+            self.netlink.replace(Sockets::open().map_err(ReadError::Failed)?);
+        }
+        self.netlink.read(scratch)
+    }
 }
 
-/// Whether an interface is reported where no pattern decides: it is up and no loopback.
-fn is_default(flags: Flags) -> bool {
-    flags.is_up() && !flags.is_loopback()
+/// Reads the protocol statistics of an interface that is reported.
+fn read_interface_protocols(
+    interface: &mut Interface,
+    proc_net: &mut ProcNet,
+    wants: Wants,
+    reading: u64,
+) {
+    let is_reported = interface.speed_refresh.is_some();
+    let Some(details) = interface.details.as_mut().filter(|_| is_reported) else { return };
+    if !wants.protocols.is_empty() {
+        let statistics = &mut details.protocols;
+        proc_net.read_interface_protocols(&interface.name, wants.protocols, statistics);
+        interface.changed = reading;
+    }
 }
 
 /// Whether a table asks for netlink: with `auto`, unless another `/proc` or `/sys` is named.
@@ -323,29 +350,26 @@ fn wants_netlink(table: &Table) -> bool {
     }
 }
 
-/// Which source a table has and why, as it is said at the start. Of another `/proc`, procfs itself
-/// says it.
-fn source_line(
-    table: &Table,
-    opened: &Result<Option<Netlink>, OpenError>,
-) -> Option<(Level, String)> {
-    let is_insisted = table.source == Wanted::Netlink;
-    let line = match (table.source, opened) {
-        (Wanted::Procfs, _) if table.proc == HostProc::Own => {
-            "source: /proc/net/dev, as configured".to_owned()
+/// Says which source each table has and why. Of another `/proc`, procfs itself says it.
+fn say_sources(tables: &[Table], opened: &Result<Option<Own>, String>, log: Log) {
+    let mut said = Vec::new();
+    for table in tables.iter().filter(|table| table.proc == HostProc::Own) {
+        let is_insisted = table.source == Wanted::Netlink;
+        let line = match opened {
+            _ if table.source == Wanted::Procfs => "/proc/net/dev, as configured".to_owned(),
+            _ if !wants_netlink(table) => {
+                "/proc/net/dev, because HOST_SYS names another /sys".to_owned()
+            }
+            Ok(_) if is_insisted => "netlink, as configured".to_owned(),
+            Ok(_) => "netlink, which this kernel has".to_owned(),
+            Err(why) => format!("/proc/net/dev, because netlink cannot be used: {why}"),
+        };
+        let level = if is_insisted && opened.is_err() { Level::Warn } else { Level::Info };
+        if !said.contains(&line) {
+            log.line(level, format_args!("source: {line}"));
+            said.push(line);
         }
-        _ if !wants_netlink(table) && table.proc == HostProc::Own => {
-            "source: /proc/net/dev, because HOST_SYS names another /sys".to_owned()
-        }
-        _ if !wants_netlink(table) => return None,
-        (_, Ok(_)) if is_insisted => "source: netlink, as configured".to_owned(),
-        (_, Ok(_)) => "source: netlink, which this kernel has".to_owned(),
-        (_, Err(error)) => {
-            format!("source: /proc/net/dev, because netlink cannot be used: {error}")
-        }
-    };
-    let level = if is_insisted && opened.is_err() { Level::Warn } else { Level::Info };
-    Some((level, line))
+    }
 }
 
 /// The time of day, in nanoseconds since 1970.

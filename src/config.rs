@@ -13,10 +13,13 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use crate::encode::Unsigned;
+use crate::encode::{Fields, Unsigned};
 use crate::filter::{PatternError, Patterns};
+use crate::interface::{Properties, Wants};
+use crate::protocol::{Group, Groups, ProtocolStatistic};
+use crate::selection::{KindClass, Kinds, Selection};
 use crate::source::Wanted;
-use crate::source::procfs::HostProc;
+use crate::source::proc_net::HostProc;
 
 /// The configuration that is used without a file, and what `--sample-config` prints: every option
 /// with its default.
@@ -35,13 +38,16 @@ pub struct Config {
 /// One `[[inputs.net]]` table.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// `interfaces`: which interfaces are reported. `None`, also for an empty list: those that are
-    /// up and no loopback.
-    pub interfaces: Option<Patterns>,
-    /// `ignore_protocol_stats`: leave out the line `interface=all`.
-    pub ignore_protocol_stats: bool,
-    /// `influx_uint_support`: how counters are written.
-    pub unsigned: Unsigned,
+    /// Which interfaces are reported.
+    pub selection: Selection,
+    /// Which fields their lines have, and how numbers are written.
+    pub fields: Fields,
+    /// `interface_tags`: which tags their lines have, beside `interface` and `namespace`.
+    pub tags: Vec<Tag>,
+    /// `protocols`, unless `ignore_protocol_stats`: what the line `interface=all` has; empty for none.
+    pub protocols: Vec<ProtocolItem>,
+    /// `interface_protocols`: which protocol statistics an interface's line has.
+    pub interface_protocols: Groups,
     /// `host_proc`, or else the environment's `HOST_PROC`.
     pub proc: HostProc,
     /// `host_sys`, or else the environment's `HOST_SYS`; without either, `/sys`.
@@ -50,6 +56,129 @@ pub struct Table {
     pub source: Wanted,
     /// `speed_refresh`: how old a speed may get, where it is not read at every gather anyway.
     pub speed_refresh: Duration,
+    /// `dedup_interval`: for how long a line that says nothing new is left out.
+    pub dedup_interval: Option<Duration>,
+    /// Which network namespaces are reported.
+    pub namespaces: Namespaces,
+}
+
+/// The network namespaces that a table reports.
+#[derive(Debug, Clone)]
+pub struct Namespaces {
+    /// `namespace_include`: those that match; `None` for all.
+    pub include: Option<Patterns>,
+    /// `namespace_exclude`: not those that match.
+    pub exclude: Option<Patterns>,
+    /// `namespace_discovery`: where they are looked for.
+    pub discovery: Discovery,
+}
+
+/// Where network namespaces are looked for, `namespace_discovery` in `plugin.conf`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Discovery {
+    /// Among those that have a name in `/run/netns` or `/run/docker/netns`.
+    #[default]
+    Named,
+    /// There, and wherever a process lives.
+    Processes,
+}
+
+impl Namespaces {
+    /// Whether any but our own can be meant.
+    #[must_use]
+    pub fn has_others(&self) -> bool {
+        self.include.is_some() || self.exclude.is_some()
+    }
+
+    /// Whether the namespace of that name is reported; our own has none.
+    #[must_use]
+    pub fn selects(&self, name: &[u8]) -> bool {
+        if !self.has_others() {
+            return name.is_empty();
+        }
+        self.include.as_ref().is_none_or(|patterns| patterns.matches(name))
+            && !self.exclude.as_ref().is_some_and(|patterns| patterns.matches(name))
+    }
+}
+
+/// A property of an interface that can be a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tag {
+    /// [`Properties::alias`].
+    Alias,
+    /// [`Properties::altname`].
+    Altname,
+    /// [`Properties::mac`].
+    Mac,
+    /// [`Properties::kind`].
+    Kind,
+    /// [`Properties::master`].
+    Master,
+    /// [`Properties::lower`].
+    Lower,
+    /// [`Properties::driver`].
+    Driver,
+    /// The network namespace, which lines of others than our own have anyway.
+    Namespace,
+}
+
+impl Tag {
+    /// Its key and what it tells; `None` for what is no property of the interface itself.
+    #[must_use]
+    pub fn of(self, properties: &Properties) -> Option<(&'static str, &[u8])> {
+        Some(match self {
+            Self::Alias => ("alias", &properties.alias),
+            Self::Altname => ("altname", &properties.altname),
+            Self::Mac => ("mac", &properties.mac),
+            Self::Kind => ("kind", &properties.kind),
+            Self::Master => ("master", &properties.master),
+            Self::Lower => ("lower", &properties.lower),
+            Self::Driver => ("driver", &properties.driver),
+            Self::Namespace => return None,
+        })
+    }
+}
+
+/// An item of `protocols`: a group of statistics, or those of them whose names match.
+#[derive(Debug, Clone)]
+pub struct ProtocolItem {
+    /// The group.
+    pub group: Group,
+    /// Patterns of the fields' names without the group's, in lower case.
+    pub columns: Option<Patterns>,
+}
+
+impl ProtocolItem {
+    /// Whether it names that statistic.
+    #[must_use]
+    pub fn names(&self, statistic: &ProtocolStatistic<'_>) -> bool {
+        let matches = |patterns: &Patterns| patterns.matches(statistic.column().as_bytes());
+        self.group == statistic.group && self.columns.as_ref().is_none_or(matches)
+    }
+}
+
+impl Table {
+    /// What has to be known of interfaces, beside their counters and speed.
+    #[must_use]
+    pub fn wants(&self) -> Wants {
+        Wants {
+            flags: self.selection.needs_flags(),
+            kind: self.selection.needs_kind() || self.tags.contains(&Tag::Kind),
+            properties: !self.tags.is_empty(),
+            state: self.fields.state,
+            more: self.fields.more,
+            rates: self.fields.rates,
+            protocols: self.interface_protocols,
+        }
+    }
+
+    /// The groups of protocol statistics that its line `interface=all` has.
+    #[must_use]
+    pub fn protocol_groups(&self) -> Groups {
+        self.protocols.iter().map(|item| item.group).collect()
+    }
 }
 
 /// Why a configuration cannot be used.
@@ -78,19 +207,60 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 #[serde(default)]
 struct Options {
     interfaces: Vec<Spanned<String>>,
+    interface_exclude: Vec<Spanned<String>>,
+    kind_include: Vec<Spanned<String>>,
+    kind_exclude: Vec<Spanned<String>>,
+    include_down: bool,
+    include_loopback: bool,
+    counters: CounterSet,
+    link_state: bool,
+    rates: bool,
+    interface_tags: Vec<Tag>,
     ignore_protocol_stats: bool,
+    protocols: Option<Vec<Spanned<String>>>,
+    interface_protocols: Vec<Spanned<String>>,
     influx_uint_support: bool,
+    dedup_interval: Option<Spanned<String>>,
+    namespace_include: Vec<Spanned<String>>,
+    namespace_exclude: Vec<Spanned<String>>,
+    namespace_discovery: Discovery,
     host_proc: Option<PathBuf>,
     host_sys: Option<PathBuf>,
     source: Wanted,
     speed_refresh: Option<Spanned<String>>,
 }
 
+/// `counters` in `plugin.conf`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CounterSet {
+    /// The eight of `inputs.net`.
+    #[default]
+    Basic,
+    /// All that the source tells.
+    All,
+}
+
 /// The keys of [`Options`], and what each takes.
-const OPTIONS: [(&str, &str); 7] = [
+const OPTIONS: [(&str, &str); 22] = [
     ("interfaces", r#"a list of names and patterns, such as ["eth*", "lo"]"#),
+    ("interface_exclude", r#"a list of names and patterns, such as ["veth*"]"#),
+    ("kind_include", r#"a list of kinds and patterns, such as ["physical", "bond"]"#),
+    ("kind_exclude", r#"a list of kinds and patterns, such as ["veth"]"#),
+    ("include_down", "true or false"),
+    ("include_loopback", "true or false"),
+    ("counters", r#""basic" or "all""#),
+    ("link_state", "true or false"),
+    ("rates", "true or false"),
+    ("interface_tags", r#"a list of properties, such as ["alias", "mac"]"#),
     ("ignore_protocol_stats", "true or false"),
+    ("protocols", r#"a list of groups, such as ["tcp", "tcpext:listen*"]"#),
+    ("interface_protocols", r#"a list out of "ip6" and "icmp6""#),
     ("influx_uint_support", "true or false"),
+    ("dedup_interval", r#"a duration, such as "10m""#),
+    ("namespace_include", r#"a list of names and patterns, such as ["", "blue*"]"#),
+    ("namespace_exclude", r#"a list of names and patterns, such as ["cni-*"]"#),
+    ("namespace_discovery", r#""named" or "processes""#),
     ("host_proc", r#"a folder, such as "/hostfs/proc""#),
     ("host_sys", r#"a folder, such as "/hostfs/sys""#),
     ("source", r#""auto", "netlink" or "procfs""#),
@@ -206,18 +376,57 @@ impl Reader<'_> {
             return Err(self.error(key.span(), message));
         }
         let folder = |option, variable| self.folder(option, variable).filter(|_| !is_own);
+        let protocols = match &options.protocols {
+            _ if options.ignore_protocol_stats => Vec::new(),
+            None => {
+                let item = |group| ProtocolItem { group, columns: None };
+                Group::DEFAULT.map(item).to_vec()
+            }
+            Some(items) => {
+                items.iter().map(|item| self.protocol_item(item)).collect::<Result<_, _>>()?
+            }
+        };
+        let interface_protocols = options.interface_protocols.iter();
+        let interface_protocols = interface_protocols
+            .map(|item| self.interface_protocol(item))
+            .collect::<Result<_, _>>()?;
         Ok(Table {
-            interfaces: self.patterns(&options.interfaces)?,
-            ignore_protocol_stats: options.ignore_protocol_stats,
-            unsigned: if options.influx_uint_support {
-                Unsigned::AsUnsigned
-            } else {
-                Unsigned::AsSigned
+            selection: Selection {
+                interfaces: self.patterns("interfaces", &options.interfaces)?,
+                exclude: self.patterns("interface_exclude", &options.interface_exclude)?,
+                kinds: self.kinds("kind_include", &options.kind_include)?,
+                exclude_kinds: self.kinds("kind_exclude", &options.kind_exclude)?,
+                include_down: options.include_down,
+                include_loopback: options.include_loopback,
             },
+            fields: Fields {
+                unsigned: if options.influx_uint_support {
+                    Unsigned::AsUnsigned
+                } else {
+                    Unsigned::AsSigned
+                },
+                more: options.counters == CounterSet::All,
+                state: options.link_state,
+                rates: options.rates,
+                protocols: !options.interface_protocols.is_empty(),
+            },
+            tags: options.interface_tags,
+            protocols,
+            interface_protocols,
             proc: folder(options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
             sys: folder(options.host_sys, "HOST_SYS"),
             source: options.source,
-            speed_refresh: self.duration("speed_refresh", options.speed_refresh, SPEED_REFRESH)?,
+            speed_refresh: self
+                .duration("speed_refresh", options.speed_refresh.as_ref())?
+                .unwrap_or(SPEED_REFRESH),
+            dedup_interval: self
+                .duration("dedup_interval", options.dedup_interval.as_ref())?
+                .filter(|interval| !interval.is_zero()),
+            namespaces: Namespaces {
+                include: self.patterns("namespace_include", &options.namespace_include)?,
+                exclude: self.patterns("namespace_exclude", &options.namespace_exclude)?,
+                discovery: options.namespace_discovery,
+            },
         })
     }
 
@@ -247,30 +456,74 @@ impl Reader<'_> {
         Err(self.error(span, message))
     }
 
-    fn patterns(&self, entries: &[Spanned<String>]) -> Result<Option<Patterns>, ConfigError> {
+    fn patterns(
+        &self,
+        key: &str,
+        entries: &[Spanned<String>],
+    ) -> Result<Option<Patterns>, ConfigError> {
         if entries.is_empty() {
             return Ok(None);
         }
         let names: Vec<_> = entries.iter().map(Spanned::get_ref).collect();
         Patterns::new(&names).map(Some).map_err(|error: PatternError| {
             let span = entries.get(error.index).map_or(0..0, Spanned::span);
-            self.error(span, format!("\"interfaces\": {error}"))
+            self.error(span, format!("{key:?}: {error}"))
+        })
+    }
+
+    /// Words for a class of interfaces stand beside patterns of kinds.
+    fn kinds(&self, key: &str, entries: &[Spanned<String>]) -> Result<Option<Kinds>, ConfigError> {
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        let class = |entry: &&Spanned<String>| KindClass::of_name(entry.get_ref());
+        let classes = entries.iter().filter_map(|entry| class(&entry)).collect();
+        let patterns: Vec<_> =
+            entries.iter().filter(|entry| class(entry).is_none()).cloned().collect();
+        Ok(Some(Kinds { classes, patterns: self.patterns(key, &patterns)? }))
+    }
+
+    fn protocol_item(&self, item: &Spanned<String>) -> Result<ProtocolItem, ConfigError> {
+        let (name, pattern) = match item.get_ref().split_once(':') {
+            Some((name, pattern)) => (name, Some(pattern)),
+            None => (item.get_ref().as_str(), None),
+        };
+        let group = Group::of_name(name).ok_or_else(|| {
+            let groups = Group::ALL.map(Group::name).join(", ");
+            let message = format!(
+                "\"protocols\": {name:?} is not a group of statistics (there are {groups})"
+            );
+            self.error(item.span(), message)
+        })?;
+        let columns = pattern.map(|pattern| Patterns::new(&[pattern.to_lowercase()])).transpose();
+        let columns =
+            columns.map_err(|error| self.error(item.span(), format!("\"protocols\": {error}")))?;
+        Ok(ProtocolItem { group, columns })
+    }
+
+    fn interface_protocol(&self, item: &Spanned<String>) -> Result<Group, ConfigError> {
+        let group = Group::of_name(item.get_ref());
+        group.filter(|group| Group::OF_INTERFACES.contains(group)).ok_or_else(|| {
+            let (item_text, groups) = (item.get_ref(), Group::OF_INTERFACES.map(Group::name));
+            let message = format!(
+                "\"interface_protocols\": {item_text:?} is not kept per interface (there are {})",
+                groups.join(", ")
+            );
+            self.error(item.span(), message)
         })
     }
 
     fn duration(
         &self,
         key: &str,
-        option: Option<Spanned<String>>,
-        default: Duration,
-    ) -> Result<Duration, ConfigError> {
-        let Some(text) = option else { return Ok(default) };
-        humantime::parse_duration(text.get_ref()).map_err(|error| {
-            let text_shown = text.get_ref();
-            let message = format!(
-                "{key:?}: {text_shown:?} is no duration ({error}); write it as 60s or 1m30s"
-            );
-            self.error(text.span(), message)
+        option: Option<&Spanned<String>>,
+    ) -> Result<Option<Duration>, ConfigError> {
+        let Some(option) = option else { return Ok(None) };
+        let text = option.get_ref();
+        humantime::parse_duration(text).map(Some).map_err(|error| {
+            let message =
+                format!("{key:?}: {text:?} is no duration ({error}); write it as 60s or 1m30s");
+            self.error(option.span(), message)
         })
     }
 
@@ -484,15 +737,19 @@ mod tests {
     }
 
     fn matches(table: &Table, name: &str) -> bool {
-        table.interfaces.as_ref().is_some_and(|patterns| patterns.matches(name.as_bytes()))
+        table
+            .selection
+            .interfaces
+            .as_ref()
+            .is_some_and(|patterns| patterns.matches(name.as_bytes()))
     }
 
     #[test]
     fn the_sample_is_valid_and_names_every_option_with_its_default() {
         let table = only_table(SAMPLE);
-        assert!(table.interfaces.is_none());
-        assert!(!table.ignore_protocol_stats);
-        assert_eq!(table.unsigned, Unsigned::AsSigned);
+        assert!(table.selection.interfaces.is_none());
+        assert!(!table.protocols.is_empty());
+        assert_eq!(table.fields.unsigned, Unsigned::AsSigned);
         assert_eq!((table.source, table.speed_refresh), (Wanted::Auto, Duration::from_secs(60)));
         for (option, _) in OPTIONS {
             let line = SAMPLE.lines().find(|line| line.starts_with(&format!("  # {option} = ")));
@@ -510,12 +767,12 @@ mod tests {
              source = 'procfs'\nspeed_refresh = '1m30s'",
         );
         assert!(matches(&table, "eth1") && !matches(&table, "lo"));
-        assert!(table.ignore_protocol_stats);
-        assert_eq!(table.unsigned, Unsigned::AsUnsigned);
+        assert!(table.protocols.is_empty());
+        assert_eq!(table.fields.unsigned, Unsigned::AsUnsigned);
         assert_eq!((table.proc, table.sys), (HostProc::Of("/p".into()), Some("/s".into())));
         assert_eq!((table.source, table.speed_refresh), (Wanted::Procfs, Duration::from_secs(90)));
         let table = only_table("[[inputs.net]]\ninterfaces = []\nhost_proc = ''");
-        assert!(table.interfaces.is_none());
+        assert!(table.selection.interfaces.is_none());
         assert_eq!((table.proc, table.sys), (HostProc::Of("/env/proc".into()), None));
     }
 
@@ -541,7 +798,7 @@ mod tests {
              interfaces = [\"${IFACE}.*\", '${IFACE}', \"${UNSET:-lo}\", '${EMPTY:-en*}', \"#${IFACE}\", \"${_U2:-lo1}\"]\n\
              ignore_protocol_stats = ${YES}",
         );
-        assert!(table.ignore_protocol_stats);
+        assert!(table.protocols.is_empty());
         for name in ["eth0.1", "eth0", "lo", "enp1", "#eth0", "usb0"] {
             assert!(matches(&table, name), "{name}");
         }
@@ -576,7 +833,7 @@ mod tests {
             ("[inputs]\nnet = 3", r#"line 2: "inputs.net" is a table: write [[inputs.net]]"#),
             (
                 "[[inputs.net]]\ninterfacess = []",
-                r#"line 2: "interfacess" is not an option of [[inputs.net]]; did you mean "interfaces"? (its options: interfaces, ignore_"#,
+                r#"line 2: "interfacess" is not an option of [[inputs.net]]; did you mean "interfaces"? (its options: interfaces, interface_ex"#,
             ),
             (
                 "[[inputs.net]]\nfrobnicate = 1",

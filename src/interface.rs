@@ -1,5 +1,10 @@
 //! What is known of one network interface: plain data, whatever kernel interface it came from.
 
+use std::time::Duration;
+
+use crate::protocol::{Groups, ProtocolStatistics};
+use crate::rates::{Rates, Reading};
+
 /// The eight counters of `inputs.net`, since the interface was made, as the kernel keeps them.
 ///
 /// Each is a count of bytes or packets that only a wrap, a driver's reset or a new interface of
@@ -25,6 +30,70 @@ pub struct Counters {
     pub drop_out: u64,
 }
 
+impl Counters {
+    /// The names of the fields, in the order of [`values`](Self::values).
+    pub const NAMES: [&str; 8] = [
+        "bytes_sent",
+        "bytes_recv",
+        "packets_sent",
+        "packets_recv",
+        "err_in",
+        "err_out",
+        "drop_in",
+        "drop_out",
+    ];
+
+    /// The values, in the order of their lines.
+    #[must_use]
+    pub fn values(&self) -> [u64; 8] {
+        [
+            self.bytes_sent,
+            self.bytes_recv,
+            self.packets_sent,
+            self.packets_recv,
+            self.err_in,
+            self.err_out,
+            self.drop_in,
+            self.drop_out,
+        ]
+    }
+}
+
+/// The counters that `counters = "all"` adds: the other columns of `/proc/net/dev`, and what these
+/// lump together. `None` is what the source does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MoreCounters {
+    /// In the order of [`NAMES`](Self::NAMES).
+    pub values: [Option<u64>; 17],
+}
+
+impl MoreCounters {
+    /// The fields' names. The first eight are columns of `/proc/net/dev`; the others are members of
+    /// `struct rtnl_link_stats64`, which only netlink tells: `rx_missed_errors` (a part of
+    /// `drop_in`), `rx_nohandler` (a part of nothing), `rx_length_errors`, `rx_over_errors` and
+    /// `rx_crc_errors` (parts of `frame_in`), `tx_aborted_errors`, `tx_window_errors` and
+    /// `tx_heartbeat_errors` (parts of `carrier_out`), and `rx_otherhost_dropped`.
+    pub const NAMES: [&str; 17] = [
+        "fifo_in",
+        "frame_in",
+        "compressed_in",
+        "multicast_in",
+        "fifo_out",
+        "collisions",
+        "carrier_out",
+        "compressed_out",
+        "missed_in",
+        "nohandler_in",
+        "length_err_in",
+        "over_err_in",
+        "crc_err_in",
+        "aborted_err_out",
+        "window_err_out",
+        "heartbeat_err_out",
+        "otherhost_dropped_in",
+    ];
+}
+
 /// The device flags of an interface, `IFF_*` of `linux/if.h`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flags(pub u32);
@@ -46,8 +115,255 @@ impl Flags {
     }
 }
 
+/// What is known of an interface's flags.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// The interface's flags.
+    Known(Flags),
+    /// The interface is there, and its flags cannot be had, or nobody wants them.
+    #[default]
+    Unknown,
+    /// The interface has gone since its counters were read.
+    Gone,
+}
+
 /// The speed of an interface that has none to tell: it is down, virtual, or its driver keeps quiet.
 pub const SPEED_UNKNOWN: i64 = -1;
+
+/// What the driver of an interface that is up tells of its link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkModes {
+    /// In Mbit/s; [`SPEED_UNKNOWN`] when it tells none.
+    pub speed_mbits: i64,
+    /// `None` when it tells none.
+    pub duplex: Option<Duplex>,
+}
+
+/// Whether both sides can send at once, in the words of `/sys/class/net/<interface>/duplex`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duplex {
+    /// They cannot.
+    Half,
+    /// They can.
+    Full,
+    /// The driver does not know.
+    Unknown,
+}
+
+impl Duplex {
+    /// The kernel's word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Half => "half",
+            Self::Full => "full",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The operational state of RFC 2863, in the words of `/sys/class/net/<interface>/operstate`.
+pub const OPERSTATES: [&str; 7] =
+    ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
+
+/// The state of a link, which `link_state = true` adds. `None` is what the source does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinkState {
+    /// The kernel's number of the interface in its network namespace.
+    pub ifindex: Option<u32>,
+    /// Its flags: whether it is administratively up.
+    pub flags: Option<Flags>,
+    /// Whether the driver sees a carrier; only while the interface is up.
+    pub carrier: Option<bool>,
+    /// One of [`OPERSTATES`].
+    pub operstate: Option<&'static str>,
+    /// The largest packet, in bytes.
+    pub mtu: Option<u32>,
+    /// How often the carrier came or went.
+    pub carrier_changes: Option<u32>,
+    /// How often it came.
+    pub carrier_up_count: Option<u32>,
+    /// How often it went.
+    pub carrier_down_count: Option<u32>,
+    /// How many want to see all packets.
+    pub promiscuity: Option<u32>,
+    /// The length of the transmit queue, in packets.
+    pub tx_queue_len: Option<u32>,
+}
+
+/// What an interface is: what tags and filters by kind go by. What is empty or `None` it does not
+/// have, or the source does not tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Properties {
+    /// What the operator wrote into its `ifalias`.
+    pub alias: Box<[u8]>,
+    /// Its alternative names, separated by commas.
+    pub altname: Box<[u8]>,
+    /// Its link-layer address in hexadecimal, `02:00:00:00:00:01`.
+    pub mac: Box<[u8]>,
+    /// The kind that it was made as, `veth`, `bridge`; most physical ones have none.
+    pub kind: Box<[u8]>,
+    /// The name of the bridge, bond, team or VRF that it is a port of.
+    pub master: Box<[u8]>,
+    /// The name of the interface that it lies upon, as a VLAN does.
+    pub lower: Box<[u8]>,
+    /// The name of its device's driver, `virtio_net`.
+    pub driver: Box<[u8]>,
+    /// Whether it is a device on a bus, such as PCI, and not made by software.
+    pub is_physical: Option<bool>,
+}
+
+/// Whether a text of hexadecimal bytes is a link-layer address: a loopback has one of zeros alone, and
+/// a tunnel may have none.
+#[must_use]
+pub fn is_address(text: &[u8]) -> bool {
+    text.iter().any(|byte| !matches!(byte, b'0' | b':'))
+}
+
+/// What opt-in options ask for, kept apart because most interfaces of most hosts need none of it.
+#[derive(Debug, Default)]
+pub struct Details {
+    /// For tags and for filters by kind.
+    pub properties: Properties,
+    /// For `link_state`.
+    pub state: LinkState,
+    /// For `counters = "all"`.
+    pub more: MoreCounters,
+    /// For `rates`.
+    pub rates: Rates,
+    /// For `interface_protocols`.
+    pub protocols: ProtocolStatistics,
+}
+
+/// What of an interface is to be known beside its counters and its speed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// [`Interface::presence`].
+    pub flags: bool,
+    /// [`Properties::kind`] and [`Properties::is_physical`].
+    pub kind: bool,
+    /// All of [`Properties`].
+    pub properties: bool,
+    /// [`LinkState`] and [`Duplex`].
+    pub state: bool,
+    /// [`MoreCounters`].
+    pub more: bool,
+    /// [`Rates`].
+    pub rates: bool,
+    /// Which statistics of IPv6 per interface.
+    pub protocols: Groups,
+}
+
+impl Wants {
+    /// What either wants.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            flags: self.flags || other.flags,
+            kind: self.kind || other.kind,
+            properties: self.properties || other.properties,
+            state: self.state || other.state,
+            more: self.more || other.more,
+            rates: self.rates || other.rates,
+            protocols: self.protocols.or(other.protocols),
+        }
+    }
+
+    /// Whether any of [`Details`] is wanted.
+    #[must_use]
+    pub fn details(self) -> bool {
+        Self { flags: false, ..self } != Self::default()
+    }
+}
+
+/// One interface, as a source knows it after a reading.
+#[derive(Debug, Default)]
+pub struct Interface {
+    /// The kernel's number of it in its network namespace; zero where that is not known.
+    pub ifindex: u32,
+    /// The kernel's name: any bytes, mostly ASCII.
+    pub name: Box<[u8]>,
+    /// Its flags, as far as they are known.
+    pub presence: Presence,
+    /// Another one whenever the interface is another one, or its name, flags or properties are.
+    pub generation: u64,
+    /// What its driver tells while it is up; `None` when it has not answered yet.
+    pub link_modes: Option<LinkModes>,
+    /// How old the answer may get; `None` when nobody reports the interface.
+    pub speed_refresh: Option<Duration>,
+    /// The number of the reading in which what its line shows changed last.
+    pub changed: u64,
+    /// There when any is wanted.
+    pub details: Option<Box<Details>>,
+    /// The number of the reading that the counters are from.
+    read: u64,
+    counters: Counters,
+}
+
+impl Interface {
+    /// One that is new.
+    #[must_use]
+    pub fn new(ifindex: u32, name: &[u8], wants: Wants) -> Self {
+        let details = wants.details().then(Box::default);
+        Self { ifindex, name: name.into(), details, ..Self::default() }
+    }
+
+    /// The counters of that reading; `None` when it did not find the interface.
+    #[must_use]
+    pub fn counters(&self, reading: &Reading) -> Option<&Counters> {
+        (self.read == reading.number).then_some(&self.counters)
+    }
+
+    /// Takes the counters of a reading in.
+    pub fn set_counters(&mut self, counters: &Counters, reading: &Reading, wants: Wants) {
+        if self.counters != *counters || self.read == 0 {
+            self.changed = reading.number;
+        }
+        self.counters = *counters;
+        self.read = reading.number;
+        if let Some(details) = self.details.as_mut().filter(|_| wants.rates) {
+            details.rates.advance(counters, reading);
+            self.changed = reading.number;
+        }
+    }
+
+    /// Takes the other counters of a reading in.
+    pub fn set_more(&mut self, more: &MoreCounters, reading: &Reading) {
+        let Some(details) = &mut self.details else { return };
+        if details.more != *more {
+            details.more = *more;
+            self.changed = reading.number;
+        }
+    }
+
+    /// Takes in what its driver tells, at that reading.
+    pub fn set_link_modes(&mut self, link_modes: Option<LinkModes>, reading: u64) {
+        if self.link_modes != link_modes {
+            self.link_modes = link_modes;
+            self.changed = reading;
+        }
+    }
+
+    /// The speed in Mbit/s, as sysfs tells it: [`SPEED_UNKNOWN`] while the interface is down or when
+    /// its driver tells none. `None` while there is no answer.
+    #[must_use]
+    pub fn speed_mbits(&self) -> Option<i64> {
+        if self.is_down() {
+            return Some(SPEED_UNKNOWN);
+        }
+        self.link_modes.map(|link_modes| link_modes.speed_mbits)
+    }
+
+    /// What it is duplex; `None` while it is down, or when its driver tells none.
+    #[must_use]
+    pub fn duplex(&self) -> Option<Duplex> {
+        self.link_modes.filter(|_| !self.is_down())?.duplex
+    }
+
+    fn is_down(&self) -> bool {
+        matches!(self.presence, Presence::Known(flags) if !flags.is_up())
+    }
+}
 
 /// The name that Telegraf knows a kernel interface by: without white space at its ends.
 ///

@@ -1,44 +1,255 @@
 //! Protocol statistics: plain data, the fields of the line `net,interface=all`.
 
-/// The groups of `/proc/net/snmp` whose statistics `inputs.net` reports, in lower case.
-pub const GROUPS: [&str; 6] = ["ip", "icmp", "icmpmsg", "tcp", "udp", "udplite"];
+/// A group of statistics, as `protocols` in `plugin.conf` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// IPv4.
+    Ip,
+    /// ICMP for IPv4.
+    Icmp,
+    /// ICMP messages by their type.
+    IcmpMsg,
+    /// TCP, over IPv4 and IPv6.
+    Tcp,
+    /// UDP over IPv4.
+    Udp,
+    /// UDP-Lite over IPv4.
+    UdpLite,
+    /// IPv6.
+    Ip6,
+    /// ICMP for IPv6, with messages by their type.
+    Icmp6,
+    /// UDP over IPv6.
+    Udp6,
+    /// UDP-Lite over IPv6.
+    UdpLite6,
+    /// Linux's own of TCP.
+    TcpExt,
+    /// Linux's own of IPv4.
+    IpExt,
+    /// Multipath TCP.
+    MptcpExt,
+    /// Sockets in use.
+    Sockstat,
+    /// Sockets in use over IPv6.
+    Sockstat6,
+    /// The work of the network's soft interrupts, of all processors together.
+    Softnet,
+}
 
-/// The protocol statistics of one network namespace, in the kernel's order.
+/// A file that holds statistics, below `/proc/net`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtocolFile {
+    /// `snmp`.
+    Snmp,
+    /// `snmp6`.
+    Snmp6,
+    /// `netstat`.
+    Netstat,
+    /// `sockstat`.
+    Sockstat,
+    /// `sockstat6`.
+    Sockstat6,
+    /// `softnet_stat`.
+    SoftnetStat,
+}
+
+impl ProtocolFile {
+    /// All of them, in the order of their fields in a line.
+    pub const ALL: [Self; 6] = [
+        Self::Snmp,
+        Self::Snmp6,
+        Self::Netstat,
+        Self::Sockstat,
+        Self::Sockstat6,
+        Self::SoftnetStat,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Snmp => "snmp",
+            Self::Snmp6 => "snmp6",
+            Self::Netstat => "netstat",
+            Self::Sockstat => "sockstat",
+            Self::Sockstat6 => "sockstat6",
+            Self::SoftnetStat => "softnet_stat",
+        }
+    }
+}
+
+impl Group {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Ip,
+        Self::Icmp,
+        Self::IcmpMsg,
+        Self::Tcp,
+        Self::Udp,
+        Self::UdpLite,
+        Self::Ip6,
+        Self::Icmp6,
+        Self::Udp6,
+        Self::UdpLite6,
+        Self::TcpExt,
+        Self::IpExt,
+        Self::MptcpExt,
+        Self::Sockstat,
+        Self::Sockstat6,
+        Self::Softnet,
+    ];
+
+    /// Those that `inputs.net` reports.
+    pub const DEFAULT: [Self; 6] =
+        [Self::Ip, Self::Icmp, Self::IcmpMsg, Self::Tcp, Self::Udp, Self::UdpLite];
+
+    /// Those that there are per interface too.
+    pub const OF_INTERFACES: [Self; 2] = [Self::Ip6, Self::Icmp6];
+
+    /// The name in `plugin.conf`, and what the names of its fields begin with.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ip => "ip",
+            Self::Icmp => "icmp",
+            Self::IcmpMsg => "icmpmsg",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::UdpLite => "udplite",
+            Self::Ip6 => "ip6",
+            Self::Icmp6 => "icmp6",
+            Self::Udp6 => "udp6",
+            Self::UdpLite6 => "udplite6",
+            Self::TcpExt => "tcpext",
+            Self::IpExt => "ipext",
+            Self::MptcpExt => "mptcpext",
+            Self::Sockstat => "sockstat",
+            Self::Sockstat6 => "sockstat6",
+            Self::Softnet => "softnet",
+        }
+    }
+
+    /// The group of that name, whatever the case of its letters.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|group| group.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The file that holds it.
+    #[must_use]
+    pub fn file(self) -> ProtocolFile {
+        match self {
+            Self::Ip | Self::Icmp | Self::IcmpMsg | Self::Tcp | Self::Udp | Self::UdpLite => {
+                ProtocolFile::Snmp
+            }
+            Self::Ip6 | Self::Icmp6 | Self::Udp6 | Self::UdpLite6 => ProtocolFile::Snmp6,
+            Self::TcpExt | Self::IpExt | Self::MptcpExt => ProtocolFile::Netstat,
+            Self::Sockstat => ProtocolFile::Sockstat,
+            Self::Sockstat6 => ProtocolFile::Sockstat6,
+            Self::Softnet => ProtocolFile::SoftnetStat,
+        }
+    }
+}
+
+/// A set of groups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Groups(u16);
+
+impl Groups {
+    /// Whether it holds the group.
+    #[must_use]
+    pub fn contains(self, group: Group) -> bool {
+        self.0 & (1 << group as u16) != 0
+    }
+
+    /// Whether it holds any.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Those of either.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether it holds a group of that file.
+    #[must_use]
+    pub fn has_any_of(self, file: ProtocolFile) -> bool {
+        Group::ALL.into_iter().any(|group| group.file() == file && self.contains(group))
+    }
+}
+
+impl FromIterator<Group> for Groups {
+    fn from_iter<I: IntoIterator<Item = Group>>(groups: I) -> Self {
+        Self(groups.into_iter().fold(0, |set, group| set | 1 << group as u16))
+    }
+}
+
+/// Protocol statistics of one network namespace or one interface, in the kernel's order.
 ///
 /// The names lie in one buffer, so that a list that is cleared and filled again allocates nothing.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ProtocolStatistics {
     names: String,
-    /// Per statistic: where its name ends in `names`, and its value.
-    ends: Vec<(usize, i64)>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    group: Group,
+    /// Where its name ends in `names`.
+    end: usize,
+    value: i64,
+}
+
+/// One statistic of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProtocolStatistic<'a> {
+    /// What it belongs to.
+    pub group: Group,
+    /// The field's name, `tcp_retranssegs`.
+    pub field: &'a str,
+    /// The value.
+    pub value: i64,
+}
+
+impl ProtocolStatistic<'_> {
+    /// The field's name without its group's, `retranssegs`.
+    #[must_use]
+    pub fn column(&self) -> &str {
+        self.field.get(self.group.name().len() + 1..).unwrap_or_default()
+    }
 }
 
 impl ProtocolStatistics {
     /// Empties the list and keeps its memory.
     pub fn clear(&mut self) {
         self.names.clear();
-        self.ends.clear();
+        self.entries.clear();
     }
 
     /// Adds the statistic of that column of that group, under Telegraf's name for it: both in lower
-    /// case, `Tcp` and `RetransSegs` become `tcp_retranssegs`.
-    pub fn push(&mut self, group: &str, column: &str, value: i64) {
-        let lower = |name: &str, names: &mut String| {
-            names.extend(name.chars().map(|character| character.to_ascii_lowercase()));
-        };
-        lower(group, &mut self.names);
-        self.names.push('_');
-        lower(column, &mut self.names);
-        self.ends.push((self.names.len(), value));
+    /// case, `Tcp` and `RetransSegs` become `tcp_retranssegs`. Where the file has rows within the
+    /// group, the row's name stands in between.
+    pub fn push(&mut self, group: Group, row: Option<&str>, column: &str, value: i64) {
+        self.names.push_str(group.name());
+        for part in row.into_iter().chain([column]) {
+            self.names.push('_');
+            self.names.extend(part.chars().map(|character| character.to_ascii_lowercase()));
+        }
+        self.entries.push(Entry { group, end: self.names.len(), value });
     }
 
-    /// Each statistic's name and value.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
+    /// Each statistic.
+    pub fn iter(&self) -> impl Iterator<Item = ProtocolStatistic<'_>> {
         let mut start = 0;
-        self.ends.iter().map(move |&(end, value)| {
-            let name = self.names.get(start..end).unwrap_or_default();
+        self.entries.iter().map(move |&Entry { group, end, value }| {
+            let field = self.names.get(start..end).unwrap_or_default();
             start = end;
-            (name, value)
+            ProtocolStatistic { group, field, value }
         })
     }
 }
@@ -50,12 +261,31 @@ mod tests {
     #[test]
     fn names_are_telegrafs() {
         let mut statistics = ProtocolStatistics::default();
-        statistics.push("Old", "Old", 1);
+        statistics.push(Group::Ip, None, "Old", 1);
         statistics.clear();
         assert_eq!(statistics.iter().count(), 0);
-        statistics.push("Tcp", "RetransSegs", 3);
-        statistics.push("UdpLite", "InCsumErrors", -1);
-        let read: Vec<_> = statistics.iter().collect();
-        assert_eq!(read, [("tcp_retranssegs", 3), ("udplite_incsumerrors", -1)]);
+        statistics.push(Group::Tcp, None, "RetransSegs", 3);
+        statistics.push(Group::Sockstat6, Some("TCP6"), "inuse", -1);
+        let read: Vec<_> = statistics
+            .iter()
+            .map(|one| (one.field.to_owned(), one.column().to_owned(), one.value))
+            .collect();
+        let expected =
+            [("tcp_retranssegs", "retranssegs", 3), ("sockstat6_tcp6_inuse", "tcp6_inuse", -1)];
+        assert_eq!(
+            read,
+            expected.map(|(field, column, value)| (field.into(), column.into(), value))
+        );
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let groups: Groups = [Group::Tcp, Group::Softnet].into_iter().collect();
+        let held: Vec<_> = Group::ALL.into_iter().filter(|&group| groups.contains(group)).collect();
+        assert_eq!(held, [Group::Tcp, Group::Softnet]);
+        let files: Vec<_> =
+            ProtocolFile::ALL.into_iter().filter(|&file| groups.has_any_of(file)).collect();
+        assert_eq!(files, [ProtocolFile::Snmp, ProtocolFile::SoftnetStat]);
+        assert!(Groups::default().is_empty() && !groups.is_empty());
     }
 }

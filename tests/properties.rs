@@ -5,15 +5,19 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use telegraf_net::config::Config;
-use telegraf_net::encode::{Unsigned, interface_fields, interface_prefix, line_end, protocol_line};
+use telegraf_net::encode::{
+    Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line,
+};
 use telegraf_net::filter::{PatternReason, Patterns};
-use telegraf_net::interface::{Counters, Flags};
-use telegraf_net::parse::netlink::ethtool::{self, LinkModes};
-use telegraf_net::parse::netlink::rtnl_link::{Link, LinkMessage};
+use telegraf_net::interface::{Counters, Flags, Interface, LinkModes};
+use telegraf_net::parse::netlink::ethtool::{self, LinkModesReply};
+use telegraf_net::parse::netlink::rtnl_link::LinkMessage;
 use telegraf_net::parse::netlink::rtnl_stats::Stats;
 use telegraf_net::parse::netlink::{Message, Step, messages};
-use telegraf_net::parse::{proc_net_dev, proc_net_snmp, sysfs};
-use telegraf_net::protocol::ProtocolStatistics;
+use telegraf_net::parse::{
+    proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat, sysfs,
+};
+use telegraf_net::protocol::{Group, ProtocolStatistics};
 
 /// Any name that Linux allows: one to fifteen bytes without `/`, `:` and white space, and neither
 /// `.` nor `..`. Awkward bytes are common.
@@ -45,10 +49,20 @@ fn telegraf_tag(line: &[u8]) -> (Vec<u8>, &[u8]) {
     }
 }
 
+const PLAIN: Fields = Fields {
+    unsigned: Unsigned::AsUnsigned,
+    more: false,
+    state: false,
+    rates: false,
+    protocols: false,
+};
+
 fn line_of(name: &[u8], counters: &Counters, speed_mbits: i64) -> Vec<u8> {
     let mut line = Vec::new();
     interface_prefix(&mut line, name);
-    interface_fields(&mut line, counters, Some(speed_mbits), Unsigned::AsUnsigned);
+    let mut interface = Interface::default();
+    interface.set_link_modes(Some(LinkModes { speed_mbits, duplex: None }), 1);
+    interface_fields(&mut line, counters, &interface, &PLAIN);
     line_end(&mut line, 1);
     line
 }
@@ -208,12 +222,25 @@ const RECORDINGS: &[&[u8]] = &[
 const ETHTOOL: u16 = 21;
 const ENODEV: u16 = 19;
 
+/// What decides which interface is which, and what is stacked on what.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Link<'a> {
+    ifindex: u32,
+    flags: Flags,
+    name: &'a [u8],
+    kind: Option<&'a [u8]>,
+    lower: Option<u32>,
+    master: Option<u32>,
+    has_parent_device: bool,
+}
+
 /// What a message is to whoever can read it.
 #[derive(Debug, PartialEq)]
 enum Told<'a> {
-    Link(LinkMessage<'a>),
-    Stats(Stats),
-    Speed(LinkModes),
+    Link(Link<'a>),
+    Gone(u32),
+    Stats(u32, Counters),
+    Speed(u32, i64),
     End(Option<u16>),
     Nothing,
     Malformed,
@@ -221,11 +248,23 @@ enum Told<'a> {
 
 /// Has every parser read the message.
 fn read(message: Message<'_>) -> Told<'_> {
-    let link = LinkMessage::of(&message).map(Told::Link);
-    let stats = Stats::of(&message).map(Told::Stats);
-    let speed = LinkModes::of(&message, ETHTOOL).map(Told::Speed);
+    let link = LinkMessage::of(&message).map(|link| match link {
+        LinkMessage::Gone(ifindex) => Told::Gone(ifindex),
+        LinkMessage::New(link) => Told::Link(Link {
+            ifindex: link.ifindex,
+            flags: link.flags,
+            name: link.name,
+            kind: link.kind,
+            lower: link.lower,
+            master: link.master,
+            has_parent_device: link.parent.is_some(),
+        }),
+    });
+    let stats = Stats::of(&message).map(|stats| Told::Stats(stats.ifindex, stats.counters));
+    let speed = |reply: LinkModesReply| Told::Speed(reply.ifindex, reply.link_modes.speed_mbits);
+    let speed = LinkModesReply::of(&message, ETHTOOL).map(speed);
     // Of another netlink protocol, whose kinds have the same numbers; and a family of any number.
-    let _ = (ethtool::family(&message), LinkModes::of(&message, message.kind));
+    let _ = (ethtool::family(&message), LinkModesReply::of(&message, message.kind));
     match message.step() {
         Step::End(errno) => Told::End(errno),
         Step::Part => link.or(stats).or(speed).unwrap_or(Told::Nothing),
@@ -244,7 +283,7 @@ fn told(datagram: &[u8]) -> Vec<Told<'_>> {
     let malformed = all.iter().position(|told| *told == Told::Malformed);
     assert!(malformed.is_none_or(|place| place == all.len() - 1), "{all:?}");
     for told in &all {
-        if let Told::Link(LinkMessage::New(link)) = told {
+        if let Told::Link(link) = told {
             let (bytes, name) = (datagram.as_ptr_range(), link.name.as_ptr_range());
             assert!(bytes.start <= name.start && name.end <= bytes.end);
             assert!(!link.name.is_empty() && !link.name.contains(&0), "{link:?}");
@@ -357,14 +396,15 @@ fn what_the_kernel_said_is_read_as_it_was() {
     };
     let on = |link: Link<'static>, lower| Link { lower: Some(lower), ..link };
     let in_bridge = |link: Link<'static>| Link { master: Some(14), ..link };
-    let new = |link| Told::Link(LinkMessage::New(link));
+    let new = Told::Link;
     let links = [
         link(1, "lo", 0x1_0049, ""),
         link(2, "tun0", 0x1090, "tun"),
-        on(link(10, "veth0", 0x1_1043, "veth"), 11),
-        on(link(11, "veth1", 0x1_1043, "veth"), 10),
-        on(link(12, "veth2", 0x1002, "veth"), 13),
-        in_bridge(on(link(13, "veth3", 0x1003, "veth"), 12)),
+        // A pair of veths is linked, and neither lies upon the other.
+        link(10, "veth0", 0x1_1043, "veth"),
+        link(11, "veth1", 0x1_1043, "veth"),
+        link(12, "veth2", 0x1002, "veth"),
+        in_bridge(link(13, "veth3", 0x1003, "veth")),
         link(14, "br0", 0x1003, "bridge"),
         on(link(15, "macvlan0", 0x1_1043, "macvlan"), 11),
         link(16, "vxlan0", 0x1002, "vxlan"),
@@ -375,8 +415,8 @@ fn what_the_kernel_said_is_read_as_it_was() {
     assert_eq!(told(recording!("link")), [new(links[2])]);
     let device = Link { has_parent_device: true, ..link(4, "eth0", 0x1_1043, "") };
     assert_eq!(told(recording!("device-link")), [new(device)]);
-    let pair = |name, flags| on(link(20, name, flags, "veth"), 21);
-    let gone = |ifindex| Told::Link(LinkMessage::Gone(ifindex));
+    let pair = |name, flags| link(20, name, flags, "veth");
+    let gone = Told::Gone;
     let events = [
         new(link(21, "new1", 0x1002, "veth")),
         new(pair("new0", 0x1002)),
@@ -419,12 +459,12 @@ fn what_the_kernel_said_is_read_as_it_was() {
         (16, none),
         (17, Counters { packets_recv: 7, bytes_recv: 308, drop_in: 7, ..none }),
     ];
-    let stats = |(ifindex, counters)| Told::Stats(Stats { ifindex, counters });
+    let stats = |(ifindex, counters)| Told::Stats(ifindex, counters);
     let dump: Vec<_> = counters.into_iter().map(stats).chain([Told::End(None)]).collect();
     assert_eq!(told(recording!("stats")), dump);
     assert_eq!(told(recording!("stat")), [stats(counters[2])]);
 
-    let speed = |(ifindex, speed_mbits)| Told::Speed(LinkModes { ifindex, speed_mbits });
+    let speed = |(ifindex, speed_mbits)| Told::Speed(ifindex, speed_mbits);
     let ten_gigabits = [2, 10, 11, 12, 13].map(|ifindex| (ifindex, 10_000));
     let speeds = ten_gigabits.into_iter().chain([(14, -1), (15, 10_000), (16, 10_000)]);
     let dump: Vec<_> = speeds.map(speed).chain([Told::End(None)]).collect();
@@ -537,15 +577,31 @@ proptest! {
         proc_net_snmp::statistics(
             &bytes,
             |_| true,
-            |statistic| protocols.push(statistic.group, statistic.column, statistic.value),
+            |statistic| protocols.push(Group::Tcp, Some(statistic.group), statistic.column, statistic.value),
             |error| errors.push(error.to_string()),
         );
+        proc_net_sockstat::statistics(
+            &bytes,
+            |one| protocols.push(Group::Sockstat, Some(one.row), one.column, one.value),
+            |error| errors.push(error.to_string()),
+        );
+        for statistic in proc_net_snmp6::statistics(&bytes) {
+            match statistic {
+                Ok(one) => protocols.push(one.group, None, one.column, one.value),
+                Err(error) => errors.push(error.to_string()),
+            }
+        }
+        match proc_net_softnet_stat::sums(&bytes) {
+            Ok(sums) => sums.for_each(|(name, value)| protocols.push(Group::Softnet, None, name, value)),
+            Err(error) => errors.push(error.to_string()),
+        }
         prop_assert!(errors.iter().all(|error| !error.contains('\n')));
         let mut line = Vec::new();
-        protocol_line(&mut line, &protocols, 1);
+        protocol_line(&mut line, &[], protocols.iter());
         let line = String::from_utf8(line).unwrap();
         prop_assert!(parse_lines(&line).all(|parsed| parsed.is_ok()), "{}", line);
-        let _ = (sysfs::flags(&bytes), sysfs::speed(&bytes));
+        let _ = (sysfs::flags(&bytes), sysfs::speed(&bytes), sysfs::number(&bytes));
+        let _ = (sysfs::kind(&bytes), sysfs::duplex(&bytes), sysfs::operstate(&bytes));
         let _ = Patterns::new(&[String::from_utf8_lossy(&bytes)]).is_ok_and(|patterns| patterns.matches(&bytes));
         let config = Config::parse(&bytes, &|_| Some("x\"'\n".into()));
         if let Err(error) = config {

@@ -134,7 +134,7 @@ fn device_of_this_machine() -> (Vec<u8>, Vec<u8>) {
     let links = route.ask(rtnl_link::request_all);
     let ifindex = messages(&links)
         .find_map(|message| match LinkMessage::of(&message.unwrap()) {
-            Some(LinkMessage::New(link)) if link.has_parent_device => Some(link.ifindex),
+            Some(LinkMessage::New(link)) if link.parent.is_some() => Some(link.ifindex),
             _ => None,
         })
         .expect("a machine with a network device");

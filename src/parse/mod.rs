@@ -6,6 +6,9 @@
 pub mod netlink;
 pub mod proc_net_dev;
 pub mod proc_net_snmp;
+pub mod proc_net_snmp6;
+pub mod proc_net_sockstat;
+pub mod proc_net_softnet_stat;
 pub mod sysfs;
 
 use std::fmt;
@@ -32,6 +35,11 @@ fn decimal(digits: &[u8]) -> Option<u64> {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         value.checked_mul(10)?.checked_add(digit)
     })
+}
+
+/// Whether these can be a statistic's name: ASCII letters, digits and `_`.
+fn is_name(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// The words of a line, as the kernel's `seq_printf` separates them.

@@ -12,11 +12,13 @@
 use std::fmt;
 
 use super::{Quoted, decimal, words};
-use crate::interface::Counters;
+use crate::interface::{Counters, MoreCounters};
 
 /// Columns that a row must have to be taken for whole. Linux 2.2 to 6.x print 16; Telegraf's
 /// reader wants 13.
 const MIN_COLUMNS: usize = 13;
+
+const COLUMNS: usize = 16;
 
 /// Bytes in the longest name that is taken for one: a file name's limit, since an interface is a
 /// folder in sysfs. (The kernel's own limit is 15.)
@@ -29,6 +31,8 @@ pub struct Row<'a> {
     pub name: &'a [u8],
     /// The eight counters that `inputs.net` reports.
     pub counters: Counters,
+    /// The other columns, as far as they are numbers.
+    pub more: MoreCounters,
 }
 
 /// The text is not that of `/proc/net/dev`: it has no second header line that names `bytes`.
@@ -119,7 +123,7 @@ fn parse(line: usize, row: &[u8]) -> Result<Row<'_>, RowError<'_>> {
         return Err(error(Some(name), RowReason::BadName(name)));
     }
     counters(values)
-        .map(|counters| Row { name, counters })
+        .map(|(counters, more)| Row { name, counters, more })
         .map_err(|reason| error(Some(name), reason))
 }
 
@@ -128,8 +132,8 @@ fn is_never_in_a_name(byte: u8) -> bool {
     matches!(byte, b'\0' | b'/' | b'\t' | 0x0b | 0x0c | b'\r')
 }
 
-fn counters(values: &[u8]) -> Result<Counters, RowReason<'_>> {
-    let mut columns = [b"".as_slice(); MIN_COLUMNS];
+fn counters(values: &[u8]) -> Result<(Counters, MoreCounters), RowReason<'_>> {
+    let mut columns = [b"".as_slice(); COLUMNS];
     let found = columns.iter_mut().zip(words(values)).map(|(column, word)| *column = word).count();
     if found < MIN_COLUMNS {
         return Err(RowReason::TooShort(found));
@@ -139,18 +143,21 @@ fn counters(values: &[u8]) -> Result<Counters, RowReason<'_>> {
         packets_recv,
         err_in,
         drop_in,
-        _fifo_in,
-        _frame_in,
-        _compressed_in,
-        _multicast_in,
+        fifo_in,
+        frame_in,
+        compressed_in,
+        multicast_in,
         bytes_sent,
         packets_sent,
         err_out,
         drop_out,
-        _fifo_out,
+        fifo_out,
+        collisions,
+        carrier_out,
+        compressed_out,
     ] = columns;
     let counter = |column| decimal(column).ok_or(RowReason::NotACounter(column));
-    Ok(Counters {
+    let counters = Counters {
         bytes_sent: counter(bytes_sent)?,
         bytes_recv: counter(bytes_recv)?,
         packets_sent: counter(packets_sent)?,
@@ -159,7 +166,22 @@ fn counters(values: &[u8]) -> Result<Counters, RowReason<'_>> {
         err_out: counter(err_out)?,
         drop_in: counter(drop_in)?,
         drop_out: counter(drop_out)?,
-    })
+    };
+    let others = [
+        fifo_in,
+        frame_in,
+        compressed_in,
+        multicast_in,
+        fifo_out,
+        collisions,
+        carrier_out,
+        compressed_out,
+    ];
+    let mut more = MoreCounters::default();
+    for (value, column) in more.values.iter_mut().zip(others) {
+        *value = decimal(column);
+    }
+    Ok((counters, more))
 }
 
 #[cfg(test)]
@@ -191,10 +213,15 @@ mod tests {
             err_out: 11,
             drop_out: 12,
         };
-        assert_eq!(
-            parsed("  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"),
-            [Ok(("eth0".into(), expected))]
-        );
+        let row = "  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
+        assert_eq!(parsed(row), [Ok(("eth0".into(), expected))]);
+        let more = |row: &str| {
+            let text = format!("{HEADER}{row}");
+            let row = rows(text.as_bytes()).unwrap().next().unwrap().unwrap();
+            row.more.values.map(|value| value.unwrap_or(0))[..8].to_vec()
+        };
+        assert_eq!(more(row), [5, 6, 7, 8, 13, 14, 15, 16]);
+        assert_eq!(more("eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13"), [5, 6, 7, 8, 13, 0, 0, 0]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `/proc/net/snmp`: protocol statistics in pairs of lines (`net/ipv4/proc.c`, RFC 2012, RFC 2013,
+//! `/proc/net/snmp` and `/proc/net/netstat`: protocol statistics in pairs of lines (`net/ipv4/proc.c`, RFC 2012, RFC 2013,
 //! RFC 4293).
 //!
 //! ```text
@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use super::{Quoted, decimal, words};
+use super::{Quoted, decimal, is_name, words};
 
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,9 +135,7 @@ fn split_group(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn name(bytes: &[u8]) -> Option<&str> {
-    let is_name =
-        !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    str::from_utf8(bytes).ok().filter(|_| is_name)
+    str::from_utf8(bytes).ok().filter(|_| is_name(bytes))
 }
 
 fn number(word: &[u8]) -> Option<i64> {

@@ -1,6 +1,6 @@
 //! Attributes under `/sys/class/net/<interface>/` (`Documentation/ABI/testing/sysfs-class-net`).
 
-use crate::interface::Flags;
+use crate::interface::{Duplex, Flags, OPERSTATES};
 
 /// `flags`: the `IFF_*` bits in hexadecimal, `0x1003`.
 #[must_use]
@@ -17,10 +17,47 @@ pub fn speed(text: &[u8]) -> Option<i64> {
     one_line(text)?.parse().ok()
 }
 
-/// `ifindex`: the kernel's number of the interface in its network namespace.
+/// A count or a number without a sign, as `ifindex`, `mtu` and `carrier_changes` are.
 #[must_use]
-pub fn ifindex(text: &[u8]) -> Option<u32> {
+pub fn number(text: &[u8]) -> Option<u32> {
     one_line(text)?.parse().ok()
+}
+
+/// `duplex`: what the driver tells.
+#[must_use]
+pub fn duplex(text: &[u8]) -> Option<Duplex> {
+    let word = one_line(text)?;
+    [Duplex::Half, Duplex::Full, Duplex::Unknown].into_iter().find(|duplex| duplex.name() == word)
+}
+
+/// `operstate`: one of [`OPERSTATES`].
+#[must_use]
+pub fn operstate(text: &[u8]) -> Option<&'static str> {
+    let word = one_line(text)?;
+    OPERSTATES.into_iter().find(|state| *state == word)
+}
+
+/// `uevent`: the interface's kind by its line `DEVTYPE`, where that is a kind of `rtnetlink`, too.
+#[must_use]
+pub fn kind(text: &[u8]) -> Option<&[u8]> {
+    const KINDS: [&[u8]; 14] = [
+        b"bareudp",
+        b"batadv",
+        b"bond",
+        b"bridge",
+        b"dsa",
+        b"geneve",
+        b"gtp",
+        b"hsr",
+        b"macsec",
+        b"ppp",
+        b"vlan",
+        b"vxlan",
+        b"wireguard",
+        b"wwan",
+    ];
+    let mut lines = text.split(|&byte| byte == b'\n');
+    lines.find_map(|line| line.strip_prefix(b"DEVTYPE=")).filter(|kind| KINDS.contains(kind))
 }
 
 fn one_line(text: &[u8]) -> Option<&str> {
@@ -46,5 +83,20 @@ mod tests {
         for text in ["", "\n", "fast", "1 ", "10\n20\n", "9223372036854775808", "\0"] {
             assert_eq!(speed(text.as_bytes()), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn other_attributes_are_words_and_numbers_of_the_kernel() {
+        assert_eq!(number(b"1500\n"), Some(1500));
+        for text in ["", "-1\n", "1 ", "4294967296\n"] {
+            assert_eq!(number(text.as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(duplex(b"full\n"), Some(Duplex::Full));
+        assert_eq!(duplex(b"both\n"), None);
+        assert_eq!(operstate(b"lowerlayerdown\n"), Some("lowerlayerdown"));
+        assert_eq!(operstate(b"sideways\n"), None);
+        assert_eq!(kind(b"DEVTYPE=vlan\nINTERFACE=a\nIFINDEX=1\n"), Some(b"vlan".as_slice()));
+        assert_eq!(kind(b"DEVTYPE=wlan\nINTERFACE=a\n"), None);
+        assert_eq!(kind(b"INTERFACE=a\n"), None);
     }
 }

@@ -1,12 +1,14 @@
 //! The rooms that touch a kernel, siblings that know nothing of each other, of the configuration
 //! file's format or of the encoder.
 //!
-//! What the collector asks of one: read the counters of all interfaces at one moment, then, for
-//! those that are reported, the flags and the speed. [`netlink`] is the fast way, for the network
-//! namespace that the process lives in. [`procfs`] is the way by `/proc` and `/sys`: for the host's
-//! in a container, for kernels that lack netlink or forbid it, and for the protocol statistics.
+//! Each gives [`Interface`](crate::interface::Interface)s: first, of every one, its counters of one
+//! moment and what selects it; then, of those that are reported, its speed. [`netlink`] is the fast
+//! way, for network namespaces that a socket can be opened in. [`procfs`] is the way by `/proc` and
+//! `/sys`: for the host's in a container, and for kernels that lack netlink or forbid it.
+//! [`proc_net`] reads what lies under `/proc/net`, for procfs and for the protocol statistics.
 
 pub mod netlink;
+pub mod proc_net;
 pub mod procfs;
 
 use std::fs::{File, OpenOptions};
@@ -17,8 +19,6 @@ use std::path::Path;
 use rustix::buffer::spare_capacity;
 use rustix::fs::OFlags;
 use serde::Deserialize;
-
-use crate::interface::Flags;
 
 /// The most bytes read of one file. A hundred thousand interfaces take 13 MB.
 const MAX_FILE: u64 = 64 << 20;
@@ -34,17 +34,6 @@ pub enum Wanted {
     Netlink,
     /// Procfs.
     Procfs,
-}
-
-/// What the flags file of an interface tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// The interface's flags.
-    Known(Flags),
-    /// The interface is there, and its flags cannot be had.
-    Unknown,
-    /// The interface has gone since its counters were read.
-    Gone,
 }
 
 /// Opens a file of the kernel's.

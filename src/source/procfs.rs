@@ -1,52 +1,34 @@
-//! Counters from `/proc/net/dev` and `/proc/net/snmp`, flags and speed from `/sys/class/net`.
+//! Interfaces by the counters of `/proc/net/dev` and by `/sys/class/net`.
 
 use std::ffi::OsStr;
-use std::fmt;
-use std::fs::File;
+use std::fs;
 use std::io;
-use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use rustix::net::netdevice::name_to_index;
 
-use crate::interface::{Counters, Flags, SPEED_UNKNOWN};
-use crate::log::{Level, Log, Problems};
-use crate::parse::{Quoted, proc_net_dev, proc_net_snmp, sysfs};
-use crate::protocol::{self, ProtocolStatistics};
-use crate::source::{Presence, open_file, read_again, read_file};
-
-/// The most bad rows of one file that are logged one by one.
-const MAX_ROW_PROBLEMS: usize = 8;
-
-/// Which proc file system, and so whose counters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostProc {
-    /// `/proc`: the counters of the network namespace that this process lives in.
-    Own,
-    /// This folder, set by `HOST_PROC`: the counters of its process 1, the host's, when these can
-    /// be read, and otherwise those of its `net`.
-    Of(PathBuf),
-}
+use crate::interface::{
+    Flags, Interface, LinkModes, LinkState, Presence, Properties, SPEED_UNKNOWN, Wants, is_address,
+};
+use crate::log::Log;
+use crate::parse::{Quoted, sysfs};
+use crate::rates::Reading;
+use crate::source::proc_net::{HostProc, ProcNet};
+use crate::source::read_file;
 
 /// One network namespace, read by procfs and sysfs.
 ///
 /// All memory is used again from one gather to the next.
 #[derive(Debug)]
 pub struct Procfs {
-    proc: HostProc,
-    /// The folders to read counters from, best first; just one once one could be read.
-    nets: Vec<Net>,
-    /// The sysfs to ask for flags and speed; mostly one.
-    class_nets: Vec<ClassNet>,
-    /// The text of `dev`, which the names of `interfaces` lie in.
-    dev_text: Vec<u8>,
-    /// `snmp`, kept open for the namespace that this process lives in.
-    snmp: Option<File>,
-    snmp_text: Vec<u8>,
+    class_net: ClassNet,
+    wants: Wants,
+    /// In the order of `/proc/net/dev`.
     interfaces: Vec<Interface>,
-    protocols: ProtocolStatistics,
+    reading: Reading,
+    version: u64,
 }
 
 /// The folder `class/net` of a sysfs, which has one of each interface.
@@ -57,316 +39,145 @@ struct ClassNet {
     folder: PathBuf,
     /// Whether it shows another network namespace than our own, once that is known.
     is_foreign: Option<bool>,
-    /// What was read in this gather, by the numbers of the interfaces.
-    links: Vec<Link>,
     /// The path of the file that was read last.
     path: PathBuf,
     /// Its text.
     text: Vec<u8>,
 }
 
-/// What a sysfs tells of one interface, read when it is first asked for in a gather.
-#[derive(Debug, Clone, Copy, Default)]
-struct Link {
-    presence: Option<Presence>,
-    speed_mbits: Option<i64>,
-}
-
-/// The files of one `net` folder.
-#[derive(Debug)]
-struct Net {
-    dev: PathBuf,
-    snmp: PathBuf,
-}
-
-#[derive(Debug)]
-struct Interface {
-    name: Range<usize>,
-    counters: Counters,
-}
-
-impl Net {
-    fn under(folder: &Path) -> Self {
-        Self { dev: folder.join("dev"), snmp: folder.join("snmp") }
-    }
-}
-
 impl Procfs {
-    /// Under `HOST_PROC`, looks whose counters can be read, and says so in one line.
+    /// Takes a sysfs for what that `/proc/net` counts, `/sys` without a name, and says so when it
+    /// shows another network namespace than the host's, whose counters these are.
     #[must_use]
-    pub fn open(proc: HostProc, log: Log) -> Self {
-        let nets = match &proc {
-            HostProc::Own => vec![Net::under(Path::new("/proc/net"))],
-            HostProc::Of(proc) => {
-                vec![Net::under(&proc.join("1/net")), Net::under(&proc.join("net"))]
-            }
-        };
-        let mut procfs = Self {
-            proc,
-            nets,
-            class_nets: Vec::new(),
-            dev_text: Vec::with_capacity(64 << 10),
-            snmp: None,
-            snmp_text: Vec::with_capacity(8 << 10),
-            interfaces: Vec::new(),
-            protocols: ProtocolStatistics::default(),
-        };
-        if let HostProc::Of(_) = procfs.proc {
-            // A failure is reported by the gather that meets it.
-            let _ = procfs.read_dev_text(log);
+    pub fn open(proc_net: &ProcNet, sys: Option<&Path>, log: Log) -> Self {
+        let class_net = ClassNet::of(sys);
+        if sys.is_none() && proc_net.is_of_process_1() {
+            class_net.check_hosts(proc_net, log);
         }
-        procfs
+        let (interfaces, reading) = (Vec::new(), Reading::default());
+        Self { class_net, wants: Wants::default(), interfaces, reading, version: 0 }
     }
 
-    /// The proc file system that it reads.
+    /// The sysfs that was named.
     #[must_use]
-    pub fn proc(&self) -> &HostProc {
-        &self.proc
+    pub fn sys(&self) -> Option<&Path> {
+        self.class_net.sys.as_deref()
     }
 
-    /// Takes a sysfs in, `/sys` without a name, and returns the number to ask it by.
-    pub fn add_sys(&mut self, sys: Option<&Path>, log: Log) -> usize {
-        let known = self.class_nets.iter().position(|class_net| class_net.sys.as_deref() == sys);
-        known.unwrap_or_else(|| {
-            let class_net = ClassNet::of(sys);
-            self.check_host_sys(&class_net, log);
-            self.class_nets.push(class_net);
-            self.class_nets.len() - 1
-        })
-    }
-
-    /// Says so when the counters are the host's and this sysfs shows another network namespace.
-    fn check_host_sys(&self, class_net: &ClassNet, log: Log) {
-        let HostProc::Of(proc) = &self.proc else { return };
-        let is_hosts = |net: &Net| net.dev.starts_with(proc.join("1"));
-        if class_net.sys.is_some() || self.nets.len() > 1 || !self.nets.iter().any(is_hosts) {
-            return;
-        }
-        let folder = &class_net.folder;
-        let is_unknown = |name: &&[u8]| !folder.join(OsStr::from_bytes(name)).exists();
-        let names = proc_net_dev::rows(&self.dev_text).into_iter().flatten();
-        let unknown = names.filter_map(|row| Some(row.ok()?.name)).find(is_unknown);
-        if let Some(name) = unknown {
-            log.warn(format_args!(
-                "{} does not know {}: set HOST_SYS to the host's /sys, for speed and for which \
-                 interfaces are up",
-                folder.display(),
-                Quoted(name)
-            ));
-        }
-    }
-
-    /// Reads the counters of every interface. What cannot be read goes to `problems`; all else is
-    /// there.
-    pub fn read_interfaces(&mut self, problems: &mut Problems) {
-        self.interfaces.clear();
-        self.read_dev(problems);
-        for class_net in &mut self.class_nets {
-            class_net.links.clear();
-            class_net.links.resize(self.interfaces.len(), Link::default());
-            if let HostProc::Own = self.proc {
-                let names = self.interfaces.iter().map(|one| one.name.clone());
-                let names = names.filter_map(|range| self.dev_text.get(range));
-                class_net.check_own(names, problems.log());
-            }
-        }
-    }
-
-    /// Reads the protocol statistics. What cannot be read goes to `problems`; all else is there.
-    pub fn read_protocols(&mut self, problems: &mut Problems) {
-        self.protocols.clear();
-        self.read_snmp(problems);
-    }
-
-    /// How many interfaces were read; they are numbered in the kernel's order.
+    /// What of interfaces is known too.
     #[must_use]
-    pub fn interface_count(&self) -> usize {
-        self.interfaces.len()
+    pub fn wants(&self) -> Wants {
+        self.wants
     }
 
-    /// The kernel's name of an interface and its counters.
-    ///
-    /// `None` when there is no such number.
+    /// What of interfaces is to be known too.
+    pub fn add_wants(&mut self, wants: Wants) {
+        self.wants = self.wants.or(wants);
+    }
+
+    /// Takes in what `/proc/net` told in its last reading, and asks sysfs for what selects
+    /// interfaces. Once `hurry` says so, no more is asked for, and an interface that only its flags
+    /// could select is taken for gone.
+    pub fn read(&mut self, proc_net: &ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
+        let Self { class_net, wants, interfaces, reading, version } = self;
+        reading.clone_from(proc_net.reading());
+        let mut count = 0;
+        for (name, counters, more) in proc_net.rows() {
+            let Some(interface) = bring_to(interfaces, count, name, *wants) else { continue };
+            interface.set_counters(counters, reading, *wants);
+            if wants.more {
+                interface.set_more(more, reading);
+            }
+            count += 1;
+        }
+        if interfaces.len() > count {
+            interfaces.truncate(count);
+            *version += 1;
+        }
+        if *proc_net.proc() == HostProc::Own {
+            class_net.check_own(interfaces.iter().map(|interface| &*interface.name), log);
+        }
+        let mut hurried = false;
+        for interface in interfaces {
+            hurried = hurried || hurry();
+            if class_net.identify(interface, *wants, hurried) || interface.generation == 0 {
+                *version += 1;
+                interface.generation = *version;
+            }
+        }
+    }
+
+    /// Asks sysfs for the speed of those that are reported, and for what else is wanted of them.
+    /// Once `hurry` says so, no more is asked for.
+    pub fn fetch_details(&mut self, mut hurry: impl FnMut() -> bool) {
+        let Self { class_net, wants, interfaces, reading, version } = self;
+        let mut hurried = false;
+        for interface in interfaces.iter_mut().filter(|one| one.speed_refresh.is_some()) {
+            hurried = hurried || hurry();
+            let link_modes = (!hurried).then(|| class_net.link_modes(&interface.name, *wants));
+            interface.set_link_modes(link_modes, reading.number);
+            let Some(details) = &mut interface.details else { continue };
+            if wants.state {
+                let state = (!hurried).then(|| class_net.state(&interface.name));
+                details.state = state.unwrap_or_default();
+                interface.changed = reading.number;
+            }
+            if wants.properties && !hurried {
+                let properties = class_net.properties(&interface.name, &details.properties);
+                if details.properties != properties {
+                    details.properties = properties;
+                    *version += 1;
+                    interface.generation = *version;
+                }
+            }
+        }
+    }
+
+    /// Asks for no speed: that would take as long as what keeps netlink from answering.
+    pub fn forget_speeds(&mut self) {
+        for interface in &mut self.interfaces {
+            interface.set_link_modes(None, self.reading.number);
+        }
+    }
+
+    /// The interfaces of the last reading, in the kernel's order.
     #[must_use]
-    pub fn interface(&self, number: usize) -> Option<(&[u8], Counters)> {
-        let interface = self.interfaces.get(number)?;
-        Some((self.dev_text.get(interface.name.clone())?, interface.counters))
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
     }
 
-    /// The flags of an interface, from that sysfs.
-    pub fn presence(&mut self, sys: usize, number: usize) -> Presence {
-        let Some((name, class_net)) = self.link(sys, number) else { return Presence::Gone };
-        if let Some(known) = class_net.links.get(number).and_then(|link| link.presence) {
-            return known;
-        }
-        let presence = match class_net.is_foreign {
-            Some(true) => Presence::Unknown,
-            // What our own sysfs does not show any more has gone since its counters were read.
-            Some(false) => class_net.flags(name).map_or(Presence::Gone, Presence::Known),
-            None => class_net.flags(name).map_or(Presence::Unknown, Presence::Known),
-        };
-        if let Some(link) = class_net.links.get_mut(number) {
-            link.presence = Some(presence);
-        }
-        presence
+    /// The same, to say who is reported and to add what else is known.
+    pub fn interfaces_mut(&mut self) -> &mut [Interface] {
+        &mut self.interfaces
     }
 
-    /// The speed of an interface in Mbit/s, from that sysfs; [`SPEED_UNKNOWN`] when it tells none.
-    pub fn speed_mbits(&mut self, sys: usize, number: usize) -> i64 {
-        let Some((name, class_net)) = self.link(sys, number) else { return SPEED_UNKNOWN };
-        if let Some(known) = class_net.links.get(number).and_then(|link| link.speed_mbits) {
-            return known;
-        }
-        let speed_mbits = match class_net.is_foreign {
-            Some(true) => SPEED_UNKNOWN,
-            Some(false) | None => class_net.speed_mbits(name).unwrap_or(SPEED_UNKNOWN),
-        };
-        if let Some(link) = class_net.links.get_mut(number) {
-            link.speed_mbits = Some(speed_mbits);
-        }
-        speed_mbits
-    }
-
-    fn link(&mut self, sys: usize, number: usize) -> Option<(&[u8], &mut ClassNet)> {
-        let name = self.dev_text.get(self.interfaces.get(number)?.name.clone())?;
-        Some((name, self.class_nets.get_mut(sys)?))
-    }
-
-    /// The protocol statistics; empty when they were not wanted or cannot be read.
+    /// The last reading.
     #[must_use]
-    pub fn protocols(&self) -> &ProtocolStatistics {
-        &self.protocols
+    pub fn reading(&self) -> &Reading {
+        &self.reading
     }
 
-    fn read_dev(&mut self, problems: &mut Problems) {
-        if let Err(failure) = self.read_dev_text(problems.log()) {
-            self.dev_text.clear();
-            let files = self.nets.iter().map(|net| net.dev.display().to_string());
-            let files = files.collect::<Vec<_>>().join(" or ");
-            let message = format_args!("cannot read {files}: {failure}");
-            return problems.report(&format!("{files} unread"), Level::Error, message);
-        }
-        let Some(Net { dev, .. }) = self.nets.first() else { return };
-        let rows = match proc_net_dev::rows(&self.dev_text) {
-            Ok(rows) => rows,
-            Err(error) => {
-                let dev = dev.display();
-                let message = format_args!("{dev}: {error}");
-                return problems.report(&format!("{dev} header"), Level::Error, message);
-            }
-        };
-        let mut bad_rows = BadRows::new(dev, problems);
-        for row in rows {
-            match row {
-                Ok(row) => self.interfaces.push(Interface {
-                    name: range_within(&self.dev_text, row.name),
-                    counters: row.counters,
-                }),
-                Err(error) => bad_rows.report(error.line, [error.name, None], &error),
-            }
-        }
-        bad_rows.end();
-    }
-
-    /// Reads the first `dev` that can be read, and stays with that folder from then on.
-    fn read_dev_text(&mut self, log: Log) -> io::Result<()> {
-        let mut failure = None;
-        let readable = self.nets.iter().position(|net| {
-            let read = read_file(&net.dev, &mut self.dev_text);
-            read.map_err(|error| failure = Some(error)).is_ok()
-        });
-        match (readable, failure) {
-            (Some(_), _) if self.nets.len() == 1 => Ok(()),
-            (Some(found), _) => {
-                let net = self.nets.swap_remove(found);
-                log.info(format_args!("HOST_PROC: counters come from {}", net.dev.display()));
-                self.nets = vec![net];
-                Ok(())
-            }
-            (None, failure) => Err(failure.unwrap_or(io::ErrorKind::NotFound.into())),
-        }
-    }
-
-    fn read_snmp(&mut self, problems: &mut Problems) {
-        let mut failure = None;
-        let Self { proc, nets, snmp: kept, snmp_text, .. } = self;
-        let readable = nets.iter().find(|net| {
-            let read = match proc {
-                HostProc::Own => read_kept(kept, &net.snmp, snmp_text),
-                HostProc::Of(_) => read_file(&net.snmp, snmp_text),
-            };
-            read.map_err(|error| failure = Some(error)).is_ok()
-        });
-        let Some(Net { snmp, .. }) = readable else {
-            // As with `inputs.net`, a host without the file just has no such line.
-            if let (Some(Net { snmp, .. }), Some(failure)) = (self.nets.last(), failure) {
-                let snmp = snmp.display();
-                let message = format_args!("cannot read {snmp}: {failure}");
-                problems.report(&format!("{snmp} unread"), Level::Debug, message);
-            }
-            return;
-        };
-        let mut bad_rows = BadRows::new(snmp, problems);
-        proc_net_snmp::statistics(
-            &self.snmp_text,
-            |group| protocol::GROUPS.iter().any(|known| known.eq_ignore_ascii_case(group)),
-            |statistic| self.protocols.push(statistic.group, statistic.column, statistic.value),
-            |error| bad_rows.report(error.line, [error.group, error.column], &error),
-        );
-        bad_rows.end();
+    /// Another one whenever there are other interfaces, or other names, flags or properties.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
     }
 }
 
-/// Reads a file that stays open from one gather to the next.
-fn read_kept(kept: &mut Option<File>, path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
-    let file = match kept.take() {
-        Some(file) => file,
-        None => open_file(path)?,
-    };
-    read_again(&file, text)?;
-    *kept = Some(file);
-    Ok(())
-}
-
-/// Reports the bad rows of one file: the first few one by one, then how many more there are.
-struct BadRows<'a> {
-    file: &'a Path,
-    problems: &'a mut Problems,
-    count: usize,
-}
-
-impl<'a> BadRows<'a> {
-    fn new(file: &'a Path, problems: &'a mut Problems) -> Self {
-        Self { file, problems, count: 0 }
+/// The interface of that name, at that place among the others, where it is put.
+fn bring_to<'a>(
+    interfaces: &'a mut Vec<Interface>,
+    place: usize,
+    name: &[u8],
+    wants: Wants,
+) -> Option<&'a mut Interface> {
+    let rest = interfaces.get_mut(place..)?;
+    match rest.iter().position(|interface| *interface.name == *name) {
+        // Those in between have most likely gone.
+        Some(found) => rest.get_mut(..=found)?.rotate_right(1),
+        None => interfaces.insert(place, Interface::new(0, name, wants)),
     }
-
-    /// The names make it the same problem at the next gather; without one, the line's number does.
-    fn report(&mut self, line: usize, names: [Option<&[u8]>; 2], error: &dyn fmt::Display) {
-        self.count += 1;
-        if self.count <= MAX_ROW_PROBLEMS {
-            let file = self.file.display();
-            let key = match names.map(|name| name.map(Quoted)) {
-                [Some(name), None] => format!("{file} {name}"),
-                [Some(group), Some(column)] => format!("{file} {group} {column}"),
-                [None, _] => format!("{file} {line}"),
-            };
-            self.problems.report(&key, Level::Error, format_args!("{file} {error}"));
-        }
-    }
-
-    fn end(self) {
-        if let Some(more @ 1..) = self.count.checked_sub(MAX_ROW_PROBLEMS) {
-            let file = self.file.display();
-            let message = format_args!("{file}: {more} more bad rows");
-            self.problems.report(&format!("{file} more"), Level::Error, message);
-        }
-    }
-}
-
-/// Where `part` lies within `whole`, which it was sliced from.
-fn range_within(whole: &[u8], part: &[u8]) -> Range<usize> {
-    let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
-    start..start + part.len()
+    interfaces.get_mut(place)
 }
 
 impl ClassNet {
@@ -375,9 +186,22 @@ impl ClassNet {
             sys: sys.map(Path::to_owned),
             folder: sys.unwrap_or(Path::new("/sys")).join("class/net"),
             is_foreign: None,
-            links: Vec::new(),
             path: PathBuf::new(),
             text: Vec::with_capacity(64),
+        }
+    }
+
+    /// Says so when it shows another network namespace than the host's.
+    fn check_hosts(&self, proc_net: &ProcNet, log: Log) {
+        let folder = &self.folder;
+        let is_unknown = |name: &&[u8]| !folder.join(OsStr::from_bytes(name)).exists();
+        if let Some(name) = proc_net.first_names().find(is_unknown) {
+            log.warn(format_args!(
+                "{} does not know {}: set HOST_SYS to the host's /sys, for speed and for which \
+                 interfaces are up",
+                folder.display(),
+                Quoted(name)
+            ));
         }
     }
 
@@ -401,12 +225,105 @@ impl ClassNet {
         self.is_foreign = Some(stranger.is_some());
     }
 
+    /// Asks for what selects an interface, and returns whether it is another than before.
+    fn identify(&mut self, interface: &mut Interface, wants: Wants, hurried: bool) -> bool {
+        let is_foreign = self.is_foreign == Some(true);
+        let presence = match self.is_foreign {
+            _ if !wants.flags => Presence::Unknown,
+            _ if hurried => Presence::Gone,
+            Some(true) => Presence::Unknown,
+            // What our own sysfs does not show any more has gone since its counters were read.
+            Some(false) => self.flags(&interface.name).map_or(Presence::Gone, Presence::Known),
+            None => self.flags(&interface.name).map_or(Presence::Unknown, Presence::Known),
+        };
+        let is_other = interface.presence != presence;
+        interface.presence = presence;
+        let Some(details) = interface.details.as_mut() else { return is_other };
+        let properties = &mut details.properties;
+        // What it is made as does not change.
+        if wants.kind && !hurried && !is_foreign && properties.is_physical.is_none() {
+            properties.is_physical = Some(self.has(&interface.name, "device"));
+            properties.kind = self.kind(&interface.name).unwrap_or_default();
+            return true;
+        }
+        is_other
+    }
+
     fn flags(&mut self, interface: &[u8]) -> Option<Flags> {
         sysfs::flags(self.read(interface, "flags").ok()?)
     }
 
-    fn speed_mbits(&mut self, interface: &[u8]) -> Option<i64> {
-        sysfs::speed(self.read(interface, "speed").ok()?)
+    fn link_modes(&mut self, interface: &[u8], wants: Wants) -> LinkModes {
+        if self.is_foreign == Some(true) {
+            return LinkModes { speed_mbits: SPEED_UNKNOWN, duplex: None };
+        }
+        let speed_mbits = self.read(interface, "speed").ok().and_then(sysfs::speed);
+        let duplex =
+            wants.state.then(|| self.read(interface, "duplex").ok().and_then(sysfs::duplex));
+        LinkModes { speed_mbits: speed_mbits.unwrap_or(SPEED_UNKNOWN), duplex: duplex.flatten() }
+    }
+
+    fn state(&mut self, interface: &[u8]) -> LinkState {
+        if self.is_foreign == Some(true) {
+            return LinkState::default();
+        }
+        let mut number = |attribute| self.read(interface, attribute).ok().and_then(sysfs::number);
+        LinkState {
+            ifindex: number("ifindex"),
+            carrier: number("carrier").map(|carrier| carrier != 0),
+            mtu: number("mtu"),
+            carrier_changes: number("carrier_changes"),
+            carrier_up_count: number("carrier_up_count"),
+            carrier_down_count: number("carrier_down_count"),
+            tx_queue_len: number("tx_queue_len"),
+            // Files show only whether there is any.
+            promiscuity: None,
+            flags: self.flags(interface),
+            operstate: self.read(interface, "operstate").ok().and_then(sysfs::operstate),
+        }
+    }
+
+    /// What an interface is; its kind and whether it is physical are known.
+    fn properties(&mut self, interface: &[u8], known: &Properties) -> Properties {
+        let mut properties = Properties {
+            kind: known.kind.clone(),
+            is_physical: known.is_physical,
+            ..Properties::default()
+        };
+        if self.is_foreign == Some(true) {
+            return properties;
+        }
+        let mut line = |attribute| {
+            let text = self.read(interface, attribute).unwrap_or_default();
+            Box::<[u8]>::from(text.strip_suffix(b"\n").unwrap_or(text))
+        };
+        properties.alias = line("ifalias");
+        properties.mac = Some(line("address")).filter(|mac| is_address(mac)).unwrap_or_default();
+        let folder = self.folder.join(OsStr::from_bytes(interface));
+        properties.master = last_part(&folder.join("master"));
+        properties.driver = last_part(&folder.join("device/driver"));
+        properties.lower = self.lower(interface, &folder).unwrap_or_default();
+        properties
+    }
+
+    /// The kind that the kernel has a word for in `uevent`, or files of its own; of others, such as
+    /// veth and macvlan, sysfs does not tell.
+    fn kind(&mut self, interface: &[u8]) -> Option<Box<[u8]>> {
+        let kind = self.read(interface, "uevent").ok().and_then(sysfs::kind).map(Box::from);
+        kind.or_else(|| self.has(interface, "tun_flags").then(|| b"tun".as_slice().into()))
+    }
+
+    /// The name of the interface that it lies upon: the one among its lower ones that it names itself.
+    fn lower(&mut self, interface: &[u8], folder: &Path) -> Option<Box<[u8]>> {
+        let link = self.read(interface, "iflink").ok().and_then(sysfs::number)?;
+        let entries = fs::read_dir(folder).ok()?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let lower_ones: Vec<_> = names.filter(|name| name.starts_with("lower_")).collect();
+        lower_ones.into_iter().find_map(|name| {
+            let ifindex = self.read(interface, &format!("{name}/ifindex")).ok();
+            let is_it = ifindex.and_then(sysfs::number) == Some(link);
+            is_it.then(|| name.trim_start_matches("lower_").as_bytes().into())
+        })
     }
 
     /// Whether this sysfs does not know an interface that the own network namespace has, or knows
@@ -415,18 +332,33 @@ impl ClassNet {
         const LOOKS: usize = 10;
         let Ok(name) = str::from_utf8(interface) else { return false };
         (0..LOOKS).all(|_| {
-            let known = self.read(interface, "ifindex").ok().and_then(sysfs::ifindex);
+            let known = self.read(interface, "ifindex").ok().and_then(sysfs::number);
             let own = UnixDatagram::unbound().ok().map(|socket| name_to_index(socket, name));
             matches!(own, Some(Ok(own)) if known != Some(own))
         })
     }
 
+    fn has(&mut self, interface: &[u8], attribute: &str) -> bool {
+        self.set_path(interface, attribute);
+        self.path.exists()
+    }
+
     fn read(&mut self, interface: &[u8], attribute: &str) -> io::Result<&[u8]> {
+        self.set_path(interface, attribute);
+        read_file(&self.path, &mut self.text)?;
+        Ok(&self.text)
+    }
+
+    fn set_path(&mut self, interface: &[u8], attribute: &str) {
         self.path.as_mut_os_string().clear();
         self.path.push(&self.folder);
         self.path.push(OsStr::from_bytes(interface));
         self.path.push(attribute);
-        read_file(&self.path, &mut self.text)?;
-        Ok(&self.text)
     }
+}
+
+/// The name of what a link points to; empty where there is none.
+fn last_part(link: &Path) -> Box<[u8]> {
+    let target = fs::read_link(link).unwrap_or_default();
+    target.file_name().unwrap_or_default().as_bytes().into()
 }

@@ -3,6 +3,7 @@
 //! found out (`linux/genetlink.h`).
 
 use super::{Message, Request, attributes, u16_of, u32_of};
+use crate::interface::{Duplex, LinkModes, SPEED_UNKNOWN};
 
 const GENL_ID_CTRL: u16 = 16;
 const CTRL_CMD_GETFAMILY: u8 = 3;
@@ -13,6 +14,7 @@ const ETHTOOL_MSG_LINKMODES_GET: u8 = 4;
 const ETHTOOL_MSG_LINKMODES_GET_REPLY: u8 = 4;
 const ETHTOOL_A_LINKMODES_HEADER: u16 = 1;
 const ETHTOOL_A_LINKMODES_SPEED: u16 = 5;
+const ETHTOOL_A_LINKMODES_DUPLEX: u16 = 6;
 const ETHTOOL_A_HEADER_DEV_INDEX: u16 = 1;
 const ETHTOOL_A_HEADER_FLAGS: u16 = 3;
 const ETHTOOL_FLAG_COMPACT_BITSETS: u32 = 1;
@@ -21,16 +23,16 @@ const NLA_F_NESTED: u16 = 0x8000;
 /// `struct genlmsghdr`.
 const FIXED: usize = 4;
 
-/// The speed of one interface.
+/// What the driver of one interface tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinkModes {
+pub struct LinkModesReply {
     /// The interface's number in its network namespace.
     pub ifindex: u32,
-    /// Its speed in Mbit/s; -1 when the driver knows none (`SPEED_UNKNOWN`), or the reply lacks it.
-    pub speed_mbits: i64,
+    /// Its speed, -1 (`SPEED_UNKNOWN`) also when the reply lacks it, and its duplex.
+    pub link_modes: LinkModes,
 }
 
-impl LinkModes {
+impl LinkModesReply {
     /// Reads a reply of the family of that number; any other message is `None`.
     #[must_use]
     pub fn of(message: &Message<'_>, family: u16) -> Option<Self> {
@@ -44,7 +46,16 @@ impl LinkModes {
         let ifindex = attributes(header).find(|&(kind, _)| kind == ETHTOOL_A_HEADER_DEV_INDEX);
         let ifindex = ifindex.and_then(|(_, value)| u32_of(value))?;
         let speed = value_of(ETHTOOL_A_LINKMODES_SPEED).and_then(|(_, value)| u32_of(value));
-        Some(Self { ifindex, speed_mbits: speed.map_or(-1, |speed| speed.cast_signed().into()) })
+        let duplex = value_of(ETHTOOL_A_LINKMODES_DUPLEX).and_then(|(_, value)| value.first());
+        let link_modes = LinkModes {
+            speed_mbits: speed.map_or(SPEED_UNKNOWN, |speed| speed.cast_signed().into()),
+            duplex: duplex.map(|duplex| match duplex {
+                0 => Duplex::Half,
+                1 => Duplex::Full,
+                _ => Duplex::Unknown,
+            }),
+        };
+        Some(Self { ifindex, link_modes })
     }
 }
 
@@ -99,7 +110,7 @@ mod tests {
     const FAST: [u8; 4] = 400_000_u32.to_ne_bytes();
     const UNKNOWN: [u8; 4] = u32::MAX.to_ne_bytes();
 
-    fn reply(family: u16, attributes: &[(u16, &[u8])]) -> Option<LinkModes> {
+    fn reply(family: u16, attributes: &[(u16, &[u8])]) -> Option<LinkModesReply> {
         let mut buffer = Vec::new();
         let fixed = [ETHTOOL_MSG_LINKMODES_GET_REPLY, 1, 0, 0];
         let mut request = Request::get(&mut buffer, family, 1).fixed(&fixed);
@@ -107,7 +118,7 @@ mod tests {
             request = request.attribute(*kind, value);
         }
         request.end();
-        LinkModes::of(&messages(&buffer).next().unwrap().unwrap(), FAMILY)
+        LinkModesReply::of(&messages(&buffer).next().unwrap().unwrap(), FAMILY)
     }
 
     #[test]
@@ -117,11 +128,22 @@ mod tests {
         let [k0, k1] = ETHTOOL_A_HEADER_DEV_INDEX.to_ne_bytes();
         let header = [l0, l1, k0, k1, i0, i1, i2, i3];
         let header = (ETHTOOL_A_LINKMODES_HEADER | NLA_F_NESTED, header.as_slice());
-        let modes = |speed_mbits| Some(LinkModes { ifindex: 300, speed_mbits });
+        let modes = |speed_mbits, duplex| {
+            Some(LinkModesReply { ifindex: 300, link_modes: LinkModes { speed_mbits, duplex } })
+        };
+        let duplex = |value: &'static [u8]| (ETHTOOL_A_LINKMODES_DUPLEX, value);
         let speed = |value: &'static [u8]| (ETHTOOL_A_LINKMODES_SPEED, value);
-        assert_eq!(reply(FAMILY, &[header, speed(&FAST)]), modes(400_000));
-        assert_eq!(reply(FAMILY, &[header, speed(&UNKNOWN)]), modes(-1));
-        assert_eq!(reply(FAMILY, &[header]), modes(-1));
+        assert_eq!(
+            reply(FAMILY, &[header, speed(&FAST), duplex(&[1])]),
+            modes(400_000, Some(Duplex::Full))
+        );
+        let half = reply(FAMILY, &[header, duplex(&[0])]);
+        assert_eq!(half, modes(-1, Some(Duplex::Half)));
+        assert_eq!(
+            reply(FAMILY, &[header, speed(&UNKNOWN), duplex(&[255])]),
+            modes(-1, Some(Duplex::Unknown))
+        );
+        assert_eq!(reply(FAMILY, &[header]), modes(-1, None));
         assert_eq!(reply(FAMILY, &[speed(&FAST)]), None);
         assert_eq!(reply(FAMILY + 1, &[header, speed(&FAST)]), None);
     }

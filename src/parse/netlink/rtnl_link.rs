@@ -2,20 +2,36 @@
 //! (`linux/if_link.h`, `rtnetlink(7)`).
 
 use super::{Message, Request, attributes, bytes_at, text_of, u32_of};
-use crate::interface::Flags;
+use crate::interface::{Flags, LinkState, OPERSTATES};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
 
+const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
+const IFLA_TXQLEN: u16 = 13;
+const IFLA_OPERSTATE: u16 = 16;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_IFALIAS: u16 = 20;
 const IFLA_EXT_MASK: u16 = 29;
+const IFLA_PROMISCUITY: u16 = 30;
+const IFLA_CARRIER: u16 = 33;
+const IFLA_CARRIER_CHANGES: u16 = 35;
 const IFLA_LINK_NETNSID: u16 = 37;
+const IFLA_CARRIER_UP_COUNT: u16 = 47;
+const IFLA_CARRIER_DOWN_COUNT: u16 = 48;
+const IFLA_PROP_LIST: u16 = 52;
+const IFLA_ALT_IFNAME: u16 = 53;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
+const IFLA_PARENT_DEV_BUS_NAME: u16 = 57;
 const IFLA_INFO_KIND: u16 = 1;
+
+/// Kinds whose `IFLA_LINK` is not what they lie upon, but their other end.
+const PAIRS: [&[u8]; 3] = [b"veth", b"netkit", b"vxcan"];
 
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const AF_BRIDGE: u8 = 7;
@@ -47,8 +63,25 @@ pub struct Link<'a> {
     pub lower: Option<u32>,
     /// The bridge, bond, team or VRF that it is a port of.
     pub master: Option<u32>,
-    /// Whether it is told to belong to a device on a bus, such as PCI (Linux 5.14 and later).
-    pub has_parent_device: bool,
+    /// The bus, such as `pci`, and the name there of the device that it belongs to (Linux 5.14 and
+    /// later).
+    pub parent: Option<(&'a [u8], &'a [u8])>,
+    /// What the operator wrote into its `ifalias`.
+    pub alias: &'a [u8],
+    /// Its link-layer address; empty when it has none.
+    pub address: &'a [u8],
+    /// Its state. The carrier counts while it is up only.
+    pub state: LinkState,
+    /// `IFLA_PROP_LIST`, which holds its alternative names.
+    properties: &'a [u8],
+}
+
+impl<'a> Link<'a> {
+    /// Its alternative names (Linux 5.5 and later).
+    pub fn altnames(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let altnames = attributes(self.properties).filter(|&(kind, _)| kind == IFLA_ALT_IFNAME);
+        altnames.map(|(_, value)| text_of(value)).filter(|name| !name.is_empty())
+    }
 }
 
 impl<'a> LinkMessage<'a> {
@@ -67,16 +100,26 @@ impl<'a> LinkMessage<'a> {
         if message.kind == RTM_DELLINK {
             return Some(Self::Gone(ifindex));
         }
+        let flags = u32::from_ne_bytes(bytes_at(fixed, 8)?);
         let mut link = Link {
             ifindex,
-            flags: Flags(u32::from_ne_bytes(bytes_at(fixed, 8)?)),
+            flags: Flags(flags),
             name: &[],
             kind: None,
             lower: None,
             master: None,
-            has_parent_device: false,
+            parent: None,
+            alias: &[],
+            address: &[],
+            state: LinkState {
+                ifindex: Some(ifindex),
+                flags: Some(Flags(flags)),
+                ..LinkState::default()
+            },
+            properties: &[],
         };
-        let mut is_lower_elsewhere = false;
+        let (mut is_lower_elsewhere, mut parent_name, mut parent_bus) = (false, None, None);
+        let state = &mut link.state;
         for (kind, value) in attributes(rest) {
             match kind {
                 IFLA_IFNAME => link.name = text_of(value),
@@ -87,13 +130,33 @@ impl<'a> LinkMessage<'a> {
                     link.kind = kind.map(|(_, value)| text_of(value));
                 }
                 IFLA_LINK_NETNSID => is_lower_elsewhere = true,
-                IFLA_PARENT_DEV_NAME => link.has_parent_device = true,
+                IFLA_PARENT_DEV_NAME => parent_name = Some(text_of(value)),
+                IFLA_PARENT_DEV_BUS_NAME => parent_bus = Some(text_of(value)),
+                IFLA_IFALIAS => link.alias = text_of(value),
+                IFLA_ADDRESS => link.address = value,
+                IFLA_PROP_LIST => link.properties = value,
+                IFLA_MTU => state.mtu = u32_of(value),
+                IFLA_TXQLEN => state.tx_queue_len = u32_of(value),
+                IFLA_PROMISCUITY => state.promiscuity = u32_of(value),
+                IFLA_CARRIER_CHANGES => state.carrier_changes = u32_of(value),
+                IFLA_CARRIER_UP_COUNT => state.carrier_up_count = u32_of(value),
+                IFLA_CARRIER_DOWN_COUNT => state.carrier_down_count = u32_of(value),
+                // What sysfs tells while it is up, and refuses to tell else.
+                IFLA_CARRIER if link.flags.is_up() => {
+                    state.carrier = value.first().map(|&carrier| carrier != 0);
+                }
+                IFLA_OPERSTATE => {
+                    let number = value.first().copied().map(usize::from);
+                    state.operstate = number.and_then(|number| OPERSTATES.get(number)).copied();
+                }
                 _ => {}
             }
         }
-        if is_lower_elsewhere {
+        let is_pair = link.kind.is_some_and(|kind| PAIRS.contains(&kind));
+        if is_lower_elsewhere || is_pair {
             link.lower = None;
         }
+        link.parent = parent_bus.zip(parent_name);
         (!link.name.is_empty()).then_some(Self::New(link))
     }
 }
@@ -146,14 +209,38 @@ mod tests {
     fn a_link_is_what_its_attributes_say() {
         let nested = [8, 0, 1, 0, b'v', b'l', b'a', b'n'];
         let lower = 2_u32.to_ne_bytes();
-        let all: [(u16, &[u8]); 6] = [
+        let altnames = [10, 0, 53, 0, b'w', b'a', b'n', b'0', b'0', 0, 0, 0, 6, 0, 53, 0, b'x', 0];
+        let all: [(u16, &[u8]); 17] = [
             (IFLA_IFNAME, b"eth0.5\0"),
             (9999, b"unknown"),
             (IFLA_LINK, &lower),
             (IFLA_MASTER, &7_u32.to_ne_bytes()),
             (IFLA_LINKINFO | 0x8000, &nested),
             (IFLA_PARENT_DEV_NAME, b"0000:00:01.0\0"),
+            (IFLA_PARENT_DEV_BUS_NAME, b"pci\0"),
+            (IFLA_IFALIAS, b"to the switch\0"),
+            (IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1]),
+            (IFLA_PROP_LIST | 0x8000, &altnames),
+            (IFLA_MTU, &1500_u32.to_ne_bytes()),
+            (IFLA_CARRIER, &[1]),
+            (IFLA_OPERSTATE, &[3]),
+            (IFLA_CARRIER_CHANGES, &5_u32.to_ne_bytes()),
+            (IFLA_CARRIER_UP_COUNT, &3_u32.to_ne_bytes()),
+            (IFLA_CARRIER_DOWN_COUNT, &2_u32.to_ne_bytes()),
+            (IFLA_PROMISCUITY, &4_u32.to_ne_bytes()),
         ];
+        let state = LinkState {
+            ifindex: Some(300),
+            flags: Some(Flags(0x1003)),
+            carrier: Some(true),
+            operstate: Some("lowerlayerdown"),
+            mtu: Some(1500),
+            carrier_changes: Some(5),
+            carrier_up_count: Some(3),
+            carrier_down_count: Some(2),
+            promiscuity: Some(4),
+            tx_queue_len: None,
+        };
         let expected = Link {
             ifindex: 300,
             flags: Flags(0x1003),
@@ -161,15 +248,27 @@ mod tests {
             kind: Some(b"vlan"),
             lower: Some(2),
             master: Some(7),
-            has_parent_device: true,
+            parent: Some((b"pci", b"0000:00:01.0")),
+            alias: b"to the switch",
+            address: &[2, 0, 0, 0, 0, 1],
+            state,
+            properties: &altnames,
         };
         assert_eq!(read(&message(RTM_NEWLINK, 0, &all)), Some(LinkMessage::New(expected)));
+        assert_eq!(expected.altnames().collect::<Vec<_>>(), [b"wan00".as_slice(), b"x"]);
         // A lower interface in another namespace has a number of that namespace.
         let elsewhere: [(u16, &[u8]); 3] =
             [(IFLA_LINK, &lower), (IFLA_LINK_NETNSID, &[0; 4]), (IFLA_IFNAME, b"v")];
         let bytes = message(RTM_NEWLINK, 0, &elsewhere);
         let Some(LinkMessage::New(link)) = read(&bytes) else { panic!() };
         assert_eq!((link.name, link.lower), (b"v".as_slice(), None));
+        // A veth's is its other end.
+        let nested = [8, 0, 1, 0, b'v', b'e', b't', b'h'];
+        let pair: [(u16, &[u8]); 3] =
+            [(IFLA_LINK, &lower), (IFLA_LINKINFO, &nested), (IFLA_IFNAME, b"v")];
+        let bytes = message(RTM_NEWLINK, 0, &pair);
+        let Some(LinkMessage::New(link)) = read(&bytes) else { panic!() };
+        assert_eq!((link.kind, link.lower), (Some(b"veth".as_slice()), None));
     }
 
     #[test]

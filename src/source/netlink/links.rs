@@ -1,152 +1,173 @@
 //! What interfaces there are: a table in the order of their numbers, kept current by the kernel's
 //! messages.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::speed::{Answer, Question, SLOW};
-use crate::interface::{Counters, Flags, SPEED_UNKNOWN};
+use crate::interface::{Counters, Interface, Presence, Wants, is_address};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::Stats;
+use crate::rates::Reading;
 
 /// A slow driver is asked so rarely that the others have this many times its time.
 const SLOW_REST: u32 = 100;
 
-/// One interface.
+/// One interface of the table.
 #[derive(Debug, Default)]
-pub struct Link {
-    /// The kernel's number of it in its network namespace.
-    pub ifindex: u32,
-    /// The kernel's name: any bytes, mostly ASCII.
-    pub name: Vec<u8>,
-    /// Its flags by the last event.
-    pub flags: Flags,
-    /// Another one whenever the interface is another one or anything above has changed.
-    pub generation: u64,
+struct Link {
+    interface: Interface,
     lower: Option<u32>,
     master: Option<u32>,
     /// It may be a device with a driver that is slow, or that sleeps while it is down.
     may_be_device: bool,
-    counters: Counters,
-    /// The number of the reading that the counters are from.
-    read: u64,
-    /// How old its speed may get; `None` when nobody reports it.
-    speed_refresh: Option<Duration>,
-    speed: Speed,
-    /// Told of by the dump, or touched by the change, that is being worked in.
-    mark: bool,
-}
-
-/// What is known of an interface's speed.
-#[derive(Debug, Default)]
-struct Speed {
-    /// In Mbit/s; `None` when there is no answer that holds.
-    mbits: Option<i64>,
-    /// The ticket of the question that is open, if one is.
-    open: Option<u64>,
+    /// The ticket of the question to its driver that is open, if one is.
+    question: Option<u64>,
     answered: Option<Instant>,
     /// How long its driver took, where that was measured.
     took: Option<Duration>,
+    /// Told of by the dump, or touched by the change, that is being worked in.
+    mark: bool,
 }
 
 /// The table.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     table: Vec<Link>,
-    /// Grows with every change of what [`Link`] tells openly.
+    wants: Wants,
+    /// Grows with every change of what an interface is.
     version: u64,
+    /// The version that the names of masters and lower ones were looked up for.
+    looked_up: u64,
     /// The numbers of those that messages named since the last sweep.
     named: Vec<u32>,
     last_ticket: u64,
+    /// Whether questions tell the interface's name.
+    wants_names: bool,
+}
+
+/// Whether a message tells of a change, or answers how things are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tells {
+    Change,
+    State,
 }
 
 impl Link {
-    /// The speed in Mbit/s, as sysfs tells it: [`SPEED_UNKNOWN`] while the interface is down or when
-    /// its driver tells none. `None` while there is no answer.
-    #[must_use]
-    pub fn speed_mbits(&self) -> Option<i64> {
-        if self.flags.is_up() { self.speed.mbits } else { Some(SPEED_UNKNOWN) }
-    }
-
-    /// Takes in what the kernel tells now, and returns whether anything of it is new.
-    fn update(&mut self, link: &rtnl_link::Link<'_>) -> bool {
-        let is_same = self.name == link.name && self.flags == link.flags;
-        self.name.clear();
-        self.name.extend_from_slice(link.name);
-        self.flags = link.flags;
+    /// Takes in what the kernel tells now, and returns whether it is another one by that.
+    fn update(&mut self, link: &rtnl_link::Link<'_>, next_reading: u64) -> bool {
+        let interface = &mut self.interface;
+        let presence = Presence::Known(link.flags);
+        let mut is_other = *interface.name != *link.name || interface.presence != presence;
+        if *interface.name != *link.name {
+            interface.name = link.name.into();
+        }
+        interface.presence = presence;
         self.lower = link.lower;
         self.master = link.master;
         // Kernels before 5.14 do not tell of a device; what has a kind was made by software.
         let is_software = link.kind.is_some() || link.flags.is_loopback();
-        self.may_be_device = link.has_parent_device || !is_software;
-        !is_same
+        self.may_be_device = link.parent.is_some() || !is_software;
+        let Some(details) = &mut interface.details else { return is_other };
+        if details.state != link.state {
+            details.state = link.state;
+            interface.changed = next_reading;
+        }
+        let properties = &mut details.properties;
+        let mut set = |property: &mut Box<[u8]>, value: &[u8]| {
+            if **property != *value {
+                *property = value.into();
+                is_other = true;
+            }
+        };
+        set(&mut properties.alias, link.alias);
+        set(&mut properties.altname, &link.altnames().collect::<Vec<_>>().join(&b','));
+        set(&mut properties.mac, &mac(link.address));
+        set(&mut properties.kind, link.kind.unwrap_or_default());
+        properties.is_physical = Some(self.may_be_device);
+        // An interface has the same driver all its life.
+        if let Some((bus, device)) = link.parent.filter(|_| properties.driver.is_empty()) {
+            set(&mut properties.driver, &driver(bus, device));
+        }
+        is_other
     }
 
-    fn is_asked_for_speed(&self) -> bool {
-        self.flags.is_up() && self.speed_refresh.is_some()
+    fn is_asked(&self) -> bool {
+        let is_up = matches!(self.interface.presence, Presence::Known(flags) if flags.is_up());
+        is_up && self.interface.speed_refresh.is_some()
     }
 
     fn is_slow(&self) -> bool {
-        self.speed.took.is_some_and(|took| took > SLOW)
+        self.took.is_some_and(|took| took > SLOW)
     }
 
-    /// Whether its speed has grown older than it may.
-    fn is_speed_old(&self, now: Instant) -> bool {
-        let rest = self.speed.took.filter(|_| self.is_slow()).unwrap_or_default() * SLOW_REST;
-        let limit = self.speed_refresh.unwrap_or(Duration::MAX).max(rest);
-        self.speed.answered.is_none_or(|answered| now.duration_since(answered) >= limit)
+    /// Whether its driver's last answer has grown older than it may.
+    fn is_answer_old(&self, now: Instant) -> bool {
+        let rest = self.took.filter(|_| self.is_slow()).unwrap_or_default() * SLOW_REST;
+        let limit = self.interface.speed_refresh.unwrap_or(Duration::MAX).max(rest);
+        self.answered.is_none_or(|answered| now.duration_since(answered) >= limit)
     }
 
-    /// Whether its speed is to be asked for before its next line.
-    fn needs_speed(&self, now: Instant) -> bool {
-        let has_none = self.speed.mbits.is_none();
-        let is_always_asked = self.speed_refresh == Some(Duration::ZERO);
-        self.is_asked_for_speed()
-            && self.speed.open.is_none()
-            && (has_none || is_always_asked && self.is_speed_old(now))
+    /// Whether its driver is to be asked before its next line.
+    fn needs_answer(&self, now: Instant) -> bool {
+        let has_none = self.interface.link_modes.is_none();
+        let is_always_asked = self.interface.speed_refresh == Some(Duration::ZERO);
+        self.is_asked()
+            && self.question.is_none()
+            && (has_none || is_always_asked && self.is_answer_old(now))
     }
 
-    /// Whether its speed is to be asked for when there is time.
-    fn may_refresh_speed(&self, now: Instant) -> bool {
-        self.is_asked_for_speed() && self.speed.open.is_none() && self.is_speed_old(now)
+    /// Whether its driver is to be asked when there is time.
+    fn may_be_asked(&self, now: Instant) -> bool {
+        self.is_asked() && self.question.is_none() && self.is_answer_old(now)
     }
 }
 
 impl Links {
-    /// Those that a reading found, with their counters, in the order of their numbers.
-    pub(super) fn read_in(&self, read: u64) -> impl Iterator<Item = (&Link, Option<&Counters>)> {
-        self.table.iter().map(move |link| (link, (link.read == read).then_some(&link.counters)))
+    pub(super) fn new(wants: Wants, wants_names: bool) -> Self {
+        Self { wants, wants_names, ..Self::default() }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Link> {
-        self.table.iter()
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = &Interface> + Clone {
+        self.table.iter().map(|link| &link.interface)
+    }
+
+    pub(super) fn interfaces_mut(&mut self) -> impl Iterator<Item = &mut Interface> {
+        self.table.iter_mut().map(|link| &mut link.interface)
     }
 
     pub(super) fn version(&self) -> u64 {
         self.version
     }
 
-    /// Takes in an event or a part of a dump.
-    pub(super) fn apply(&mut self, message: &LinkMessage<'_>) {
+    /// Takes in an event, or a part of a dump.
+    pub(super) fn apply(&mut self, message: &LinkMessage<'_>, tells: Tells, next_reading: u64) {
         let ifindex = match message {
             LinkMessage::New(link) => link.ifindex,
             LinkMessage::Gone(ifindex) => *ifindex,
         };
-        self.named.push(ifindex);
         let place = self.place(ifindex);
+        if tells == Tells::Change {
+            self.named.push(ifindex);
+        }
         match (message, place) {
             (LinkMessage::New(new), place) => {
                 let place = place.unwrap_or_else(|place| {
-                    self.table.insert(place, Link { ifindex, ..Link::default() });
+                    let interface = Interface::new(ifindex, new.name, self.wants);
+                    self.table.insert(place, Link { interface, ..Link::default() });
                     place
                 });
                 let Some(link) = self.table.get_mut(place) else { return };
                 if link.master != new.master {
-                    self.named.extend(link.master);
+                    self.named.extend(link.master.into_iter().chain(new.master));
                 }
                 link.mark = true;
-                if link.update(new) {
+                if link.update(new, next_reading) || link.interface.generation == 0 {
                     self.version += 1;
-                    link.generation = self.version;
+                    link.interface.generation = self.version;
                 }
             }
             (LinkMessage::Gone(_), Ok(place)) => {
@@ -158,9 +179,17 @@ impl Links {
         }
     }
 
-    /// Forgets the speeds of those that messages named, and of what is stacked on them: their
-    /// VLANs, their bridge or bond, and so on.
-    pub(super) fn forget_named_speeds(&mut self) {
+    /// Finishes what messages began: forgets what the drivers told of those that they named, and of
+    /// what is stacked on them (their VLANs, their bridge or bond, and so on), and looks names up.
+    pub(super) fn settle(&mut self, next_reading: u64) {
+        self.forget_named_answers(next_reading);
+        if self.wants.properties && self.looked_up != self.version {
+            self.look_names_up();
+            self.looked_up = self.version;
+        }
+    }
+
+    fn forget_named_answers(&mut self, next_reading: u64) {
         if self.named.is_empty() {
             return;
         }
@@ -170,13 +199,15 @@ impl Links {
             for ifindex in named.drain(..) {
                 if let Some(link) = self.get_mut(ifindex).filter(|link| !link.mark) {
                     link.mark = true;
-                    link.speed = Speed { took: link.speed.took, ..Speed::default() };
+                    link.question = None;
+                    link.answered = None;
+                    link.interface.set_link_modes(None, next_reading);
                 }
             }
             let is_marked = |ifindex| self.get(ifindex).is_some_and(|link| link.mark);
             for link in &self.table {
                 if !link.mark && link.lower.is_some_and(is_marked) {
-                    named.push(link.ifindex);
+                    named.push(link.interface.ifindex);
                 }
                 named.extend(link.master.filter(|&master| {
                     link.mark && self.get(master).is_some_and(|master| !master.mark)
@@ -184,6 +215,27 @@ impl Links {
             }
         }
         self.named = named;
+    }
+
+    /// Brings the names of masters and lower ones up to date.
+    fn look_names_up(&mut self) {
+        for place in 0..self.table.len() {
+            let Some(link) = self.table.get(place) else { return };
+            let name_of = |ifindex: Option<u32>| -> Box<[u8]> {
+                let link = ifindex.and_then(|ifindex| self.get(ifindex));
+                link.map(|link| link.interface.name.clone()).unwrap_or_default()
+            };
+            let (master, lower) = (name_of(link.master), name_of(link.lower));
+            let Some(link) = self.table.get_mut(place) else { return };
+            let Some(details) = link.interface.details.as_mut() else { continue };
+            let properties = &mut details.properties;
+            if properties.master != master || properties.lower != lower {
+                properties.master = master;
+                properties.lower = lower;
+                self.version += 1;
+                link.interface.generation = self.version;
+            }
+        }
     }
 
     /// A dump begins.
@@ -195,44 +247,60 @@ impl Links {
 
     /// The numbers of those that the dump since [`clear_marks`](Self::clear_marks) left out.
     pub(super) fn unmarked(&self) -> Vec<u32> {
-        self.table.iter().filter(|link| !link.mark).map(|link| link.ifindex).collect()
+        let left_out = self.table.iter().filter(|link| !link.mark);
+        left_out.map(|link| link.interface.ifindex).collect()
     }
 
     /// Takes in the counters of one interface; `hint` is where it may stand. Returns its place, or
     /// `None` for one that is not in the table.
-    pub(super) fn set_counters(&mut self, stats: &Stats, read: u64, hint: usize) -> Option<usize> {
-        let is_here = |link: &Link| link.ifindex == stats.ifindex;
+    pub(super) fn set_stats(
+        &mut self,
+        stats: &Stats<'_>,
+        reading: &Reading,
+        hint: usize,
+    ) -> Option<usize> {
+        let is_here = |link: &Link| link.interface.ifindex == stats.ifindex;
         let place = match self.table.get(hint) {
             Some(link) if is_here(link) => hint,
             _ => self.place(stats.ifindex).ok()?,
         };
-        let link = self.table.get_mut(place)?;
-        link.counters = stats.counters;
-        link.read = read;
+        let wants = self.wants;
+        let interface = &mut self.table.get_mut(place)?.interface;
+        interface.set_counters(&stats.counters, reading, wants);
+        if wants.more {
+            interface.set_more(&stats.more(), reading);
+        }
         Some(place)
     }
 
-    /// The numbers of those that this reading has no counters of.
-    pub(super) fn unread(&self, read: u64) -> impl Iterator<Item = u32> {
-        self.table.iter().filter(move |link| link.read != read).map(|link| link.ifindex)
-    }
-
-    /// Says who is reported, and how old its speed may get.
-    pub(super) fn set_speed_refresh(&mut self, speed_refresh: impl Fn(usize) -> Option<Duration>) {
-        for (place, link) in self.table.iter_mut().enumerate() {
-            link.speed_refresh = speed_refresh(place);
+    /// Takes in the counters that `/proc/net/dev` tells of the interface of that number.
+    pub(super) fn set_counters(&mut self, ifindex: u32, counters: &Counters, reading: &Reading) {
+        let wants = self.wants;
+        if let Some(link) = self.get_mut(ifindex) {
+            link.interface.set_counters(counters, reading, wants);
         }
     }
 
-    /// Opens a question about every interface whose speed is to be asked for before its next line;
-    /// software ones come first.
-    pub(super) fn needed_speeds(&mut self, now: Instant) -> Vec<Question> {
-        self.questions(|link| link.needs_speed(now))
+    /// Whether the table has the interface, and the reading found it; `None` when there is none.
+    pub(super) fn is_read(&self, ifindex: u32, reading: &Reading) -> Option<bool> {
+        self.get(ifindex).map(|link| link.interface.counters(reading).is_some())
     }
 
-    /// Opens a question about every interface whose speed has grown old.
-    pub(super) fn old_speeds(&mut self, now: Instant) -> Vec<Question> {
-        self.questions(|link| link.may_refresh_speed(now))
+    /// The numbers of those that this reading has no counters of.
+    pub(super) fn unread(&self, reading: &Reading) -> impl Iterator<Item = u32> {
+        let unread = self.interfaces().filter(|interface| interface.counters(reading).is_none());
+        unread.map(|interface| interface.ifindex)
+    }
+
+    /// Opens a question about every interface whose driver is to be asked before its next line;
+    /// those made by software come first.
+    pub(super) fn needed_questions(&mut self, now: Instant) -> Vec<Question> {
+        self.questions(|link| link.needs_answer(now))
+    }
+
+    /// Opens a question about every interface whose driver's answer has grown old.
+    pub(super) fn due_questions(&mut self, now: Instant) -> Vec<Question> {
+        self.questions(|link| link.may_be_asked(now))
     }
 
     fn questions(&mut self, is_due: impl Fn(&Link) -> bool) -> Vec<Question> {
@@ -241,12 +309,16 @@ impl Links {
             for link in &mut self.table {
                 if link.may_be_device == may_be_device && is_due(link) {
                     self.last_ticket += 1;
-                    link.speed.open = Some(self.last_ticket);
+                    link.question = Some(self.last_ticket);
                     questions.push(Question {
-                        ifindex: link.ifindex,
-                        name: link.name.clone(),
+                        ifindex: link.interface.ifindex,
                         ticket: self.last_ticket,
                         is_slow: link.is_slow(),
+                        name: if self.wants_names {
+                            link.interface.name.clone()
+                        } else {
+                            Box::default()
+                        },
                     });
                 }
             }
@@ -261,7 +333,7 @@ impl Links {
         /// What one question costs in entries of a dump.
         const COST: usize = 8;
         let is_harmless = |link: &Link| {
-            let is_known = link.speed.took.is_some() && link.is_asked_for_speed();
+            let is_known = link.took.is_some() && link.is_asked();
             !link.is_slow() && (is_known || !link.may_be_device)
         };
         questions >= MIN_QUESTIONS
@@ -270,23 +342,21 @@ impl Links {
     }
 
     /// Takes in an answer, unless the question is open no longer.
-    pub(super) fn set_speed(&mut self, answer: &Answer, now: Instant) {
+    pub(super) fn set_answer(&mut self, answer: &Answer, now: Instant, reading: u64) {
         let Some(link) = self.get_mut(answer.ifindex) else { return };
-        if link.speed.open == Some(answer.ticket) {
-            link.speed = Speed {
-                mbits: answer.speed_mbits,
-                open: None,
-                answered: Some(now),
-                took: answer.took,
-            };
+        if link.question == Some(answer.ticket) {
+            link.question = None;
+            link.answered = Some(now);
+            link.took = answer.took;
+            link.interface.set_link_modes(answer.link_modes, reading);
         }
     }
 
     fn place(&self, ifindex: u32) -> Result<usize, usize> {
         // A dump comes in order.
         match self.table.last() {
-            Some(last) if last.ifindex < ifindex => Err(self.table.len()),
-            _ => self.table.binary_search_by_key(&ifindex, |link| link.ifindex),
+            Some(last) if last.interface.ifindex < ifindex => Err(self.table.len()),
+            _ => self.table.binary_search_by_key(&ifindex, |link| link.interface.ifindex),
         }
     }
 
@@ -298,4 +368,19 @@ impl Links {
         let place = self.place(ifindex).ok()?;
         self.table.get_mut(place)
     }
+}
+
+/// A link-layer address as sysfs writes it; empty when it is none.
+fn mac(address: &[u8]) -> Vec<u8> {
+    let bytes: Vec<_> = address.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = bytes.join(":").into_bytes();
+    if is_address(&text) { text } else { Vec::new() }
+}
+
+/// The name of the driver of a device on a bus, from sysfs, which shows buses whatever the network
+/// namespace; empty when it has none.
+fn driver(bus: &[u8], device: &[u8]) -> Vec<u8> {
+    let devices = Path::new("/sys/bus").join(OsStr::from_bytes(bus)).join("devices");
+    let driver = fs::read_link(devices.join(OsStr::from_bytes(device)).join("driver"));
+    driver.unwrap_or_default().file_name().unwrap_or_default().as_bytes().to_vec()
 }

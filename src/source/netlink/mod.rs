@@ -1,29 +1,28 @@
-//! Counters, names, flags and speeds by netlink, at the kernel's own cost (Linux 4.7 and later).
+//! Interfaces by netlink, at the kernel's own cost (Linux 4.7 and later).
 //!
 //! A table of all interfaces is filled by one `RTM_GETLINK` dump and kept current by the events of
 //! `RTNLGRP_LINK`. A reading is one `RTM_GETSTATS` dump, joined into the table by the interfaces'
-//! numbers. Speeds are asked for by ethtool netlink when an interface is new, when an event named
-//! it or what it is stacked on, and when they have grown old.
+//! numbers. Drivers are asked for speed and duplex by ethtool netlink when an interface is new, when
+//! an event named it or what it is stacked on, and when the last answer has grown old.
 
 mod links;
 mod socket;
 mod speed;
 
-use std::fmt;
-use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use self::links::Links;
+use self::links::{Links, Tells};
 use self::socket::{Dump, Event, Socket};
-use self::speed::{Speeds, Way};
-use crate::interface::Counters;
+use self::speed::{Question, Speeds, Way};
+use crate::interface::{Counters, Interface, Wants};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::{self, Stats};
 use crate::parse::netlink::{Message, messages};
+use crate::rates::Reading;
 
-pub use self::links::Link;
-pub use self::socket::NetlinkError;
+pub use self::socket::{NetlinkError, Scratch};
+pub use self::speed::Asker;
 
 /// How long a line waits for the speed of an interface that is new or was named by an event.
 const SPEED_WAIT: Duration = Duration::from_millis(100);
@@ -38,41 +37,30 @@ pub enum ReadError {
     /// counters can be had from `/proc/net/dev`, which does not take it; with `true`, the table of
     /// interfaces is current nevertheless.
     Busy(bool),
-    /// Netlink failed. The next reading starts anew.
+    /// Netlink failed. The sockets have to be [replaced](Netlink::replace).
     Failed(NetlinkError),
 }
 
-impl From<NetlinkError> for ReadError {
-    fn from(error: NetlinkError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Why netlink cannot be used at all.
+/// The sockets that a network namespace is read by. They stay in the one that they were opened in.
 #[derive(Debug)]
-pub enum OpenError {
-    /// A socket or a first request failed.
-    Netlink(NetlinkError),
-    /// There is no thread to ask for speeds on.
-    Thread(io::Error),
+pub struct Sockets {
+    requests: Socket,
+    events: Socket,
+    way: Way,
 }
 
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Netlink(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "no thread: {error}"),
-        }
+impl Sockets {
+    /// Opens them in the network namespace of this thread.
+    ///
+    /// # Errors
+    ///
+    /// [`NetlinkError`], where the kernel lacks or forbids netlink.
+    pub fn open() -> Result<Self, NetlinkError> {
+        Ok(Self { requests: Socket::route()?, events: Socket::link_events()?, way: Way::open() })
     }
 }
 
-impl From<NetlinkError> for OpenError {
-    fn from(error: NetlinkError) -> Self {
-        Self::Netlink(error)
-    }
-}
-
-/// The network namespace that this process lives in, read by netlink.
+/// One network namespace, read by netlink.
 ///
 /// All memory is used again from one gather to the next.
 #[derive(Debug)]
@@ -81,44 +69,47 @@ pub struct Netlink {
     events: Socket,
     speeds: Speeds,
     links: Links,
+    wants: Wants,
     /// Whether the table has seen every event.
     is_current: bool,
-    /// Whether the sockets have to be opened anew.
+    /// Whether the sockets are of no more use.
     is_broken: bool,
-    /// The number of the last reading.
-    read: u64,
-    /// Counters of interfaces that the table lacks.
-    strangers: Vec<Stats>,
+    reading: Reading,
+    /// The numbers of interfaces that the last dump told of and the table lacks.
+    strangers: Vec<u32>,
 }
 
 impl Netlink {
-    /// Opens the sockets, and reads once.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`], where the kernel lacks or forbids any of it.
-    pub fn open() -> Result<Self, OpenError> {
-        let speeds = Speeds::start(Way::open()).map_err(OpenError::Thread)?;
-        let mut netlink = Self::over(Socket::route()?, Socket::link_events()?, speeds);
-        match netlink.try_read() {
-            Err(error @ (NetlinkError::Call(..) | NetlinkError::Refused(_))) => Err(error.into()),
-            // Another time it may go well.
-            Err(_) => Ok(Self { is_broken: true, ..netlink }),
-            Ok(()) => Ok(netlink),
-        }
-    }
-
-    fn over(requests: Socket, events: Socket, speeds: Speeds) -> Self {
+    /// Over the sockets of a namespace; its drivers are asked by that thread.
+    #[must_use]
+    pub fn new(sockets: Sockets, asker: &Asker, wants: Wants) -> Self {
+        let Sockets { requests, events, way } = sockets;
+        let speeds = asker.seat(way);
         Self {
             requests,
             events,
+            links: Links::new(wants, speeds.wants_names()),
             speeds,
-            links: Links::default(),
+            wants,
             is_current: false,
             is_broken: false,
-            read: 0,
+            reading: Reading::default(),
             strangers: Vec::new(),
         }
+    }
+
+    /// Whether the sockets have to be [replaced](Self::replace).
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Goes on with other sockets of the same namespace.
+    pub fn replace(&mut self, sockets: Sockets) {
+        self.requests = sockets.requests;
+        self.events = sockets.events;
+        self.is_broken = false;
+        self.is_current = false;
     }
 
     /// Becomes readable when there are events to [`follow`](Self::follow).
@@ -128,15 +119,15 @@ impl Netlink {
     }
 
     /// Takes in the events that are there.
-    pub fn follow(&mut self) {
-        let Self { events, links, .. } = self;
+    pub fn follow(&mut self, scratch: &mut Scratch) {
+        let next_reading = self.reading.number + 1;
         loop {
-            match events.next_event() {
+            match self.events.next_event(scratch) {
                 Ok(None) => break,
                 Ok(Some(Event::Datagram(datagram))) => {
                     for message in messages(datagram) {
                         if let Some(link) = message.ok().as_ref().and_then(LinkMessage::of) {
-                            links.apply(&link);
+                            self.links.apply(&link, Tells::Change, next_reading);
                         }
                     }
                 }
@@ -147,7 +138,7 @@ impl Netlink {
                 }
             }
         }
-        links.forget_named_speeds();
+        self.links.settle(next_reading);
     }
 
     /// Reads the counters of every interface.
@@ -155,69 +146,75 @@ impl Netlink {
     /// # Errors
     ///
     /// [`ReadError`], when they have to come from elsewhere this time.
-    pub fn read(&mut self) -> Result<(), ReadError> {
+    pub fn read(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
         if self.speeds.is_stuck() {
             return Err(ReadError::Busy(self.is_current && !self.is_broken));
         }
-        let read = self.try_read();
-        if read.is_err() {
+        self.reading.begin(Instant::now());
+        self.try_read(scratch).map_err(|error| {
             self.is_broken = true;
-        }
-        Ok(read?)
+            ReadError::Failed(error)
+        })
     }
 
-    fn try_read(&mut self) -> Result<(), NetlinkError> {
-        if self.is_broken {
-            self.requests = Socket::route()?;
-            self.events = Socket::link_events()?;
-            self.is_broken = false;
-            self.is_current = false;
-        }
+    fn try_read(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         if !self.is_current {
-            self.take_stock()?;
+            self.take_stock(scratch)?;
+        } else if self.wants.state {
+            // Not every change of it is an event: a second sniffer, a carrier that came and went.
+            self.dump_links(scratch, Tells::State)?;
         }
-        self.read_counters()
+        self.read_counters(scratch)
     }
 
     /// Takes the counters that were read elsewhere in, by the names of the interfaces.
-    pub fn take_counters<'a>(&mut self, rows: impl Iterator<Item = (&'a [u8], Counters)>) {
-        self.read += 1;
-        let mut names: Vec<_> =
-            self.links.iter().map(|link| (link.name.clone(), link.ifindex)).collect();
+    pub fn take_counters<'a>(&mut self, rows: impl Iterator<Item = (&'a [u8], &'a Counters)>) {
+        self.reading.begin(Instant::now());
+        let names = self.links.interfaces().map(|one| (one.name.clone(), one.ifindex));
+        let mut names: Vec<_> = names.collect();
         names.sort_unstable();
         for (name, counters) in rows {
-            let found = names.binary_search_by(|(known, _)| known.as_slice().cmp(name));
+            let found = names.binary_search_by(|(known, _)| (**known).cmp(name));
             if let Some((_, ifindex)) = found.ok().and_then(|place| names.get(place)) {
-                let stats = Stats { ifindex: *ifindex, counters };
-                self.links.set_counters(&stats, self.read, 0);
+                self.links.set_counters(*ifindex, counters, &self.reading);
             }
         }
     }
 
-    /// The interfaces in the order of their numbers, each with its counters of the last reading;
-    /// without, when that did not find it.
-    pub fn links(&self) -> impl Iterator<Item = (&Link, Option<&Counters>)> {
-        self.links.read_in(self.read)
+    /// The interfaces in the order of their numbers, also those that the last reading did not find.
+    pub fn interfaces(&self) -> impl Iterator<Item = &Interface> + Clone {
+        self.links.interfaces()
     }
 
-    /// Another one whenever the table holds other interfaces, or other names or flags.
+    /// The same, to say who is reported and to add what else is known.
+    pub fn interfaces_mut(&mut self) -> impl Iterator<Item = &mut Interface> {
+        self.links.interfaces_mut()
+    }
+
+    /// What of interfaces is known too.
+    #[must_use]
+    pub fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    /// The last reading.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Another one whenever there are other interfaces, or other names, flags or properties.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.links.version()
     }
 
-    /// Says of each interface, by its place in the table, how old its speed may get; `None` for one
-    /// that nobody reports.
-    pub fn set_speed_refresh(&mut self, speed_refresh: impl Fn(usize) -> Option<Duration>) {
-        self.links.set_speed_refresh(speed_refresh);
-    }
-
-    /// Asks for the speeds that the next lines cannot do without, and waits for them, but not for
-    /// slow drivers.
+    /// Asks the drivers that the next lines cannot do without, and waits for them, but not for slow
+    /// ones.
     pub fn fetch_speeds(&mut self) {
         let now = Instant::now();
         self.take_answers(now);
-        let questions = self.links.needed_speeds(now);
+        let questions = self.links.needed_questions(now);
         if !questions.is_empty() {
             self.ask(questions);
             self.speeds.wait(SPEED_WAIT);
@@ -225,37 +222,37 @@ impl Netlink {
         }
     }
 
-    /// Asks for the speeds that have grown old, and waits for none.
+    /// Asks the drivers whose answers have grown old, and waits for none.
     pub fn refresh_speeds(&mut self) {
-        let questions = self.links.old_speeds(Instant::now());
+        let questions = self.links.due_questions(Instant::now());
         if !questions.is_empty() {
             self.ask(questions);
         }
     }
 
-    fn ask(&self, questions: Vec<speed::Question>) {
+    fn ask(&self, questions: Vec<Question>) {
         if self.links.may_ask_all(questions.len()) {
             self.speeds.ask_all(questions);
         } else {
-            self.speeds.ask(questions.into_iter());
+            self.speeds.ask(questions);
         }
     }
 
     fn take_answers(&mut self, now: Instant) {
-        let Self { speeds, links, .. } = self;
-        speeds.take_answers(|answer| links.set_speed(&answer, now));
+        let Self { speeds, links, reading, .. } = self;
+        speeds.take_answers(|answer| links.set_answer(&answer, now, reading.number));
     }
 
     /// Fills the table anew.
-    fn take_stock(&mut self) -> Result<(), NetlinkError> {
+    fn take_stock(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         const TRIES: usize = 3;
         for _ in 0..TRIES {
             // Where some were lost, the others may be older than what the dump tells.
-            while self.events.next_event()?.is_some() {}
+            while self.events.next_event(scratch)?.is_some() {}
             self.is_current = true;
-            self.dump_links()?;
+            self.dump_links(scratch, Tells::Change)?;
             // What happened since the dump began.
-            self.follow();
+            self.follow(scratch);
             if self.is_current {
                 return Ok(());
             }
@@ -263,107 +260,104 @@ impl Netlink {
         Err(NetlinkError::Overrun)
     }
 
-    fn dump_links(&mut self) -> Result<(), NetlinkError> {
-        let Self { requests, links, .. } = self;
+    fn dump_links(&mut self, scratch: &mut Scratch, tells: Tells) -> Result<(), NetlinkError> {
+        let Self { requests, links, reading, .. } = self;
         links.clear_marks();
         let apply = |message: &Message<'_>| {
             if let Some(link) = LinkMessage::of(message) {
-                links.apply(&link);
+                links.apply(&link, tells, reading.number);
             }
         };
-        let is_whole = dump_twice(requests, rtnl_link::request_all, apply)?;
+        let is_whole = dump_twice(requests, scratch, rtnl_link::request_all, apply)?;
         // The dump may have left one out that is there.
         for (number, ifindex) in self.links.unmarked().into_iter().enumerate() {
-            if is_whole || number >= MAX_SINGLE || !self.ask_for_link(ifindex)? {
-                self.links.apply(&LinkMessage::Gone(ifindex));
+            if is_whole || number >= MAX_SINGLE || !self.ask_for_link(scratch, ifindex)? {
+                self.links.apply(&LinkMessage::Gone(ifindex), tells, self.reading.number);
             }
         }
+        self.links.settle(self.reading.number);
         Ok(())
     }
 
     /// Takes one interface in; returns whether it is there.
-    fn ask_for_link(&mut self, ifindex: u32) -> Result<bool, NetlinkError> {
-        let Self { requests, links, .. } = self;
+    fn ask_for_link(&mut self, scratch: &mut Scratch, ifindex: u32) -> Result<bool, NetlinkError> {
+        let Self { requests, links, reading, .. } = self;
         let answer = requests.get(
+            scratch,
             |buffer, sequence| rtnl_link::request_one(buffer, sequence, ifindex),
             |message| {
                 if let Some(link) = LinkMessage::of(message) {
-                    links.apply(&link);
+                    links.apply(&link, Tells::Change, reading.number);
                 }
             },
         );
-        match answer {
-            Ok(()) => Ok(true),
-            Err(NetlinkError::Refused(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
+        unless_refused(answer)
     }
 
-    fn read_counters(&mut self) -> Result<(), NetlinkError> {
-        self.read += 1;
+    fn read_counters(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         self.strangers.clear();
         let mut next = 0;
-        let Self { requests, links, strangers, read, .. } = self;
+        let Self { requests, links, strangers, reading, .. } = self;
         let take = |message: &Message<'_>| {
             let Some(stats) = Stats::of(message) else { return };
-            match links.set_counters(&stats, *read, next) {
+            match links.set_stats(&stats, reading, next) {
                 Some(place) => next = place + 1,
-                None => strangers.push(stats),
+                None => strangers.push(stats.ifindex),
             }
         };
-        let is_whole = dump_twice(requests, rtnl_stats::request_all, take)?;
+        let is_whole = dump_twice(requests, scratch, rtnl_stats::request_all, take)?;
         if !is_whole {
-            self.read_missing()?;
-        }
-        self.meet_strangers()
-    }
-
-    /// Reads those that the dump left out, one by one.
-    fn read_missing(&mut self) -> Result<(), NetlinkError> {
-        let missing: Vec<_> = self.links.unread(self.read).take(MAX_SINGLE).collect();
-        for ifindex in missing {
-            let answer = self.requests.get(
-                |buffer, sequence| rtnl_stats::request_one(buffer, sequence, ifindex),
-                Stats::of,
-            );
-            match answer {
-                Ok(Some(stats)) => {
-                    self.links.set_counters(&stats, self.read, 0);
-                }
-                Ok(None) | Err(NetlinkError::Refused(_)) => {}
-                Err(error) => return Err(error),
+            let missing: Vec<_> = self.links.unread(&self.reading).take(MAX_SINGLE).collect();
+            for ifindex in missing {
+                self.ask_for_stats(scratch, ifindex)?;
             }
         }
-        Ok(())
+        if self.strangers.is_empty() { Ok(()) } else { self.meet_strangers(scratch) }
+    }
+
+    /// Reads the counters of one interface, if it is there.
+    fn ask_for_stats(&mut self, scratch: &mut Scratch, ifindex: u32) -> Result<(), NetlinkError> {
+        let Self { requests, links, reading, .. } = self;
+        let answer = requests.get(
+            scratch,
+            |buffer, sequence| rtnl_stats::request_one(buffer, sequence, ifindex),
+            |message| {
+                if let Some(stats) = Stats::of(message) {
+                    links.set_stats(&stats, reading, 0);
+                }
+            },
+        );
+        unless_refused(answer).map(|_| ())
     }
 
     /// Takes those in that came since the table was filled, or that its dump left out.
-    fn meet_strangers(&mut self) -> Result<(), NetlinkError> {
-        let strangers = std::mem::take(&mut self.strangers);
-        if !strangers.is_empty() {
-            // They may have names that others had until now.
-            self.catch_up()?;
-        }
+    fn meet_strangers(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        let mut strangers = std::mem::take(&mut self.strangers);
+        strangers.truncate(MAX_SINGLE);
+        // They may have names that others had until now.
+        self.catch_up(scratch)?;
         let mut is_asked = false;
-        for stats in strangers.iter().take(MAX_SINGLE) {
-            if self.links.set_counters(stats, self.read, 0).is_none() {
-                is_asked = true;
-                if self.ask_for_link(stats.ifindex)? {
-                    self.links.set_counters(stats, self.read, 0);
-                }
+        for &ifindex in &strangers {
+            if self.links.is_read(ifindex, &self.reading).is_none() {
+                is_asked |= self.ask_for_link(scratch, ifindex)?;
             }
         }
         if is_asked {
-            self.catch_up()?;
+            self.catch_up(scratch)?;
+        }
+        for &ifindex in &strangers {
+            if self.links.is_read(ifindex, &self.reading) == Some(false) {
+                self.ask_for_stats(scratch, ifindex)?;
+            }
         }
         self.strangers = strangers;
         Ok(())
     }
 
     /// Makes the table what it is after the events that are there.
-    fn catch_up(&mut self) -> Result<(), NetlinkError> {
-        self.follow();
-        if self.is_current { Ok(()) } else { self.take_stock() }
+    fn catch_up(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        self.follow(scratch);
+        if self.is_current { Ok(()) } else { self.take_stock(scratch) }
     }
 }
 
@@ -371,13 +365,23 @@ impl Netlink {
 /// there is.
 fn dump_twice(
     socket: &mut Socket,
+    scratch: &mut Scratch,
     request: fn(&mut Vec<u8>, u32),
     mut each: impl FnMut(&Message<'_>),
 ) -> Result<bool, NetlinkError> {
-    match socket.dump(request, &mut each) {
+    match socket.dump(scratch, request, &mut each) {
         Ok(Dump::Whole) => return Ok(true),
         Ok(Dump::Interrupted | Dump::CutOff) | Err(NetlinkError::Truncated) => {}
         Err(error) => return Err(error),
     }
-    Ok(socket.dump(request, each)? == Dump::Whole)
+    Ok(socket.dump(scratch, request, each)? == Dump::Whole)
+}
+
+/// Whether the kernel had an answer.
+fn unless_refused(answer: Result<(), NetlinkError>) -> Result<bool, NetlinkError> {
+    match answer {
+        Ok(()) => Ok(true),
+        Err(NetlinkError::Refused(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

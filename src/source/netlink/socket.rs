@@ -79,13 +79,24 @@ pub(super) enum Event<'a> {
     Lost,
 }
 
+/// Memory that all sockets of one thread share.
+#[derive(Debug)]
+pub struct Scratch {
+    /// The datagram received last.
+    datagram: Vec<u8>,
+    request: Vec<u8>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { datagram: vec![0; DATAGRAM], request: Vec::with_capacity(64) }
+    }
+}
+
 /// A socket of one netlink protocol.
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
-    /// The datagram received last.
-    datagram: Vec<u8>,
-    request: Vec<u8>,
     sequence: u32,
 }
 
@@ -120,7 +131,7 @@ impl Socket {
 
     /// Over any non-blocking socket of datagrams, whose other end plays the kernel.
     pub(super) fn over(fd: OwnedFd) -> Self {
-        Self { fd, datagram: vec![0; DATAGRAM], request: Vec::with_capacity(64), sequence: 0 }
+        Self { fd, sequence: 0 }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -132,21 +143,22 @@ impl Socket {
     /// After [`NetlinkError::Refused`] and [`NetlinkError::Truncated`] the socket can be used again.
     pub(super) fn dump(
         &mut self,
+        scratch: &mut Scratch,
         write_request: impl FnOnce(&mut Vec<u8>, u32),
         mut each: impl FnMut(&Message<'_>),
     ) -> Result<Dump, NetlinkError> {
-        self.send(write_request)?;
+        self.send(scratch, write_request)?;
         let deadline = Instant::now() + ANSWER_LIMIT;
         let (mut parts, mut is_interrupted, mut is_truncated) = (0_usize, false, false);
         loop {
-            let datagram = match self.receive_until(deadline) {
+            let datagram = match self.receive_until(scratch, deadline) {
                 Err(NetlinkError::Truncated) => {
                     is_truncated = true;
                     continue;
                 }
                 received => received?,
             };
-            for message in messages(self.datagram.get(..datagram).unwrap_or_default()) {
+            for message in messages(scratch.datagram.get(..datagram).unwrap_or_default()) {
                 let message = message.map_err(|_| NetlinkError::Malformed)?;
                 if message.sequence != self.sequence {
                     continue;
@@ -170,14 +182,15 @@ impl Socket {
     /// After [`NetlinkError::Refused`] and [`NetlinkError::Truncated`] the socket can be used again.
     pub(super) fn get<T>(
         &mut self,
+        scratch: &mut Scratch,
         write_request: impl FnOnce(&mut Vec<u8>, u32),
         read: impl FnOnce(&Message<'_>) -> T,
     ) -> Result<T, NetlinkError> {
-        self.send(write_request)?;
+        self.send(scratch, write_request)?;
         let deadline = Instant::now() + ANSWER_LIMIT;
         loop {
-            let datagram = self.receive_until(deadline)?;
-            for message in messages(self.datagram.get(..datagram).unwrap_or_default()) {
+            let datagram = self.receive_until(scratch, deadline)?;
+            for message in messages(scratch.datagram.get(..datagram).unwrap_or_default()) {
                 let message = message.map_err(|_| NetlinkError::Malformed)?;
                 if message.sequence != self.sequence {
                     continue;
@@ -191,11 +204,14 @@ impl Socket {
     }
 
     /// What there is of events, if anything.
-    pub(super) fn next_event(&mut self) -> Result<Option<Event<'_>>, NetlinkError> {
-        match self.receive() {
+    pub(super) fn next_event<'a>(
+        &self,
+        scratch: &'a mut Scratch,
+    ) -> Result<Option<Event<'a>>, NetlinkError> {
+        match self.receive(scratch) {
             Ok(None) => Ok(None),
             Ok(Some(length)) => {
-                Ok(Some(Event::Datagram(self.datagram.get(..length).unwrap_or_default())))
+                Ok(Some(Event::Datagram(scratch.datagram.get(..length).unwrap_or_default())))
             }
             Err(NetlinkError::Call(_, Errno::NOBUFS) | NetlinkError::Truncated) => {
                 Ok(Some(Event::Lost))
@@ -204,12 +220,16 @@ impl Socket {
         }
     }
 
-    fn send(&mut self, write_request: impl FnOnce(&mut Vec<u8>, u32)) -> Result<(), NetlinkError> {
+    fn send(
+        &mut self,
+        scratch: &mut Scratch,
+        write_request: impl FnOnce(&mut Vec<u8>, u32),
+    ) -> Result<(), NetlinkError> {
         // Zero is the number of events.
         self.sequence = self.sequence.wrapping_add(1).max(1);
-        write_request(&mut self.request, self.sequence);
+        write_request(&mut scratch.request, self.sequence);
         loop {
-            match send(&self.fd, &self.request, SendFlags::empty()) {
+            match send(&self.fd, &scratch.request, SendFlags::empty()) {
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(NetlinkError::Call("send", errno)),
@@ -218,9 +238,13 @@ impl Socket {
     }
 
     /// Receives a datagram and returns its length.
-    fn receive_until(&mut self, deadline: Instant) -> Result<usize, NetlinkError> {
+    fn receive_until(
+        &self,
+        scratch: &mut Scratch,
+        deadline: Instant,
+    ) -> Result<usize, NetlinkError> {
         loop {
-            if let Some(length) = self.receive()? {
+            if let Some(length) = self.receive(scratch)? {
                 return Ok(length);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -236,10 +260,10 @@ impl Socket {
     }
 
     /// Receives a datagram of the kernel, if one is there, and returns its length.
-    fn receive(&mut self) -> Result<Option<usize>, NetlinkError> {
+    fn receive(&self, scratch: &mut Scratch) -> Result<Option<usize>, NetlinkError> {
         loop {
             let flags = RecvFlags::TRUNC | RecvFlags::DONTWAIT;
-            let received = recvfrom(&self.fd, &mut *self.datagram, flags);
+            let received = recvfrom(&self.fd, &mut *scratch.datagram, flags);
             let (_, length, sender) = match received {
                 Ok(received) => received,
                 Err(Errno::AGAIN) => return Ok(None),
@@ -251,8 +275,8 @@ impl Socket {
             if port.is_some_and(|address| address.pid() != 0) {
                 continue;
             }
-            if length > self.datagram.len() {
-                self.datagram.resize(length.next_power_of_two().min(MAX_DATAGRAM), 0);
+            if length > scratch.datagram.len() {
+                scratch.datagram.resize(length.next_power_of_two().min(MAX_DATAGRAM), 0);
                 return Err(NetlinkError::Truncated);
             }
             return Ok(Some(length));

@@ -10,9 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::socket::{Dump, NetlinkError, Socket};
-use crate::interface::SPEED_UNKNOWN;
-use crate::parse::netlink::ethtool::{self, LinkModes};
+use super::socket::{Dump, NetlinkError, Scratch, Socket};
+use crate::interface::{LinkModes, SPEED_UNKNOWN};
+use crate::parse::netlink::ethtool::{self, LinkModesReply};
 use crate::parse::sysfs;
 use crate::source::read_file;
 
@@ -26,7 +26,8 @@ const QUICK_IN_DUMP: Duration = Duration::from_micros(20);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Question {
     pub(super) ifindex: u32,
-    pub(super) name: Vec<u8>,
+    /// Where [`Speeds::wants_names`] says so.
+    pub(super) name: Box<[u8]>,
     /// Comes back with the answer.
     pub(super) ticket: u64,
     /// Its driver was slow before.
@@ -38,8 +39,8 @@ pub(super) struct Question {
 pub(super) struct Answer {
     pub(super) ifindex: u32,
     pub(super) ticket: u64,
-    /// In Mbit/s, [`SPEED_UNKNOWN`] when the driver tells none; `None` when there was no answer.
-    pub(super) speed_mbits: Option<i64>,
+    /// What the driver tells, that it tells nothing among it; `None` when there was no answer.
+    pub(super) link_modes: Option<LinkModes>,
     /// How long the driver took, where that was measured.
     pub(super) took: Option<Duration>,
 }
@@ -54,11 +55,22 @@ pub(super) enum Way {
     Sysfs(PathBuf),
 }
 
-/// The thread's desk.
+/// The thread that asks drivers. It ends with this.
+#[derive(Debug)]
+pub struct Asker {
+    desk: Arc<Desk>,
+}
+
+/// What one network namespace has to do with it.
 #[derive(Debug)]
 pub(super) struct Speeds {
     desk: Arc<Desk>,
+    seat: Arc<Seat>,
+    wants_names: bool,
 }
+
+/// What a driver tells that tells nothing.
+const NOTHING: LinkModes = LinkModes { speed_mbits: SPEED_UNKNOWN, duplex: None };
 
 #[derive(Debug, Default)]
 struct Desk {
@@ -67,41 +79,71 @@ struct Desk {
     change: Condvar,
 }
 
+/// A network namespace: how to ask there, and the answers.
+#[derive(Debug)]
+struct Seat {
+    /// Used by the thread alone.
+    way: Mutex<Way>,
+    answers: Mutex<Vec<Answer>>,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    /// To be answered by one dump.
-    bulk: Vec<Question>,
-    quick: VecDeque<Question>,
-    slow: VecDeque<Question>,
-    answers: Vec<Answer>,
+    /// To be answered by one dump each.
+    bulk: Vec<(Arc<Seat>, Vec<Question>)>,
+    quick: VecDeque<(Arc<Seat>, Question)>,
+    slow: VecDeque<(Arc<Seat>, Question)>,
     /// Since when the kernel is being asked, and whether for one that was slow before.
     asking: Option<(Instant, bool)>,
     is_over: bool,
 }
 
 enum Task {
-    All(Vec<Question>),
-    One(Question),
+    All(Arc<Seat>, Vec<Question>),
+    One(Arc<Seat>, Question),
 }
 
-impl Speeds {
+impl Asker {
     /// Starts the thread.
-    pub(super) fn start(way: Way) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no more threads.
+    pub fn start() -> io::Result<Self> {
         let desk = Arc::<Desk>::default();
         let work = Arc::clone(&desk);
-        thread::Builder::new().name("speed".into()).spawn(move || work.answer_all(way))?;
+        thread::Builder::new().name("speed".into()).spawn(move || work.answer_all())?;
         Ok(Self { desk })
     }
 
+    /// Takes a network namespace in.
+    pub(super) fn seat(&self, way: Way) -> Speeds {
+        let wants_names = matches!(way, Way::Sysfs(_));
+        let seat = Seat { way: Mutex::new(way), answers: Mutex::default() };
+        Speeds { desk: Arc::clone(&self.desk), seat: Arc::new(seat), wants_names }
+    }
+}
+
+impl Drop for Asker {
+    /// Lets the thread end, when it comes back from the kernel.
+    fn drop(&mut self) {
+        lock(&self.desk.state).is_over = true;
+        self.desk.change.notify_all();
+    }
+}
+
+impl Speeds {
+    /// Whether a question must tell the interface's name.
+    pub(super) fn wants_names(&self) -> bool {
+        self.wants_names
+    }
+
     /// Puts questions on the desk, to be answered one by one, the quick ones first.
-    pub(super) fn ask(&self, questions: impl Iterator<Item = Question>) {
-        let mut state = self.desk.lock();
+    pub(super) fn ask(&self, questions: Vec<Question>) {
+        let mut state = lock(&self.desk.state);
         for question in questions {
-            if question.is_slow {
-                state.slow.push_back(question);
-            } else {
-                state.quick.push_back(question);
-            }
+            let queue = if question.is_slow { &mut state.slow } else { &mut state.quick };
+            queue.push_back((Arc::clone(&self.seat), question));
         }
         self.desk.change.notify_all();
     }
@@ -109,14 +151,14 @@ impl Speeds {
     /// Puts questions on the desk, to be answered together. All drivers are asked then, also those
     /// that are in no question.
     pub(super) fn ask_all(&self, questions: Vec<Question>) {
-        self.desk.lock().bulk.extend(questions);
+        lock(&self.desk.state).bulk.push((Arc::clone(&self.seat), questions));
         self.desk.change.notify_all();
     }
 
     /// Waits until all questions are answered that are not expected to take long.
     pub(super) fn wait(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
-        let mut state = self.desk.lock();
+        let mut state = lock(&self.desk.state);
         while state.is_worth_waiting() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -129,21 +171,19 @@ impl Speeds {
 
     /// Whether the kernel has been asked for so long that its lock on all interfaces is held.
     pub(super) fn is_stuck(&self) -> bool {
-        self.desk.lock().is_stuck()
+        lock(&self.desk.state).is_stuck()
     }
 
     /// Hands the answers on that came.
     pub(super) fn take_answers(&self, take: impl FnMut(Answer)) {
-        self.desk.lock().answers.drain(..).for_each(take);
+        // Not to be kept: they are many only once.
+        let answers = std::mem::take(&mut *lock(&self.seat.answers));
+        answers.into_iter().for_each(take);
     }
 }
 
-impl Drop for Speeds {
-    /// Lets the thread end, when it comes back from the kernel.
-    fn drop(&mut self) {
-        self.desk.lock().is_over = true;
-        self.desk.change.notify_all();
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {
@@ -159,42 +199,44 @@ impl State {
     }
 
     fn next_task(&mut self) -> Option<Task> {
-        if !self.bulk.is_empty() {
-            return Some(Task::All(std::mem::take(&mut self.bulk)));
+        if let Some((seat, questions)) = self.bulk.pop() {
+            return Some(Task::All(seat, questions));
         }
-        self.quick.pop_front().or_else(|| self.slow.pop_front()).map(Task::One)
+        let next = self.quick.pop_front().or_else(|| self.slow.pop_front());
+        next.map(|(seat, question)| Task::One(seat, question))
     }
 }
 
 impl Desk {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The thread's life.
-    fn answer_all(&self, mut way: Way) {
+    fn answer_all(&self) {
+        let mut scratch = Scratch::default();
         while let Some(task) = self.wait_for_task() {
             match task {
-                Task::One(question) => {
+                Task::One(seat, question) => {
                     let start = Instant::now();
-                    let speed_mbits = way.ask(&question);
-                    self.answer(&question, speed_mbits, Some(start.elapsed()));
+                    let link_modes = lock(&seat.way).ask(&mut scratch, &question);
+                    seat.answer(&question, link_modes, Some(start.elapsed()));
                 }
-                Task::All(questions) => self.answer_together(&mut way, questions),
+                Task::All(seat, questions) => {
+                    let left = seat.answer_together(&mut scratch, questions);
+                    let left = left.into_iter().map(|question| (Arc::clone(&seat), question));
+                    lock(&self.state).quick.extend(left);
+                }
             }
         }
     }
 
     /// Waits for a question; `None` at the end.
     fn wait_for_task(&self) -> Option<Task> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             state.asking = None;
             if state.is_over {
                 return None;
             }
             if let Some(task) = state.next_task() {
-                let is_slow = matches!(&task, Task::One(question) if question.is_slow);
+                let is_slow = matches!(&task, Task::One(_, question) if question.is_slow);
                 state.asking = Some((Instant::now(), is_slow));
                 if is_slow {
                     self.change.notify_all();
@@ -205,37 +247,34 @@ impl Desk {
             state = self.change.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
 
-    fn answer(&self, question: &Question, speed_mbits: Option<i64>, took: Option<Duration>) {
+impl Seat {
+    fn answer(&self, question: &Question, link_modes: Option<LinkModes>, took: Option<Duration>) {
         let Question { ifindex, ticket, .. } = *question;
-        self.lock().answers.push(Answer { ifindex, ticket, speed_mbits, took });
+        lock(&self.answers).push(Answer { ifindex, ticket, link_modes, took });
     }
 
-    /// Answers by one dump; what it leaves open is asked for one by one.
-    fn answer_together(&self, way: &mut Way, questions: Vec<Question>) {
+    /// Answers by one dump, and returns what it leaves open, to be asked for one by one.
+    fn answer_together(&self, scratch: &mut Scratch, questions: Vec<Question>) -> Vec<Question> {
         let start = Instant::now();
-        let mut speeds = Vec::with_capacity(questions.len());
-        let dump = way.ask_all(|modes| speeds.push((modes.ifindex, modes.speed_mbits)));
-        speeds.sort_unstable();
-        let limit = SLOW + QUICK_IN_DUMP * u32::try_from(speeds.len()).unwrap_or(u32::MAX);
-        let is_quick = start.elapsed() < limit;
+        let mut replies = Vec::with_capacity(questions.len());
+        let dump = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
+        replies.sort_unstable_by_key(|reply| reply.ifindex);
+        let limit = SLOW + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
+        // Whose driver was the slow one is found out when they are asked one by one.
+        let took = (start.elapsed() < limit).then_some(Duration::ZERO);
         let mut left = Vec::new();
         for question in questions {
-            let found = speeds.binary_search_by_key(&question.ifindex, |&(ifindex, _)| ifindex);
-            let speed = found.ok().and_then(|place| speeds.get(place)).map(|&(_, speed)| speed);
-            match (speed, &dump) {
-                // Whose driver was the slow one is found out when they are asked one by one.
-                (Some(speed), _) => {
-                    self.answer(&question, Some(speed), is_quick.then_some(Duration::ZERO));
-                }
+            let found = replies.binary_search_by_key(&question.ifindex, |reply| reply.ifindex);
+            match (found.ok().and_then(|place| replies.get(place)), &dump) {
+                (Some(reply), _) => self.answer(&question, Some(reply.link_modes), took),
                 // Who does not support it is passed over.
-                (None, Ok(Dump::Whole)) => {
-                    self.answer(&question, Some(SPEED_UNKNOWN), is_quick.then_some(Duration::ZERO));
-                }
+                (None, Ok(Dump::Whole)) => self.answer(&question, Some(NOTHING), took),
                 (None, _) => left.push(question),
             }
         }
-        self.lock().quick.extend(left);
+        left
     }
 }
 
@@ -243,7 +282,8 @@ impl Way {
     /// Ethtool netlink where the kernel has it, or else the files of `/sys`.
     pub(super) fn open() -> Self {
         let ethtool = Socket::generic().and_then(|mut socket| {
-            let family = socket.get(ethtool::request_family, ethtool::family)?;
+            let scratch = &mut Scratch::default();
+            let family = socket.get(scratch, ethtool::request_family, ethtool::family)?;
             Ok((socket, family.ok_or(NetlinkError::Malformed)?))
         });
         match ethtool {
@@ -252,34 +292,40 @@ impl Way {
         }
     }
 
-    fn ask(&mut self, question: &Question) -> Option<i64> {
+    fn ask(&mut self, scratch: &mut Scratch, question: &Question) -> Option<LinkModes> {
         match self {
             Self::Ethtool(socket, family) => {
                 let family = *family;
                 let answer = socket.get(
+                    scratch,
                     |buffer, sequence| {
                         ethtool::request_one(buffer, sequence, family, question.ifindex);
                     },
-                    |message| LinkModes::of(message, family),
+                    |message| LinkModesReply::of(message, family),
                 );
                 match answer {
-                    Ok(modes) => modes.map(|modes| modes.speed_mbits),
+                    Ok(reply) => reply.map(|reply| reply.link_modes),
                     // As in sysfs, which cannot be read then.
-                    Err(NetlinkError::Refused(_)) => Some(SPEED_UNKNOWN),
+                    Err(NetlinkError::Refused(_)) => Some(NOTHING),
                     Err(_) => None,
                 }
             }
-            Self::Sysfs(folder) => Some(sysfs_speed(folder, question)),
+            Self::Sysfs(folder) => Some(sysfs_link_modes(folder, question)),
         }
     }
 
-    fn ask_all(&mut self, mut each: impl FnMut(LinkModes)) -> Result<Dump, NetlinkError> {
+    fn ask_all(
+        &mut self,
+        scratch: &mut Scratch,
+        mut each: impl FnMut(LinkModesReply),
+    ) -> Result<Dump, NetlinkError> {
         match self {
             Self::Ethtool(socket, family) => {
                 let family = *family;
                 socket.dump(
+                    scratch,
                     |buffer, sequence| ethtool::request_all(buffer, sequence, family),
-                    |message| LinkModes::of(message, family).into_iter().for_each(&mut each),
+                    |message| LinkModesReply::of(message, family).into_iter().for_each(&mut each),
                 )
             }
             Self::Sysfs(_) => Ok(Dump::CutOff),
@@ -287,13 +333,16 @@ impl Way {
     }
 }
 
-/// The speed that sysfs tells, if it is the sysfs of the namespace in question.
-fn sysfs_speed(folder: &Path, question: &Question) -> i64 {
+/// What sysfs tells, if it is the sysfs of the namespace in question.
+fn sysfs_link_modes(folder: &Path, question: &Question) -> LinkModes {
     let folder = folder.join(OsStr::from_bytes(&question.name));
     let mut text = Vec::new();
     let mut read = |attribute| read_file(&folder.join(attribute), &mut text).map(|()| text.clone());
-    let is_same =
-        read("ifindex").ok().and_then(|text| sysfs::ifindex(&text)) == Some(question.ifindex);
-    let speed = read("speed").ok().filter(|_| is_same).and_then(|text| sysfs::speed(&text));
-    speed.unwrap_or(SPEED_UNKNOWN)
+    let ifindex = read("ifindex").ok().and_then(|text| sysfs::number(&text));
+    if ifindex != Some(question.ifindex) {
+        return NOTHING;
+    }
+    let speed_mbits = read("speed").ok().and_then(|text| sysfs::speed(&text));
+    let duplex = read("duplex").ok().and_then(|text| sysfs::duplex(&text));
+    LinkModes { speed_mbits: speed_mbits.unwrap_or(SPEED_UNKNOWN), duplex }
 }

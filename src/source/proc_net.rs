@@ -1,0 +1,372 @@
+//! What lies under `/proc/net`: the counters of `dev`, and protocol statistics.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::interface::{Counters, MoreCounters};
+use crate::log::{Level, Log, Problems};
+use crate::parse::{
+    Quoted, proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,
+};
+use crate::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics};
+use crate::rates::Reading;
+use crate::source::{open_file, read_again, read_file};
+
+/// The most bad rows of one file that are logged one by one.
+const MAX_ROW_PROBLEMS: usize = 8;
+
+/// Which proc file system, and so whose counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostProc {
+    /// `/proc`: the counters of the network namespace that this process lives in.
+    Own,
+    /// This folder, set by `HOST_PROC`: the counters of its process 1, the host's, when these can
+    /// be read, and otherwise those of its `net`.
+    Of(PathBuf),
+}
+
+/// The folder `net` of a proc file system.
+///
+/// All memory is used again from one gather to the next.
+#[derive(Debug)]
+pub struct ProcNet {
+    proc: HostProc,
+    /// The folders to read, best first; just one once one could be read.
+    folders: Vec<Folder>,
+    /// The text of `dev`, which the names of `rows` lie in.
+    dev_text: Vec<u8>,
+    rows: Vec<Row>,
+    reading: Reading,
+    /// The text of the last file of protocol statistics.
+    text: Vec<u8>,
+    protocols: ProtocolStatistics,
+}
+
+#[derive(Debug)]
+struct Folder {
+    dev: PathBuf,
+    /// The folder of statistics per interface.
+    dev_snmp6: PathBuf,
+    protocol_files: [KernelFile; ProtocolFile::ALL.len()],
+}
+
+#[derive(Debug)]
+struct KernelFile {
+    file: ProtocolFile,
+    path: PathBuf,
+    /// Kept open for the namespace that this process lives in.
+    kept: Option<File>,
+}
+
+#[derive(Debug)]
+struct Row {
+    name: Range<usize>,
+    counters: Counters,
+    more: MoreCounters,
+}
+
+impl Folder {
+    fn of(folder: &Path) -> Self {
+        let file =
+            |file: ProtocolFile| KernelFile { file, path: folder.join(file.name()), kept: None };
+        Self {
+            dev: folder.join("dev"),
+            dev_snmp6: folder.join("dev_snmp6"),
+            protocol_files: ProtocolFile::ALL.map(file),
+        }
+    }
+}
+
+impl ProcNet {
+    /// Under `HOST_PROC`, looks whose counters can be read, and says so in one line.
+    #[must_use]
+    pub fn open(proc: HostProc, log: Log) -> Self {
+        let folders = match &proc {
+            HostProc::Own => vec![Folder::of(Path::new("/proc/net"))],
+            HostProc::Of(proc) => {
+                vec![Folder::of(&proc.join("1/net")), Folder::of(&proc.join("net"))]
+            }
+        };
+        let mut proc_net = Self {
+            proc,
+            folders,
+            dev_text: Vec::new(),
+            rows: Vec::new(),
+            reading: Reading::default(),
+            text: Vec::with_capacity(8 << 10),
+            protocols: ProtocolStatistics::default(),
+        };
+        if let HostProc::Of(_) = proc_net.proc {
+            // A failure is reported by the gather that meets it.
+            let _ = proc_net.read_dev_text(log);
+        }
+        proc_net
+    }
+
+    /// The proc file system that it reads.
+    #[must_use]
+    pub fn proc(&self) -> &HostProc {
+        &self.proc
+    }
+
+    /// Whether it is certain to read the host's under `HOST_PROC`.
+    pub(super) fn is_of_process_1(&self) -> bool {
+        let HostProc::Of(proc) = &self.proc else { return false };
+        let is_hosts = |folder: &Folder| folder.dev.starts_with(proc.join("1"));
+        self.folders.len() == 1 && self.folders.iter().any(is_hosts)
+    }
+
+    /// The names in the text that was read at the start.
+    pub(super) fn first_names(&self) -> impl Iterator<Item = &[u8]> {
+        let rows = proc_net_dev::rows(&self.dev_text).into_iter().flatten();
+        rows.filter_map(|row| Some(row.ok()?.name))
+    }
+
+    /// Reads the counters of every interface. What cannot be read goes to `problems`; all else is
+    /// there.
+    pub fn read_interfaces(&mut self, problems: &mut Problems) {
+        self.rows.clear();
+        self.reading.begin(Instant::now());
+        if let Err(failure) = self.read_dev_text(problems.log()) {
+            self.dev_text.clear();
+            let files = self.folders.iter().map(|folder| folder.dev.display().to_string());
+            let files = files.collect::<Vec<_>>().join(" or ");
+            let message = format_args!("cannot read {files}: {failure}");
+            return problems.report(&format!("{files} unread"), Level::Error, message);
+        }
+        let Some(Folder { dev, .. }) = self.folders.first() else { return };
+        let rows = match proc_net_dev::rows(&self.dev_text) {
+            Ok(rows) => rows,
+            Err(error) => {
+                let dev = dev.display();
+                let message = format_args!("{dev}: {error}");
+                return problems.report(&format!("{dev} header"), Level::Error, message);
+            }
+        };
+        let mut bad_rows = BadRows::new(dev, problems);
+        for row in rows {
+            match row {
+                Ok(row) => self.rows.push(Row {
+                    name: range_within(&self.dev_text, row.name),
+                    counters: row.counters,
+                    more: row.more,
+                }),
+                Err(error) => bad_rows.report(error.line, [error.name, None], &error),
+            }
+        }
+    }
+
+    /// What the last reading of counters was.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// The names and counters of the last reading, in the kernel's order.
+    pub fn rows(&self) -> impl Iterator<Item = (&[u8], &Counters, &MoreCounters)> {
+        self.rows.iter().filter_map(|row| {
+            Some((self.dev_text.get(row.name.clone())?, &row.counters, &row.more))
+        })
+    }
+
+    /// Reads the protocol statistics of these groups. What cannot be read goes to `problems`; all
+    /// else is there.
+    pub fn read_protocols(&mut self, groups: Groups, problems: &mut Problems) {
+        self.protocols.clear();
+        for (number, file) in ProtocolFile::ALL.into_iter().enumerate() {
+            if !groups.has_any_of(file) {
+                continue;
+            }
+            let Self { proc, folders, text, protocols, .. } = self;
+            let keep = *proc == HostProc::Own;
+            let mut failed = None;
+            for folder in folders {
+                let Some(kernel_file) = folder.protocol_files.get_mut(number) else { continue };
+                let read = kernel_file.read(keep, text);
+                let path = kernel_file.path.as_path();
+                match read {
+                    Ok(()) => {
+                        let mut bad_rows = BadRows::new(path, problems);
+                        take_statistics(file, text, groups, protocols, &mut bad_rows);
+                        failed = None;
+                        break;
+                    }
+                    Err(error) => failed = Some((path, error)),
+                }
+            }
+            // As with `inputs.net`, a host without the file just has no such statistics.
+            if let Some((path, error)) = failed {
+                let path = path.display();
+                let message = format_args!("cannot read {path}: {error}");
+                problems.report(&format!("{path} unread"), Level::Debug, message);
+            }
+        }
+    }
+
+    /// The protocol statistics that were read last; empty when they cannot be read.
+    #[must_use]
+    pub fn protocols(&self) -> &ProtocolStatistics {
+        &self.protocols
+    }
+
+    /// Replaces `statistics` by those of one interface; none where it has none.
+    pub fn read_interface_protocols(
+        &mut self,
+        name: &[u8],
+        groups: Groups,
+        statistics: &mut ProtocolStatistics,
+    ) {
+        statistics.clear();
+        let Self { folders, text, .. } = self;
+        let name = OsStr::from_bytes(name);
+        let is_read = |folder: &Folder| read_file(&folder.dev_snmp6.join(name), text).is_ok();
+        if folders.iter().any(is_read) {
+            // An interface that went meanwhile, or a damaged line, costs only itself.
+            for statistic in proc_net_snmp6::statistics(text).flatten() {
+                if groups.contains(statistic.group) {
+                    statistics.push(statistic.group, None, statistic.column, statistic.value);
+                }
+            }
+        }
+    }
+
+    /// Reads the first `dev` that can be read, and stays with that folder from then on.
+    fn read_dev_text(&mut self, log: Log) -> io::Result<()> {
+        let mut failure = None;
+        let readable = self.folders.iter().position(|folder| {
+            let read = read_file(&folder.dev, &mut self.dev_text);
+            read.map_err(|error| failure = Some(error)).is_ok()
+        });
+        match (readable, failure) {
+            (Some(_), _) if self.folders.len() == 1 => Ok(()),
+            (Some(found), _) => {
+                let folder = self.folders.swap_remove(found);
+                log.info(format_args!("HOST_PROC: counters come from {}", folder.dev.display()));
+                self.folders = vec![folder];
+                Ok(())
+            }
+            (None, failure) => Err(failure.unwrap_or(io::ErrorKind::NotFound.into())),
+        }
+    }
+}
+
+impl KernelFile {
+    fn read(&mut self, keep: bool, text: &mut Vec<u8>) -> io::Result<()> {
+        // The kernel makes `softnet_stat` row by row, so that one read need not give all.
+        if !keep || self.file == ProtocolFile::SoftnetStat {
+            return read_file(&self.path, text);
+        }
+        let file = match self.kept.take() {
+            Some(file) => file,
+            None => open_file(&self.path)?,
+        };
+        read_again(&file, text)?;
+        self.kept = Some(file);
+        Ok(())
+    }
+}
+
+/// Takes what the text of a file tells of these groups.
+fn take_statistics(
+    file: ProtocolFile,
+    text: &[u8],
+    groups: Groups,
+    protocols: &mut ProtocolStatistics,
+    bad_rows: &mut BadRows<'_>,
+) {
+    let wanted = |name: &str| {
+        Group::of_name(name).filter(|&group| group.file() == file && groups.contains(group))
+    };
+    match file {
+        ProtocolFile::Snmp | ProtocolFile::Netstat => proc_net_snmp::statistics(
+            text,
+            |group| wanted(group).is_some(),
+            |statistic| {
+                if let Some(group) = wanted(statistic.group) {
+                    protocols.push(group, None, statistic.column, statistic.value);
+                }
+            },
+            |error| bad_rows.report(error.line, [error.group, error.column], &error),
+        ),
+        ProtocolFile::Snmp6 => {
+            for statistic in proc_net_snmp6::statistics(text) {
+                match statistic {
+                    Ok(statistic) if groups.contains(statistic.group) => {
+                        protocols.push(statistic.group, None, statistic.column, statistic.value);
+                    }
+                    Ok(_) => {}
+                    Err(error) => bad_rows.report(error.line, [Some(error.name), None], &error),
+                }
+            }
+        }
+        ProtocolFile::Sockstat | ProtocolFile::Sockstat6 => {
+            let group = match file {
+                ProtocolFile::Sockstat => Group::Sockstat,
+                _ => Group::Sockstat6,
+            };
+            proc_net_sockstat::statistics(
+                text,
+                |one| protocols.push(group, Some(one.row), one.column, one.value),
+                |error| bad_rows.report(error.line, [None, None], &error),
+            );
+        }
+        ProtocolFile::SoftnetStat => match proc_net_softnet_stat::sums(text) {
+            Ok(sums) => {
+                for (column, value) in sums {
+                    protocols.push(Group::Softnet, None, column, value);
+                }
+            }
+            Err(error) => bad_rows.report(error.line, [None, None], &error),
+        },
+    }
+}
+
+/// Reports the bad rows of one file: the first few one by one, then how many more there are.
+struct BadRows<'a> {
+    file: &'a Path,
+    problems: &'a mut Problems,
+    count: usize,
+}
+
+impl<'a> BadRows<'a> {
+    fn new(file: &'a Path, problems: &'a mut Problems) -> Self {
+        Self { file, problems, count: 0 }
+    }
+
+    /// The names make it the same problem at the next gather; without one, the line's number does.
+    fn report(&mut self, line: usize, names: [Option<&[u8]>; 2], error: &dyn fmt::Display) {
+        self.count += 1;
+        if self.count <= MAX_ROW_PROBLEMS {
+            let file = self.file.display();
+            let key = match names.map(|name| name.map(Quoted)) {
+                [Some(name), None] => format!("{file} {name}"),
+                [Some(group), Some(column)] => format!("{file} {group} {column}"),
+                [None, _] => format!("{file} {line}"),
+            };
+            self.problems.report(&key, Level::Error, format_args!("{file} {error}"));
+        }
+    }
+}
+
+impl Drop for BadRows<'_> {
+    /// Says how many more there are.
+    fn drop(&mut self) {
+        if let Some(more @ 1..) = self.count.checked_sub(MAX_ROW_PROBLEMS) {
+            let file = self.file.display();
+            let message = format_args!("{file}: {more} more bad rows");
+            self.problems.report(&format!("{file} more"), Level::Error, message);
+        }
+    }
+}
+
+/// Where `part` lies within `whole`, which it was sliced from.
+fn range_within(whole: &[u8], part: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+    start..start + part.len()
+}
