@@ -91,7 +91,8 @@ pub(crate) fn parse(batch: &Batch) -> Lines {
     for line in batch {
         let line = text(line);
         let (name, fields) = line.split_once(' ').unwrap();
-        let name = name.strip_prefix("net,interface=").unwrap();
+        // A name of backslashes alone leaves a line without the tag.
+        let name = name.strip_prefix("net").unwrap().trim_start_matches(",interface=");
         let fields = fields.split(',').map(|field| {
             let (key, value) = field.split_once('=').unwrap();
             (key.to_owned(), value.strip_suffix('i').unwrap().parse().unwrap())
