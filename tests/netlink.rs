@@ -3,13 +3,17 @@
 mod common;
 
 use std::ffi::OsStr;
+use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 use std::thread;
 
-use common::plugin::{ALL, DEFAULT, Daemon, assert_same, batch_in, names, parse, with_source};
-use common::{Netns, ODD_NAMES, is_skipped};
+use common::plugin::{
+    ALL, DEFAULT, Daemon, assert_same, batch_in, names, once_in, parse, with_source,
+};
+use common::{Netns, ODD_NAMES, PLUGIN, eventually, has, is_skipped, is_skipped_without, run};
+use rustix::process::Signal;
 
 /// What `ip link add` is told of each kind of interface; `ID` stands for a number. No kernel has
 /// all of them. Those that cannot but send of their own accord are left out.
@@ -219,4 +223,211 @@ fn every_mix_of_interfaces_is_the_same_by_netlink_and_by_procfs() {
     for (_, daemon) in daemons {
         assert_eq!(daemon.end(), "");
     }
+}
+
+#[test]
+fn events_that_were_lost_leave_no_trace() {
+    if is_skipped("events_that_were_lost_leave_no_trace") {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip_lines(
+        "link add kept0 type veth peer name kept1
+         link set kept0 up
+         link add renamed type ifb
+         link set renamed up
+         link add gone type ifb
+         link set gone up
+         link add again index 90 type ifb
+         link set again up
+         link add other-kind index 91 type ifb
+         link set other-kind up
+         link add flip type ifb",
+    );
+    for config in [ALL, DEFAULT] {
+        let mut daemon = Daemon::start(&netns, config);
+        assert_same(&daemon.batch(), &batch_in(&netns, config), "before");
+        assert_eq!(lost_events(&daemon), 0);
+        daemon.signal(Signal::STOP);
+        let mut changes = 0;
+        while lost_events(&daemon) == 0 {
+            netns.ip_batch(&"link set flip up\nlink set flip down\n".repeat(500));
+            changes += 1000;
+            assert!(changes < 1_000_000, "the events of {changes} changes are kept");
+        }
+        let lost = lost_events(&daemon);
+        netns.ip_lines(
+            "link set kept1 up
+             link set kept0 down
+             link set renamed down
+             link set renamed name renamed2
+             link set renamed2 up
+             link del gone
+             link add renamed type veth peer name gone
+             link set renamed up
+             link del again
+             link add again index 90 type ifb
+             link del other-kind
+             link add other-kind type ifb
+             link add new-name index 91 type veth peer name new
+             link set new-name up
+             link set flip up",
+        );
+        // A lost event is counted once in a while only: the socket is deaf until it is read.
+        assert!(lost_events(&daemon) >= lost);
+        daemon.signal(Signal::CONT);
+        assert_same(&daemon.batch(), &batch_in(&netns, config), "after lost events");
+        // And from then on it follows again.
+        netns.ip_lines(
+            "link set kept1 down
+             link set kept0 up
+             link del renamed
+             link set renamed2 down
+             link set renamed2 name renamed
+             link set renamed up
+             link add gone type ifb
+             link set gone up
+             link del new
+             link del other-kind
+             link add other-kind index 91 type ifb
+             link set other-kind up
+             link set again up
+             link set flip down",
+        );
+        assert_same(&daemon.batch(), &batch_in(&netns, config), "after new events");
+        assert_eq!(daemon.end(), "");
+    }
+}
+
+/// How many events found no room in the plugin's socket.
+fn lost_events(daemon: &Daemon) -> u64 {
+    let sockets = fs::read_to_string(format!("/proc/{}/net/netlink", daemon.pid())).unwrap();
+    let sockets = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    // In its namespace, nobody else follows links: protocol 0, group 1.
+    let followers: Vec<_> =
+        sockets.filter(|columns| (columns[1], columns[3]) == ("0", "00000001")).collect();
+    assert_eq!(followers.len(), 1, "{followers:?}");
+    followers[0][8].parse().unwrap()
+}
+
+/// Changes the speed of a tap, of which the kernel tells nobody.
+fn set_speed(netns: &Netns, tap: &str, speed_mbits: i64) {
+    let mut command = netns.command("ethtool");
+    command.args(["-s", tap, "speed", &speed_mbits.to_string()]);
+    run(command.args(["duplex", "full", "autoneg", "off"]));
+}
+
+fn is_skipped_without_ethtool(test: &str) -> bool {
+    is_skipped(test) || is_skipped_without(test, "ethtool", has("ethtool", "--version"))
+}
+
+#[test]
+fn a_speed_that_changes_without_an_event_is_found_when_it_is_old() {
+    if is_skipped_without_ethtool("a_speed_that_changes_without_an_event_is_found_when_it_is_old") {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip_lines("tuntap add tap0 mode tap\nlink set tap0 up");
+    let [mut always, mut often, mut seldom] = ["0s", "100ms", "60s"]
+        .map(|age| Daemon::start(&netns, &format!("{DEFAULT}speed_refresh = '{age}'\n")));
+    let speed = |daemon: &mut Daemon| daemon.gather()["tap0"]["speed"];
+    for daemon in [&mut always, &mut often, &mut seldom] {
+        assert_eq!(speed(daemon), 10_000);
+    }
+    for speed_mbits in [1000, 100, 2500] {
+        set_speed(&netns, "tap0", speed_mbits);
+        assert_eq!(once_in(&netns, DEFAULT)["tap0"]["speed"], speed_mbits);
+        assert_eq!(speed(&mut always), speed_mbits);
+        eventually("the new speed", || (speed(&mut often) == speed_mbits).then_some(()));
+        assert_eq!(speed(&mut seldom), 10_000);
+    }
+    // Any event that names it.
+    netns.ip_lines("link set tap0 alias fast");
+    assert_eq!(speed(&mut seldom), 2500);
+    for daemon in [always, often, seldom] {
+        assert_eq!(daemon.end(), "");
+    }
+}
+
+#[test]
+fn an_event_has_the_speeds_asked_anew_of_all_that_it_concerns() {
+    if is_skipped_without_ethtool("an_event_has_the_speeds_asked_anew_of_all_that_it_concerns") {
+        return;
+    }
+    let netns = Netns::new();
+    let daemon = Daemon::start(&netns, ALL);
+    assert_speeds_are_followed(&netns, daemon);
+}
+
+#[test]
+fn nobody_in_particular_follows_the_same_events_and_speeds() {
+    if is_skipped_without_ethtool("nobody_in_particular_follows_the_same_events_and_speeds") {
+        return;
+    }
+    let netns = Netns::new();
+    let mut command = netns.command("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", PLUGIN]);
+    let daemon = Daemon::start_as(command, &ALL.replace("true", "false"));
+    assert_speeds_are_followed(&netns, daemon);
+}
+
+/// A plugin that lives through changes tells what one that is started anew tells.
+fn assert_speeds_are_followed(netns: &Netns, mut daemon: Daemon) {
+    let mut step = |changes: &str, expected: &[(&str, i64)]| {
+        netns.ip_lines(changes);
+        let batch = daemon.batch();
+        assert_same(&batch, &batch_in(netns, ALL), changes);
+        let lines = parse(&batch);
+        for (name, speed_mbits) in expected {
+            assert_eq!(lines[*name]["speed"], *speed_mbits, "{name} after {changes}");
+        }
+    };
+    // A bridge counts a port that has a carrier, which a tap that nobody holds has not.
+    step(
+        "tuntap add tap0 mode tap
+         link add port type veth peer name peer",
+        &[("tap0", -1), ("port", -1)],
+    );
+    step(
+        "link set tap0 up
+         link set port up
+         link set peer up
+         link add on-tap0 link tap0 type macvlan
+         link set on-tap0 up
+         link add br0 type bridge mcast_snooping 0
+         link set br0 up
+         link add on-br0 link br0 type macvlan
+         link set on-br0 up",
+        &[("tap0", 10_000), ("on-tap0", 10_000), ("br0", -1), ("on-br0", -1)],
+    );
+    let has_vlan = try_ip(netns, "link add on-on link on-br0 type vlan id 5");
+    if has_vlan {
+        step("link set on-on up", &[("on-on", -1)]);
+    }
+    let over_bridge = |speed_mbits| {
+        let all = [("br0", speed_mbits), ("on-br0", speed_mbits), ("on-on", speed_mbits)];
+        all.into_iter().take(if has_vlan { 3 } else { 2 })
+    };
+    let with_bridge = |speed_mbits, others: &[(&'static str, i64)]| {
+        over_bridge(speed_mbits).chain(others.iter().copied()).collect::<Vec<_>>()
+    };
+    step("link set port master br0", &with_bridge(10_000, &[]));
+    set_speed(netns, "tap0", 2500);
+    step("link set tap0 alias slower", &[("tap0", 2500), ("on-tap0", 2500)]);
+    // Down and up: at once, also where the speed changed meanwhile.
+    step("link set port down", &with_bridge(-1, &[("port", -1)]));
+    step("link set port up", &with_bridge(10_000, &[("port", 10_000)]));
+    step("link set peer down", &with_bridge(-1, &[("peer", -1), ("port", 10_000)]));
+    step("link set peer up", &with_bridge(10_000, &[("peer", 10_000)]));
+    step("link set tap0 down", &[("tap0", -1)]);
+    set_speed(netns, "tap0", 100);
+    step("link set on-tap0 down\nlink set tap0 up", &[("tap0", 100), ("on-tap0", -1)]);
+    step("link set on-tap0 up", &[("on-tap0", 100)]);
+    set_speed(netns, "tap0", 1000);
+    step("link set tap0 name renamed", &[("renamed", 1000), ("on-tap0", 1000)]);
+    step("link set port nomaster", &with_bridge(-1, &[("port", 10_000)]));
+    step("link set port master br0", &with_bridge(10_000, &[]));
+    step("link del port", &with_bridge(-1, &[]));
+    step("link del renamed", &[]);
+    assert_eq!(daemon.end(), "");
 }
