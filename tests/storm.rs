@@ -102,8 +102,10 @@ fn netns_with_stable_pairs() -> Netns {
     let netns = Netns::new();
     for pair in 0..IDLE + BUSY {
         let kind = if pair < IDLE { "idle" } else { "busy" };
+        // The storm gets numbers between and below these.
+        let (index, peer_index) = (1_000_000 + 4 * pair, 1_000_002 + 4 * pair);
         netns.ip_batch(&format!(
-            "link add {kind}{pair} type veth peer name {kind}{pair}-peer
+            "link add {kind}{pair} index {index} type veth peer name {kind}{pair}-peer index {peer_index}
              addr add 10.99.{pair}.1/24 dev {kind}{pair}
              link set {kind}{pair} up
              link set {kind}{pair}-peer up
@@ -178,26 +180,31 @@ fn lines_of(batch: &Batch, prefix: &str) -> Batch {
 /// after the other.
 fn storms([first, second]: [&Netns; 2]) -> Vec<Vec<(&Netns, String)>> {
     // Up and down, in and out of the default selection, while the names go round.
-    let flips = ["bridge", "ifb"].map(|kind| {
-        let flip = format!(
-            "link set {kind}0 up
+    let flips = [("bridge", 1_000_001, 1_000_061), ("ifb", 1_000_021, 1_000_103)].map(
+        |(kind, index0, index1)| {
+            let flip = format!(
+                "link set {kind}0 up
              link set {kind}1 up
              link set {kind}0 down
              link set {kind}0 name {kind}2
              link set {kind}1 down
              link set {kind}1 name {kind}0
              link set {kind}2 name {kind}1\n"
-        );
-        let make = format!("link add {kind}0 type {kind}\nlink add {kind}1 type {kind}\n");
-        let end = format!("link del {kind}0\nlink del {kind}1");
-        vec![(first, make + &flip.repeat(60) + &end)]
-    });
+            );
+            let make = format!(
+                "link add {kind}0 index {index0} type {kind}
+             link add {kind}1 index {index1} type {kind}\n"
+            );
+            let end = format!("link del {kind}0\nlink del {kind}1");
+            vec![(first, make + &flip.repeat(60) + &end)]
+        },
+    );
     // Down all their life.
-    let hidden = "link add hidden0 type ifb
+    let hidden = "link add hidden0 index 1000041 type ifb
                   link add hidden1 type ifb
                   link del hidden0
                   link del hidden1\n";
-    let made = "link add made0 type veth peer name made1
+    let made = "link add made0 type veth peer name made1 index 1000081
                 link set made0 up
                 link set made1 up
                 link set made1 down
@@ -211,7 +218,10 @@ fn storms([first, second]: [&Netns; 2]) -> Vec<Vec<(&Netns, String)>> {
         |netns: &Netns| format!("link set moved0 netns {0}\nlink set moved1 netns {0}", netns.name);
     let up = "link set moved0 up\nlink set moved1 up\n";
     let moved = vec![
-        (first, format!("link add moved0 type veth peer name moved1\n{up}{}", to(second))),
+        (
+            first,
+            format!("link add moved0 index 1000161 type veth peer name moved1\n{up}{}", to(second)),
+        ),
         (second, format!("{up}{}", to(first))),
         (first, format!("{up}link del moved0")),
     ];
