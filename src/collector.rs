@@ -42,7 +42,7 @@ struct Route {
 
 #[derive(Debug)]
 struct Proc {
-    proc_net: ProcNet,
+    files: ProcNet,
     groups: Groups,
     /// Whether the interfaces of this gather are read.
     is_read: bool,
@@ -110,18 +110,18 @@ impl Collector {
     /// Opens what the table reads, unless another does already.
     fn route(&mut self, table: &Table, log: Log) -> Route {
         let by_netlink = self.own.is_some() && wants_netlink(table);
-        let known = self.procs.iter().position(|proc| *proc.proc_net.proc() == table.proc);
+        let known = self.procs.iter().position(|proc| *proc.files.proc() == table.proc);
         let proc = known.unwrap_or_else(|| {
-            let proc_net = ProcNet::open(table.proc.clone(), log);
-            self.procs.push(Proc { proc_net, groups: Groups::default(), is_read: false });
+            let files = ProcNet::open(table.proc.clone(), log);
+            self.procs.push(Proc { files, groups: Groups::default(), is_read: false });
             self.procs.len() - 1
         });
         let is_same =
             |view: &BySysfs| view.proc == proc && view.procfs.sys() == table.sys.as_deref();
         let known = self.procfs.iter().position(is_same);
         let procfs = known.unwrap_or_else(|| {
-            if let Some(Proc { proc_net, .. }) = self.procs.get(proc) {
-                let procfs = Procfs::open(proc_net, table.sys.as_deref(), log);
+            if let Some(Proc { files, .. }) = self.procs.get(proc) {
+                let procfs = Procfs::open(files, table.sys.as_deref(), log);
                 let lines = Lines::default();
                 self.procfs.push(BySysfs { procfs, proc, lines, is_always_read: false });
             }
@@ -176,7 +176,7 @@ impl Collector {
                 }
             }
             if let Some(proc) = procs.get(route.proc) {
-                view.lines.append_protocols(&mut batch, numbered, proc.proc_net.protocols());
+                view.lines.append_protocols(&mut batch, numbered, proc.files.protocols());
             }
         }
         problems.end_of_gather();
@@ -194,7 +194,7 @@ impl Collector {
         let Self { tables, procs, procfs, own, scratch, problems, .. } = self;
         for proc in procs.iter_mut() {
             proc.is_read = false;
-            proc.proc_net.read_protocols(proc.groups, problems);
+            proc.files.read_protocols(proc.groups, problems);
         }
         let mut given = Given::All;
         if let Some(own) = own {
@@ -203,7 +203,7 @@ impl Collector {
         }
         for view in procfs {
             let Some(proc) = procs.get_mut(view.proc) else { continue };
-            let is_own = *proc.proc_net.proc() == HostProc::Own;
+            let is_own = *proc.files.proc() == HostProc::Own;
             if view.is_always_read || is_own && given != Given::All {
                 let may_ask_speeds = !is_own || given != Given::NothingNorSpeeds;
                 view.read(tables, proc, may_ask_speeds, problems, hurry);
@@ -217,7 +217,7 @@ impl Proc {
     fn read_interfaces(&mut self, problems: &mut Problems) {
         if !self.is_read {
             self.is_read = true;
-            self.proc_net.read_interfaces(problems);
+            self.files.read_interfaces(problems);
         }
     }
 }
@@ -233,8 +233,8 @@ impl BySysfs {
     ) {
         proc.read_interfaces(problems);
         let Self { procfs, lines, .. } = self;
-        procfs.read(&proc.proc_net, problems.log(), &mut *hurry);
-        if lines.choose(tables, procfs.version(), procfs.interfaces().iter()) {
+        procfs.read(&proc.files, problems.log(), &mut *hurry);
+        if lines.choose(tables, procfs.version(), &procfs.interfaces().iter()) {
             for (place, interface) in procfs.interfaces_mut().iter_mut().enumerate() {
                 interface.speed_refresh = lines.speed_refresh(tables, place);
             }
@@ -245,10 +245,10 @@ impl BySysfs {
             procfs.forget_speeds();
         }
         // What was asked of those that are reported may have changed their tags.
-        lines.choose(tables, procfs.version(), procfs.interfaces().iter());
+        lines.choose(tables, procfs.version(), &procfs.interfaces().iter());
         let (wants, number) = (procfs.wants(), procfs.reading().number);
         for interface in procfs.interfaces_mut() {
-            read_interface_protocols(interface, &mut proc.proc_net, wants, number);
+            read_interface_protocols(interface, &mut proc.files, wants, number);
         }
     }
 }
@@ -264,12 +264,11 @@ impl Own {
         let sockets = Sockets::open().map_err(|error| error.to_string())?;
         let wants = ours().fold(Wants::default(), |wants, (_, table)| wants.or(table.wants()));
         let mut netlink = Netlink::new(sockets, &asker, wants);
-        match netlink.read(scratch) {
-            Err(ReadError::Failed(error @ (NetlinkError::Call(..) | NetlinkError::Refused(_)))) => {
-                return Err(error.to_string());
-            }
-            // Another time it may go well.
-            Err(_) | Ok(()) => {}
+        // What the kernel lacks or forbids now, it will the next time; all else may go well then.
+        if let Err(ReadError::Failed(error)) = netlink.read(scratch)
+            && matches!(error, NetlinkError::Call(..) | NetlinkError::Refused(_))
+        {
+            return Err(error.to_string());
         }
         let lines = Lines::new(Vec::new(), ours().map(|(number, _)| number));
         Ok(Some(Self { netlink, _asker: asker, lines, given: Given::Nothing }))
@@ -282,13 +281,13 @@ impl Own {
         scratch: &mut Scratch,
         problems: &mut Problems,
     ) {
-        let is_own = |proc: &&mut Proc| *proc.proc_net.proc() == HostProc::Own;
+        let is_own = |proc: &&mut Proc| *proc.files.proc() == HostProc::Own;
         let Some(proc) = procs.iter_mut().find(is_own) else { return };
         self.given = match self.read_netlink(scratch) {
             Ok(()) => Given::All,
             Err(ReadError::Busy(true)) => {
                 proc.read_interfaces(problems);
-                let rows = proc.proc_net.rows().map(|(name, counters, _)| (name, counters));
+                let rows = proc.files.rows().map(|(name, counters, _)| (name, counters));
                 self.netlink.take_counters(rows);
                 Given::All
             }
@@ -303,7 +302,7 @@ impl Own {
             return;
         }
         let Self { netlink, lines, .. } = self;
-        if lines.choose(tables, netlink.version(), netlink.interfaces()) {
+        if lines.choose(tables, netlink.version(), &netlink.interfaces()) {
             for (place, interface) in netlink.interfaces_mut().enumerate() {
                 interface.speed_refresh = lines.speed_refresh(tables, place);
             }
@@ -312,7 +311,7 @@ impl Own {
         let (wants, number) = (netlink.wants(), netlink.reading().number);
         if !wants.protocols.is_empty() {
             for interface in netlink.interfaces_mut() {
-                read_interface_protocols(interface, &mut proc.proc_net, wants, number);
+                read_interface_protocols(interface, &mut proc.files, wants, number);
             }
         }
     }

@@ -205,6 +205,10 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 /// The options of a table as they stand in the file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are options that know nothing of each other"
+)]
 struct Options {
     interfaces: Vec<Spanned<String>>,
     interface_exclude: Vec<Spanned<String>>,

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use influxdb_line_protocol::LineProtocolBuilder;
 
-use crate::interface::{Counters, Interface, LinkState, MoreCounters};
+use crate::interface::{Counters, Duplex, Interface, LinkState, MoreCounters};
 use crate::protocol::ProtocolStatistic;
 
 /// How integers that Telegraf holds as `uint64` are written, `influx_uint_support` of Telegraf's
@@ -19,6 +19,10 @@ pub enum Unsigned {
 
 /// Which fields an interface's line has, beside the nine of `inputs.net`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are options that know nothing of each other"
+)]
 pub struct Fields {
     /// How counters are written.
     pub unsigned: Unsigned,
@@ -132,7 +136,7 @@ fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
         }
     }
     // Both are words of the kernel, which need no escapes.
-    let duplex = interface.duplex().map(|duplex| duplex.name());
+    let duplex = interface.duplex().map(Duplex::name);
     for (key, value) in [("operstate", state.operstate), ("duplex", duplex)] {
         if let Some(value) = value {
             push_key(line, key, "");

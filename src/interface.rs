@@ -237,6 +237,10 @@ pub struct Details {
 
 /// What of an interface is to be known beside its counters and its speed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are options that know nothing of each other"
+)]
 pub struct Wants {
     /// [`Interface::presence`].
     pub flags: bool,

@@ -80,7 +80,7 @@ impl Lines {
 
     /// Decides which interfaces the tables report, where their version is another one than before.
     /// Returns whether it did.
-    pub fn choose<'a, I>(&mut self, tables: &[Table], version: u64, interfaces: I) -> bool
+    pub fn choose<'a, I>(&mut self, tables: &[Table], version: u64, interfaces: &I) -> bool
     where
         I: Iterator<Item = &'a Interface> + Clone,
     {

@@ -2,8 +2,8 @@
 //! (`net/ipv6/proc.c`, RFC 4293).
 //!
 //! ```text
-//! Ip6InReceives                   	117
-//! Icmp6OutType133                 	3
+//! Ip6InReceives                     117
+//! Icmp6OutType133                   3
 //! ```
 //!
 //! Which there are depends on the kernel. A name begins with its group's.

@@ -29,6 +29,8 @@ const IFLA_ALT_IFNAME: u16 = 53;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 const IFLA_PARENT_DEV_BUS_NAME: u16 = 57;
 const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_VXLAN_LINK: u16 = 3;
 
 /// Kinds whose `IFLA_LINK` is not what they lie upon, but their other end.
 const PAIRS: [&[u8]; 3] = [b"veth", b"netkit", b"vxcan"];
@@ -41,6 +43,7 @@ const FIXED: usize = 16;
 
 /// What happened to an interface, or, in a dump, that it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack while a message is read")]
 pub enum LinkMessage<'a> {
     /// It is there, like this.
     New(Link<'a>),
@@ -59,7 +62,7 @@ pub struct Link<'a> {
     pub name: &'a [u8],
     /// The kind that it was made as, `veth`, `bridge`, `vlan`; most physical ones have none.
     pub kind: Option<&'a [u8]>,
-    /// The interface that it lies upon, as a VLAN does, where that is in the same namespace.
+    /// The interface that it lies upon, as a VLAN or VXLAN does, where that is in the same namespace.
     pub lower: Option<u32>,
     /// The bridge, bond, team or VRF that it is a port of.
     pub master: Option<u32>,
@@ -118,6 +121,8 @@ impl<'a> LinkMessage<'a> {
             },
             properties: &[],
         };
+        // A VXLAN, whose speed is that of its lower interface, has no IFLA_LINK.
+        let mut vxlan_lower = None;
         let (mut is_lower_elsewhere, mut parent_name, mut parent_bus) = (false, None, None);
         let state = &mut link.state;
         for (kind, value) in attributes(rest) {
@@ -126,8 +131,12 @@ impl<'a> LinkMessage<'a> {
                 IFLA_LINK => link.lower = u32_of(value).filter(|&lower| lower != 0),
                 IFLA_MASTER => link.master = u32_of(value),
                 IFLA_LINKINFO => {
-                    let kind = attributes(value).find(|&(kind, _)| kind == IFLA_INFO_KIND);
-                    link.kind = kind.map(|(_, value)| text_of(value));
+                    link.kind = value_of(value, IFLA_INFO_KIND).map(text_of);
+                    if link.kind == Some(b"vxlan") {
+                        vxlan_lower = value_of(value, IFLA_INFO_DATA)
+                            .and_then(|data| value_of(data, IFLA_VXLAN_LINK))
+                            .and_then(u32_of);
+                    }
                 }
                 IFLA_LINK_NETNSID => is_lower_elsewhere = true,
                 IFLA_PARENT_DEV_NAME => parent_name = Some(text_of(value)),
@@ -152,6 +161,7 @@ impl<'a> LinkMessage<'a> {
                 _ => {}
             }
         }
+        link.lower = link.lower.or(vxlan_lower.filter(|&lower| lower != 0));
         let is_pair = link.kind.is_some_and(|kind| PAIRS.contains(&kind));
         if is_lower_elsewhere || is_pair {
             link.lower = None;
@@ -159,6 +169,11 @@ impl<'a> LinkMessage<'a> {
         link.parent = parent_bus.zip(parent_name);
         (!link.name.is_empty()).then_some(Self::New(link))
     }
+}
+
+/// The first of nested attributes that is of that kind.
+fn value_of(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    attributes(bytes).find(|&(kind, _)| kind == wanted).map(|(_, value)| value)
 }
 
 /// Asks for all interfaces, without their counters.

@@ -19,7 +19,7 @@ pub struct Stats<'a> {
     /// The eight counters that `inputs.net` reports.
     pub counters: Counters,
     /// `struct rtnl_link_stats64`.
-    stats: &'a [u8],
+    words: &'a [u8],
 }
 
 impl<'a> Stats<'a> {
@@ -32,13 +32,13 @@ impl<'a> Stats<'a> {
         let (fixed, rest) = message.body.split_at_checked(FIXED)?;
         let ifindex = u32::from_ne_bytes(bytes_at(fixed, 4)?);
         let (_, stats) = attributes(rest).find(|&(kind, _)| kind == IFLA_STATS_LINK_64)?;
-        Some(Self { ifindex, counters: counters(stats)?, stats })
+        Some(Self { ifindex, counters: counters(stats)?, words: stats })
     }
 
     /// The other counters. Those that newer kernels have are `None` on older ones.
     #[must_use]
     pub fn more(&self) -> MoreCounters {
-        let word = |place: usize| bytes_at(self.stats, place * 8).map(u64::from_ne_bytes);
+        let word = |place: usize| bytes_at(self.words, place * 8).map(u64::from_ne_bytes);
         let [
             multicast,
             collisions,

@@ -341,7 +341,8 @@ impl Links {
             && self.table.iter().all(is_harmless)
     }
 
-    /// Takes in an answer, unless the question is open no longer.
+    /// Takes in an answer. If the question is open no longer, it tells how long the driver takes, and
+    /// nothing else.
     pub(super) fn set_answer(&mut self, answer: &Answer, now: Instant, reading: u64) {
         let Some(link) = self.get_mut(answer.ifindex) else { return };
         if link.question == Some(answer.ticket) {
@@ -349,6 +350,8 @@ impl Links {
             link.answered = Some(now);
             link.took = answer.took;
             link.interface.set_link_modes(answer.link_modes, reading);
+        } else {
+            link.took = answer.took.or(link.took);
         }
     }
 

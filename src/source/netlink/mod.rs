@@ -25,7 +25,10 @@ pub use self::socket::{NetlinkError, Scratch};
 pub use self::speed::Asker;
 
 /// How long a line waits for the speed of an interface that is new or was named by an event.
-const SPEED_WAIT: Duration = Duration::from_millis(100);
+const SPEED_WAIT: Duration = Duration::from_millis(100).saturating_mul(PATIENCE);
+
+/// What all limits of time are multiplied by: in unit tests, a busy machine is no slow driver.
+const PATIENCE: u32 = if cfg!(test) { 10 } else { 1 };
 
 /// How many interfaces are asked for one by one after a dump that may lack some.
 const MAX_SINGLE: usize = 64;

@@ -12,10 +12,11 @@ use rustix::net::{
     socket_with, sockopt,
 };
 
+use super::PATIENCE;
 use crate::parse::netlink::{Message, Step, messages};
 
 /// The kernel answers within the request, so that this much is for what is not the kernel's.
-const ANSWER_LIMIT: Duration = Duration::from_millis(500);
+const ANSWER_LIMIT: Duration = Duration::from_millis(500).saturating_mul(PATIENCE);
 
 /// The kernel makes a dump's datagrams as large as they are received with, up to 32 KiB; a single
 /// message may be larger.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::PATIENCE;
 use super::socket::{Dump, NetlinkError, Scratch, Socket};
 use crate::interface::{LinkModes, SPEED_UNKNOWN};
 use crate::parse::netlink::ethtool::{self, LinkModesReply};
@@ -17,10 +18,10 @@ use crate::parse::sysfs;
 use crate::source::read_file;
 
 /// A driver that takes longer than this is slow: nobody waits for it, and it is asked less often.
-pub(super) const SLOW: Duration = Duration::from_millis(20);
+pub(super) const SLOW: Duration = Duration::from_millis(20).saturating_mul(PATIENCE);
 
 /// What one interface of a dump may take, for all of them to count as quick.
-const QUICK_IN_DUMP: Duration = Duration::from_micros(20);
+const QUICK_IN_DUMP: Duration = Duration::from_micros(20).saturating_mul(PATIENCE);
 
 /// A question about one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -281,14 +282,18 @@ impl Seat {
 impl Way {
     /// Ethtool netlink where the kernel has it, or else the files of `/sys`.
     pub(super) fn open() -> Self {
-        let ethtool = Socket::generic().and_then(|mut socket| {
+        Self::of(Socket::generic(), "/sys/class/net".into())
+    }
+
+    pub(super) fn of(generic: Result<Socket, NetlinkError>, class_net: PathBuf) -> Self {
+        let ethtool = generic.and_then(|mut socket| {
             let scratch = &mut Scratch::default();
             let family = socket.get(scratch, ethtool::request_family, ethtool::family)?;
             Ok((socket, family.ok_or(NetlinkError::Malformed)?))
         });
         match ethtool {
             Ok((socket, family)) => Self::Ethtool(socket, family),
-            Err(_) => Self::Sysfs("/sys/class/net".into()),
+            Err(_) => Self::Sysfs(class_net),
         }
     }
 
