@@ -15,7 +15,7 @@ else
 TELEGRAFS := $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf)
 endif
 
-.PHONY: help build test golden e2e lint clean
+.PHONY: help build test golden e2e bench lint clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -37,6 +37,10 @@ $(TELEGRAF_FOLDER)/%/telegraf:
 	    echo "Telegraf $* is built with Go, and there is no '$(GO)': install Go, or name an" \
 	        "installed Telegraf: make e2e TELEGRAF=/usr/bin/telegraf" >&2; exit 1; }
 	GOBIN=$(@D) $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
+
+bench: $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_OUT=docs/BENCHMARKS.md writes it there)
+	$(CARGO) bench --locked --bench gather -- --telegraf $(lastword $(TELEGRAFS)) \
+	    $(if $(BENCH_OUT),--out $(BENCH_OUT)) $(BENCH_ARGS)
 
 lint: ## Check the format and clippy's findings
 	$(CARGO) fmt --check

@@ -1,0 +1,113 @@
+//! The least that a program can do for a gather: ask the kernel for the counters of all interfaces
+//! in one dump, receive it, and write a batch of the right size. It looks at no counter and formats
+//! none, so what the plugin takes above it is the plugin's own.
+
+use std::fs;
+use std::io::{stdin, stdout};
+use std::path::Path;
+
+use rustix::fd::OwnedFd;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
+
+use crate::Result;
+
+/// What the receive buffer holds. The kernel fills at most half of it at a time.
+const RECEIVE_BYTES: usize = 64 * 1024;
+
+// From linux/netlink.h, linux/rtnetlink.h and linux/if_link.h.
+// The protocol's number is 0, as that of a default is.
+const NETLINK_ROUTE: Option<Protocol> = None;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_DUMP: u16 = 0x300;
+const RTM_GETSTATS: u16 = 94;
+const IFLA_STATS_LINK_64: u32 = 1;
+
+/// Bytes of `struct nlmsghdr` and `struct if_stats_msg`.
+const HEADER_BYTES: usize = 16;
+const REQUEST_BYTES: usize = HEADER_BYTES + 12;
+
+/// For each newline on stdin, dumps the counters and writes the batch that stands in the file, until
+/// stdin ends.
+pub(crate) fn run(batch: &Path) -> Result<()> {
+    let batch = fs::read(batch).map_err(|error| format!("{}: {error}", batch.display()))?;
+    // As the plugin does, so that one write is enough.
+    rustix::pipe::fcntl_setpipe_size(stdout(), batch.len())
+        .map_err(|error| format!("the pipe's size: {error}"))?;
+    let socket = open().map_err(|error| format!("netlink: {error}"))?;
+    let mut received = vec![0; RECEIVE_BYTES];
+    let mut newlines = [0; 64];
+    loop {
+        let count =
+            rustix::io::read(stdin(), &mut newlines).map_err(|error| format!("stdin: {error}"))?;
+        if count == 0 {
+            return Ok(());
+        }
+        for _ in newlines[..count].iter().filter(|&&byte| byte == b'\n') {
+            dump(&socket, &mut received)?;
+            write(&batch)?;
+        }
+    }
+}
+
+fn open() -> rustix::io::Result<OwnedFd> {
+    let socket = rustix::net::socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        NETLINK_ROUTE,
+    )?;
+    rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+    Ok(socket)
+}
+
+/// One request, and what the kernel has to say. It writes each part of a dump when it is asked for
+/// it, so that no receive ever waits.
+fn dump(socket: &OwnedFd, received: &mut [u8]) -> Result<()> {
+    rustix::net::send(socket, &request(), SendFlags::empty())
+        .map_err(|error| format!("netlink: {error}"))?;
+    loop {
+        let (count, _) = rustix::net::recv(socket, &mut *received, RecvFlags::DONTWAIT)
+            .map_err(|error| format!("netlink: {error}"))?;
+        if is_end(&received[..count])? {
+            return Ok(());
+        }
+    }
+}
+
+/// `RTM_GETSTATS` for `IFLA_STATS_LINK_64` of every interface.
+fn request() -> [u8; REQUEST_BYTES] {
+    let length = u32::try_from(REQUEST_BYTES).unwrap_or_default();
+    let filter_mask = 1_u32 << (IFLA_STATS_LINK_64 - 1);
+    let mut request = [0; REQUEST_BYTES];
+    request[..4].copy_from_slice(&length.to_ne_bytes());
+    request[4..6].copy_from_slice(&RTM_GETSTATS.to_ne_bytes());
+    request[6..8].copy_from_slice(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
+    request[24..].copy_from_slice(&filter_mask.to_ne_bytes());
+    request
+}
+
+/// Whether these messages are the last ones.
+fn is_end(mut messages: &[u8]) -> Result<bool> {
+    while let [l0, l1, l2, l3, t0, t1, ..] = *messages {
+        match u16::from_ne_bytes([t0, t1]) {
+            NLMSG_DONE => return Ok(true),
+            NLMSG_ERROR => return Err("the kernel refuses RTM_GETSTATS".into()),
+            _ => {}
+        }
+        let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;
+        let aligned = length.max(HEADER_BYTES).next_multiple_of(4);
+        messages = messages.get(aligned..).unwrap_or_default();
+    }
+    Ok(false)
+}
+
+fn write(batch: &[u8]) -> Result<()> {
+    match rustix::io::write(stdout(), batch) {
+        Ok(count) if count == batch.len() => Ok(()),
+        Ok(count) => Err(format!("one write took {count} of {} bytes", batch.len())),
+        Err(error) => Err(format!("stdout: {error}")),
+    }
+}

@@ -1,0 +1,184 @@
+//! The program of a row, running, and how it is made to gather.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::command::{PORT, command, once};
+use crate::namespace::{Namespace, PREFIX};
+use crate::process::{self, Process};
+use crate::rows::{Program, Row};
+use crate::tools::Tools;
+use crate::traffic::Traffic;
+use crate::workspace::Workspace;
+use crate::{Result, http};
+
+/// What the plugin writes at most in one go.
+const READ_BYTES: usize = 1024 * 1024;
+
+/// What programs of one size share.
+pub(crate) struct Site<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) namespace: &'a Namespace,
+    pub(crate) tools: &'a Tools,
+}
+
+/// A program that runs.
+pub(crate) struct Subject {
+    pub(crate) process: Process,
+    trigger: Trigger,
+    traffic: Option<Traffic>,
+}
+
+/// What makes it gather.
+enum Trigger {
+    /// A newline on its stdin; then its stdout has that many lines.
+    Newline { stdin: ChildStdin, stdout: ChildStdout, lines: usize, buffer: Vec<u8> },
+    /// A request over HTTP.
+    Request { stream: TcpStream, answer: Vec<u8> },
+    /// Its own clock, each second.
+    Clock,
+}
+
+/// Whether a program gathers when it is told to, and so can do it back to back.
+pub(crate) fn is_driven(program: &Program) -> bool {
+    match program {
+        Program::Floor { .. } | Program::Plugin { .. } | Program::NodeExporter => true,
+        Program::TelegrafNet | Program::TelegrafPlugin { .. } | Program::Collectd => false,
+    }
+}
+
+impl Subject {
+    /// Starts a row's program.
+    pub(crate) fn start(row: &Row, site: &Site<'_>) -> Result<Self> {
+        let command = command(&row.program, site)?;
+        let stdio = || match &row.program {
+            Program::Floor { .. } | Program::Plugin { .. } => (Stdio::piped(), Stdio::piped()),
+            _ => (Stdio::null(), Stdio::null()),
+        };
+        // A program with a clock starts at a whole second, which is where Telegraf's clock is.
+        if !is_driven(&row.program) {
+            sleep_until(Duration::ZERO);
+        }
+        let mut process = Process::start(row.name, &command, site, stdio())?;
+        let trigger = match &row.program {
+            Program::Floor { conf } | Program::Plugin { conf } => {
+                newline(&mut process, conf, site)?
+            }
+            Program::NodeExporter => {
+                let stream = http::connect(site.namespace, PORT)
+                    .map_err(|error| process.failure(&error.to_string()))?;
+                Trigger::Request { stream, answer: Vec::new() }
+            }
+            Program::TelegrafNet | Program::TelegrafPlugin { .. } | Program::Collectd => {
+                Trigger::Clock
+            }
+        };
+        let traffic = match row.traffic_percent {
+            0 => None,
+            percent => Some(Traffic::new(site.namespace, percent)?),
+        };
+        Ok(Self { process, trigger, traffic })
+    }
+
+    /// Moves the counters that shall move before it gathers.
+    pub(crate) fn send_traffic(&self) -> Result<()> {
+        let result = self.traffic.as_ref().map_or(Ok(()), Traffic::send);
+        result.map_err(|error| format!("traffic: {error}"))
+    }
+
+    /// Has it gather once, and waits until all of the result is here. One with a clock does it by
+    /// itself.
+    pub(crate) fn gather(&mut self) -> Result<()> {
+        let result = match &mut self.trigger {
+            Trigger::Newline { stdin, stdout, lines, buffer } => {
+                stdin.write_all(b"\n").and_then(|()| read_lines(stdout, *lines, buffer))
+            }
+            Trigger::Request { stream, answer } => http::scrape(stream, answer),
+            Trigger::Clock => Ok(()),
+        };
+        result.map_err(|error| self.process.failure(&error.to_string()))
+    }
+}
+
+/// Sees to it that the row's program reports every interface of the namespace, no more and no less,
+/// before it is measured.
+pub(crate) fn check(row: &Row, site: &Site<'_>) -> Result<()> {
+    let (output, line) = match &row.program {
+        Program::Floor { .. } => return Ok(()),
+        Program::Plugin { conf } => (once(conf, site)?, "net,interface="),
+        Program::TelegrafNet | Program::TelegrafPlugin { .. } => {
+            let mut command = command(&row.program, site)?;
+            command.push("--test".into());
+            (process::output(&command, site.namespace)?, "> net,interface=")
+        }
+        Program::NodeExporter => {
+            let mut subject = Subject::start(row, site)?;
+            subject.gather()?;
+            let Trigger::Request { answer, .. } = subject.trigger else { return Ok(()) };
+            (http::body(&answer), "node_network_receive_bytes_total{device=\"")
+        }
+        Program::Collectd => {
+            // Its own test mode ends before everything is written.
+            let mut ending = ["timeout", "--preserve-status", "1.5"].map(OsString::from).to_vec();
+            ending.extend(command(&row.program, site)?);
+            (process::output(&ending, site.namespace)?, "PUTVAL bench/interface-")
+        }
+    };
+    let expected = site.namespace.interfaces;
+    match count_interfaces(&output, &format!("{line}{PREFIX}")) {
+        reported if reported == expected => Ok(()),
+        reported => Err(format!("{}: it reports {reported} interfaces, not {expected}", row.name)),
+    }
+}
+
+/// How many interfaces have lines that begin so.
+fn count_interfaces(output: &[u8], line: &str) -> usize {
+    let lines = output.split(|&byte| byte == b'\n');
+    let rests = lines.filter_map(|text| text.strip_prefix(line.as_bytes()));
+    let is_end = |byte: &u8| !byte.is_ascii_alphanumeric();
+    rests.filter_map(|rest| rest.split(is_end).next()).collect::<BTreeSet<_>>().len()
+}
+
+/// The floor and the plugin: both write what the plugin prints in one gather.
+fn newline(process: &mut Process, conf: &str, site: &Site<'_>) -> Result<Trigger> {
+    let lines = count_lines(&once(conf, site)?);
+    let (stdin, stdout) = (process.child.stdin.take(), process.child.stdout.take());
+    let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
+        return Err(process.failure("it has no pipes"));
+    };
+    Ok(Trigger::Newline { stdin, stdout, lines, buffer: vec![0; READ_BYTES] })
+}
+
+/// Reads a whole batch, as Telegraf would, and drops it.
+fn read_lines(stdout: &mut ChildStdout, lines: usize, buffer: &mut [u8]) -> std::io::Result<()> {
+    let mut missing = lines;
+    while missing > 0 {
+        let count = stdout.read(buffer)?;
+        if count == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        let read = count_lines(&buffer[..count]);
+        missing = missing
+            .checked_sub(read)
+            .ok_or_else(|| std::io::Error::other(format!("more than {lines} lines")))?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::naive_bytecount, reason = "fast enough: this process is not measured")]
+fn count_lines(text: &[u8]) -> usize {
+    text.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+/// Sleeps until the time of day is that much after a whole second.
+pub(crate) fn sleep_until(after_second: Duration) {
+    let second_ns = 1_000_000_000;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let wait_ns = (second_ns + after_second.subsec_nanos() - now.subsec_nanos()) % second_ns;
+    thread::sleep(Duration::from_nanos(wait_ns.into()));
+}
