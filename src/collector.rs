@@ -1,11 +1,12 @@
 //! What one gather is: read every source once, select, and have the lines of each table appended.
 
 use std::os::fd::BorrowedFd;
+use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use crate::config::{Config, Table};
 use crate::encode;
-use crate::interface::{Interface, Wants};
+use crate::interface::Wants;
 use crate::lines::{Batch, Lines};
 use crate::log::{Level, Log, Problems};
 use crate::protocol::Groups;
@@ -13,6 +14,8 @@ use crate::source::Wanted;
 use crate::source::netlink::{Asker, Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use crate::source::proc_net::{HostProc, ProcNet};
 use crate::source::procfs::Procfs;
+use crate::space::{self, Given};
+use crate::spaces::Spaces;
 
 /// Gathers for all `[[inputs.net]]` tables.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Collector {
     procfs: Vec<BySysfs>,
     /// The network namespace that this process lives in, where a table reads it by netlink.
     own: Option<Own>,
+    /// The other network namespaces that tables report.
+    spaces: Option<Spaces>,
     scratch: Scratch,
     problems: Problems,
     line_end: Vec<u8>,
@@ -42,10 +47,9 @@ struct Route {
 
 #[derive(Debug)]
 struct Proc {
+    of: HostProc,
     files: ProcNet,
     groups: Groups,
-    /// Whether the interfaces of this gather are read.
-    is_read: bool,
 }
 
 #[derive(Debug)]
@@ -62,20 +66,9 @@ struct BySysfs {
 struct Own {
     netlink: Netlink,
     /// Asks its drivers.
-    _asker: Asker,
+    asker: Rc<Asker>,
     lines: Lines,
     given: Given,
-}
-
-/// What netlink gives in one gather.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Given {
-    /// Everything that a line has.
-    All,
-    /// Nothing.
-    Nothing,
-    /// Nothing, and a speed that is asked for elsewhere would not come soon.
-    NothingNorSpeeds,
 }
 
 impl Collector {
@@ -87,11 +80,20 @@ impl Collector {
         let opened = Own::open(&tables, &mut scratch);
         say_sources(&tables, &opened, log);
         let own = opened.unwrap_or_default();
+        let asker = own.as_ref().map(|own| Rc::clone(&own.asker));
+        let spaces = Spaces::open(&tables, asker).unwrap_or_else(|error| {
+            log.error(format_args!("no other network namespace is reported: {error}"));
+            None
+        });
+        if let (Some(spaces), Some(own)) = (&spaces, &own) {
+            spaces.watch_own(own.netlink.events());
+        }
         let mut collector = Self {
             routes: Vec::new(),
             procs: Vec::new(),
             procfs: Vec::new(),
             own,
+            spaces,
             scratch,
             problems: Problems::new(log),
             line_end: Vec::new(),
@@ -110,18 +112,18 @@ impl Collector {
     /// Opens what the table reads, unless another does already.
     fn route(&mut self, table: &Table, log: Log) -> Route {
         let by_netlink = self.own.is_some() && wants_netlink(table);
-        let known = self.procs.iter().position(|proc| *proc.files.proc() == table.proc);
+        let known = self.procs.iter().position(|proc| proc.of == table.proc);
         let proc = known.unwrap_or_else(|| {
-            let files = ProcNet::open(table.proc.clone(), log);
-            self.procs.push(Proc { files, groups: Groups::default(), is_read: false });
+            let (of, files) = (table.proc.clone(), ProcNet::open(&table.proc, log));
+            self.procs.push(Proc { of, files, groups: Groups::default() });
             self.procs.len() - 1
         });
         let is_same =
             |view: &BySysfs| view.proc == proc && view.procfs.sys() == table.sys.as_deref();
         let known = self.procfs.iter().position(is_same);
         let procfs = known.unwrap_or_else(|| {
-            if let Some(Proc { files, .. }) = self.procs.get(proc) {
-                let procfs = Procfs::open(files, table.sys.as_deref(), log);
+            if let Some(Proc { of, files, .. }) = self.procs.get(proc) {
+                let procfs = Procfs::open(files, *of == HostProc::Own, table.sys.as_deref(), log);
                 let lines = Lines::default();
                 self.procfs.push(BySysfs { procfs, proc, lines, is_always_read: false });
             }
@@ -140,13 +142,20 @@ impl Collector {
     /// Becomes readable when there are kernel events to [follow](Self::follow_events).
     #[must_use]
     pub fn events(&self) -> Option<BorrowedFd<'_>> {
-        self.own.as_ref().map(|own| own.netlink.events())
+        // The spaces' events tell of ours too.
+        match (&self.spaces, &self.own) {
+            (Some(spaces), _) => Some(spaces.events()),
+            (None, own) => own.as_ref().map(|own| own.netlink.events()),
+        }
     }
 
     /// Takes in the kernel's events that are there.
     pub fn follow_events(&mut self) {
         if let Some(own) = &mut self.own {
             own.netlink.follow(&mut self.scratch);
+        }
+        if let Some(spaces) = &mut self.spaces {
+            spaces.follow(&mut self.scratch);
         }
     }
 
@@ -159,24 +168,29 @@ impl Collector {
         self.line_end.clear();
         encode::line_end(&mut self.line_end, now_ns());
         self.read(&mut hurry);
-        let Self { tables, routes, procs, procfs, own, line_end, problems, .. } = self;
-        let given = own.as_ref().map_or(Given::Nothing, |own| own.given);
+        let Self { tables, routes, procs, procfs, own, spaces, line_end, problems, .. } = self;
         let mut batch = Batch { bytes: batch, line_end, now: Instant::now() };
         for (numbered, route) in tables.iter().enumerate().zip(routes) {
-            let Some(view) = procfs.get_mut(route.procfs) else { continue };
-            match own {
-                Some(own) if route.by_netlink && given == Given::All => {
-                    let (interfaces, reading) = (own.netlink.interfaces(), own.netlink.reading());
-                    own.lines.append_interfaces(&mut batch, numbered, interfaces, reading);
+            if numbered.1.namespaces.selects(b"")
+                && let (Some(view), Some(proc)) =
+                    (procfs.get_mut(route.procfs), procs.get(route.proc))
+            {
+                match own {
+                    Some(own) if route.by_netlink && own.given == Given::All => {
+                        let (interfaces, reading) =
+                            (own.netlink.interfaces(), own.netlink.reading());
+                        own.lines.append_interfaces(&mut batch, numbered, interfaces, reading);
+                    }
+                    _ => {
+                        let (interfaces, reading) =
+                            (view.procfs.interfaces().iter(), view.procfs.reading());
+                        view.lines.append_interfaces(&mut batch, numbered, interfaces, reading);
+                    }
                 }
-                _ => {
-                    let (interfaces, reading) =
-                        (view.procfs.interfaces().iter(), view.procfs.reading());
-                    view.lines.append_interfaces(&mut batch, numbered, interfaces, reading);
-                }
-            }
-            if let Some(proc) = procs.get(route.proc) {
                 view.lines.append_protocols(&mut batch, numbered, proc.files.protocols());
+            }
+            if let Some(spaces) = spaces {
+                spaces.append(&mut batch, numbered);
             }
         }
         problems.end_of_gather();
@@ -187,68 +201,45 @@ impl Collector {
         if let Some(own) = &mut self.own {
             own.netlink.refresh_speeds();
         }
+        if let Some(spaces) = &mut self.spaces {
+            spaces.after_write();
+        }
     }
 
     /// Reads all that the tables want, each source once.
     fn read(&mut self, hurry: &mut impl FnMut() -> bool) {
-        let Self { tables, procs, procfs, own, scratch, problems, .. } = self;
-        for proc in procs.iter_mut() {
-            proc.is_read = false;
-            proc.files.read_protocols(proc.groups, problems);
+        let Self { tables, procs, procfs, own, spaces, scratch, problems, .. } = self;
+        for Proc { files, groups, .. } in procs.iter_mut() {
+            files.start_gather();
+            files.read_protocols(*groups, problems);
         }
         let mut given = Given::All;
-        if let Some(own) = own {
-            own.read(tables, procs, scratch, problems);
-            given = own.given;
+        if let Some(own) = own
+            && let Some(proc) = procs.iter_mut().find(|proc| proc.of == HostProc::Own)
+        {
+            let Own { netlink, lines, .. } = own;
+            if netlink.is_broken()
+                && let Ok(sockets) = Sockets::open()
+            {
+                netlink.replace(sockets);
+                if let Some(spaces) = spaces {
+                    spaces.watch_own(netlink.events());
+                }
+            }
+            let named = (tables.as_slice(), "");
+            given = space::read_netlink(netlink, &mut proc.files, lines, named, scratch, problems);
+            own.given = given;
         }
-        for view in procfs {
-            let Some(proc) = procs.get_mut(view.proc) else { continue };
-            let is_own = *proc.files.proc() == HostProc::Own;
-            if view.is_always_read || is_own && given != Given::All {
-                let may_ask_speeds = !is_own || given != Given::NothingNorSpeeds;
-                view.read(tables, proc, may_ask_speeds, problems, hurry);
+        for BySysfs { procfs, proc, lines, is_always_read } in procfs {
+            let Some(Proc { of, files, .. }) = procs.get_mut(*proc) else { continue };
+            let stands_in = *of == HostProc::Own && given != Given::All;
+            if *is_always_read || stands_in {
+                let may_ask = !stands_in || given != Given::NothingNorSpeeds;
+                space::read_procfs(procfs, files, lines, tables, may_ask, problems, hurry);
             }
         }
-    }
-}
-
-impl Proc {
-    /// Reads the interfaces' counters, once in a gather.
-    fn read_interfaces(&mut self, problems: &mut Problems) {
-        if !self.is_read {
-            self.is_read = true;
-            self.files.read_interfaces(problems);
-        }
-    }
-}
-
-impl BySysfs {
-    fn read(
-        &mut self,
-        tables: &[Table],
-        proc: &mut Proc,
-        may_ask_speeds: bool,
-        problems: &mut Problems,
-        hurry: &mut impl FnMut() -> bool,
-    ) {
-        proc.read_interfaces(problems);
-        let Self { procfs, lines, .. } = self;
-        procfs.read(&proc.files, problems.log(), &mut *hurry);
-        if lines.choose(tables, procfs.version(), &procfs.interfaces().iter()) {
-            for (place, interface) in procfs.interfaces_mut().iter_mut().enumerate() {
-                interface.speed_refresh = lines.speed_refresh(tables, place);
-            }
-        }
-        if may_ask_speeds {
-            procfs.fetch_details(hurry);
-        } else {
-            procfs.forget_speeds();
-        }
-        // What was asked of those that are reported may have changed their tags.
-        lines.choose(tables, procfs.version(), &procfs.interfaces().iter());
-        let (wants, number) = (procfs.wants(), procfs.reading().number);
-        for interface in procfs.interfaces_mut() {
-            read_interface_protocols(interface, &mut proc.files, wants, number);
+        if let Some(spaces) = spaces {
+            spaces.read(tables, scratch, problems);
         }
     }
 }
@@ -261,82 +252,18 @@ impl Own {
             return Ok(None);
         }
         let asker = Asker::start().map_err(|error| format!("no thread: {error}"))?;
+        let asker = Rc::new(asker);
         let sockets = Sockets::open().map_err(|error| error.to_string())?;
         let wants = ours().fold(Wants::default(), |wants, (_, table)| wants.or(table.wants()));
         let mut netlink = Netlink::new(sockets, &asker, wants);
         // What the kernel lacks or forbids now, it will the next time; all else may go well then.
-        if let Err(ReadError::Failed(error)) = netlink.read(scratch)
+        if let Err(ReadError::Failed(error)) = netlink.try_out(scratch)
             && matches!(error, NetlinkError::Call(..) | NetlinkError::Refused(_))
         {
             return Err(error.to_string());
         }
         let lines = Lines::new(Vec::new(), ours().map(|(number, _)| number));
-        Ok(Some(Self { netlink, _asker: asker, lines, given: Given::Nothing }))
-    }
-
-    fn read(
-        &mut self,
-        tables: &[Table],
-        procs: &mut [Proc],
-        scratch: &mut Scratch,
-        problems: &mut Problems,
-    ) {
-        let is_own = |proc: &&mut Proc| *proc.files.proc() == HostProc::Own;
-        let Some(proc) = procs.iter_mut().find(is_own) else { return };
-        self.given = match self.read_netlink(scratch) {
-            Ok(()) => Given::All,
-            Err(ReadError::Busy(true)) => {
-                proc.read_interfaces(problems);
-                let rows = proc.files.rows().map(|(name, counters, _)| (name, counters));
-                self.netlink.take_counters(rows);
-                Given::All
-            }
-            Err(ReadError::Busy(false)) => Given::NothingNorSpeeds,
-            Err(ReadError::Failed(error)) => {
-                let message = format_args!("netlink: {error}; counters come from /proc/net/dev");
-                problems.report("netlink", Level::Warn, message);
-                Given::Nothing
-            }
-        };
-        if self.given != Given::All {
-            return;
-        }
-        let Self { netlink, lines, .. } = self;
-        if lines.choose(tables, netlink.version(), &netlink.interfaces()) {
-            for (place, interface) in netlink.interfaces_mut().enumerate() {
-                interface.speed_refresh = lines.speed_refresh(tables, place);
-            }
-        }
-        netlink.fetch_speeds();
-        let (wants, number) = (netlink.wants(), netlink.reading().number);
-        if !wants.protocols.is_empty() {
-            for interface in netlink.interfaces_mut() {
-                read_interface_protocols(interface, &mut proc.files, wants, number);
-            }
-        }
-    }
-
-    fn read_netlink(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
-        if self.netlink.is_broken() {
-            self.netlink.replace(Sockets::open().map_err(ReadError::Failed)?);
-        }
-        self.netlink.read(scratch)
-    }
-}
-
-/// Reads the protocol statistics of an interface that is reported.
-fn read_interface_protocols(
-    interface: &mut Interface,
-    proc_net: &mut ProcNet,
-    wants: Wants,
-    reading: u64,
-) {
-    let is_reported = interface.speed_refresh.is_some();
-    let Some(details) = interface.details.as_mut().filter(|_| is_reported) else { return };
-    if !wants.protocols.is_empty() {
-        let statistics = &mut details.protocols;
-        proc_net.read_interface_protocols(&interface.name, wants.protocols, statistics);
-        interface.changed = reading;
+        Ok(Some(Self { netlink, asker, lines, given: Given::Nothing }))
     }
 }
 

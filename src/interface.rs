@@ -340,6 +340,13 @@ impl Interface {
         }
     }
 
+    /// Has nothing to compare the next reading with.
+    pub fn forget_rates(&mut self) {
+        if let Some(details) = &mut self.details {
+            details.rates = Rates::default();
+        }
+    }
+
     /// Takes in what its driver tells, at that reading.
     pub fn set_link_modes(&mut self, link_modes: Option<LinkModes>, reading: u64) {
         if self.link_modes != link_modes {

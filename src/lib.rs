@@ -33,4 +33,6 @@ pub mod protocol;
 pub mod rates;
 pub mod selection;
 pub mod source;
+mod space;
+mod spaces;
 pub mod trigger;

@@ -38,6 +38,11 @@ impl Reading {
         self.at = Some(now);
     }
 
+    /// Goes on counting, as if this were the first.
+    pub fn forget_gaps(&mut self) {
+        *self = Self { number: self.number, ..Self::default() };
+    }
+
     /// The one in the middle of the last gaps, so that a single long or short one does not count.
     fn usual_gap(&self) -> Option<Duration> {
         let mut gaps = self.gaps;

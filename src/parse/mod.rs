@@ -9,6 +9,7 @@ pub mod proc_net_snmp;
 pub mod proc_net_snmp6;
 pub mod proc_net_sockstat;
 pub mod proc_net_softnet_stat;
+pub mod proc_pid_cgroup;
 pub mod sysfs;
 
 use std::fmt;

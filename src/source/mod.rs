@@ -6,7 +6,9 @@
 //! way, for network namespaces that a socket can be opened in. [`procfs`] is the way by `/proc` and
 //! `/sys`: for the host's in a container, and for kernels that lack netlink or forbid it.
 //! [`proc_net`] reads what lies under `/proc/net`, for procfs and for the protocol statistics.
+//! [`namespaces`] finds and enters other network namespaces.
 
+pub mod namespaces;
 pub mod netlink;
 pub mod proc_net;
 pub mod procfs;
@@ -53,16 +55,30 @@ fn read_file(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Replaces `text` by what an open file of `/proc` holds that the kernel makes as one piece
-/// (`single_open`), as it does `net/snmp`: one `read` from its start gives all of it, newly made,
-/// if there is room.
-fn read_again(file: &File, text: &mut Vec<u8>) -> io::Result<()> {
+/// How the kernel makes a file of `/proc`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// As one piece (`single_open`): one read from its start gives all of it, if there is room.
+    AtOnce,
+    /// Row by row: a read may give less than there is, and only the end gives nothing.
+    RowByRow,
+}
+
+/// Replaces `text` by what an open file of `/proc` holds, which the kernel makes anew whenever it is
+/// read from its start.
+fn read_again(file: &File, made: Made, text: &mut Vec<u8>) -> io::Result<()> {
+    const ROOM: usize = 8 << 10;
+    text.clear();
     loop {
-        text.clear();
-        let length = rustix::io::pread(file, spare_capacity(text), 0)?;
-        if length < text.capacity() {
+        if text.len() as u64 >= MAX_FILE {
+            text.clear();
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        text.reserve(ROOM);
+        let (start, room) = (text.len() as u64, text.capacity() - text.len());
+        let length = rustix::io::pread(file, spare_capacity(text), start)?;
+        if length == 0 || made == Made::AtOnce && length < room {
             return Ok(());
         }
-        text.reserve(text.capacity().saturating_mul(2));
     }
 }

@@ -5,9 +5,12 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use rustix::fs::{Mode, OFlags, openat};
 
 use crate::interface::{Counters, MoreCounters};
 use crate::log::{Level, Log, Problems};
@@ -16,7 +19,7 @@ use crate::parse::{
 };
 use crate::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics};
 use crate::rates::Reading;
-use crate::source::{open_file, read_again, read_file};
+use crate::source::{Made, open_file, read_again, read_file};
 
 /// The most bad rows of one file that are logged one by one.
 const MAX_ROW_PROBLEMS: usize = 8;
@@ -36,13 +39,16 @@ pub enum HostProc {
 /// All memory is used again from one gather to the next.
 #[derive(Debug)]
 pub struct ProcNet {
-    proc: HostProc,
+    /// The folder of process 1, where that is the host's and read at best.
+    process_1: Option<PathBuf>,
     /// The folders to read, best first; just one once one could be read.
     folders: Vec<Folder>,
     /// The text of `dev`, which the names of `rows` lie in.
     dev_text: Vec<u8>,
     rows: Vec<Row>,
     reading: Reading,
+    /// Whether this gather has read the rows already.
+    is_read: bool,
     /// The text of the last file of protocol statistics.
     text: Vec<u8>,
     protocols: ProtocolStatistics,
@@ -50,18 +56,35 @@ pub struct ProcNet {
 
 #[derive(Debug)]
 struct Folder {
-    dev: PathBuf,
-    /// The folder of statistics per interface.
-    dev_snmp6: PathBuf,
+    dev: KernelFile,
+    /// Statistics per interface.
+    dev_snmp6: DevSnmp6,
     protocol_files: [KernelFile; ProtocolFile::ALL.len()],
 }
 
 #[derive(Debug)]
 struct KernelFile {
-    file: ProtocolFile,
     path: PathBuf,
-    /// Kept open for the namespace that this process lives in.
-    kept: Option<File>,
+    made: Made,
+    state: FileState,
+}
+
+#[derive(Debug)]
+enum FileState {
+    /// Opened for every reading: who owns the folder may change.
+    Shut,
+    /// Opened at the first reading, and then read again and again.
+    Kept(Option<File>),
+    /// Opened in a network namespace that this process has left; `None` where that failed.
+    Entered(Option<File>),
+}
+
+/// The folder `dev_snmp6`.
+#[derive(Debug)]
+enum DevSnmp6 {
+    At(PathBuf),
+    /// Opened in a network namespace that this process has left.
+    Entered(Option<OwnedFd>),
 }
 
 #[derive(Debug)]
@@ -72,54 +95,87 @@ struct Row {
 }
 
 impl Folder {
-    fn of(folder: &Path) -> Self {
-        let file =
-            |file: ProtocolFile| KernelFile { file, path: folder.join(file.name()), kept: None };
+    fn at(folder: &Path, state: fn() -> FileState) -> Self {
+        let file = |name: &str, made| KernelFile { path: folder.join(name), made, state: state() };
         Self {
-            dev: folder.join("dev"),
-            dev_snmp6: folder.join("dev_snmp6"),
-            protocol_files: ProtocolFile::ALL.map(file),
+            dev: KernelFile { state: FileState::Shut, ..file("dev", Made::RowByRow) },
+            dev_snmp6: DevSnmp6::At(folder.join("dev_snmp6")),
+            protocol_files: ProtocolFile::ALL.map(|one| file(one.name(), made(one))),
         }
+    }
+}
+
+/// How the kernel makes a file of protocol statistics.
+fn made(file: ProtocolFile) -> Made {
+    match file {
+        ProtocolFile::SoftnetStat => Made::RowByRow,
+        _ => Made::AtOnce,
     }
 }
 
 impl ProcNet {
     /// Under `HOST_PROC`, looks whose counters can be read, and says so in one line.
     #[must_use]
-    pub fn open(proc: HostProc, log: Log) -> Self {
-        let folders = match &proc {
-            HostProc::Own => vec![Folder::of(Path::new("/proc/net"))],
-            HostProc::Of(proc) => {
-                vec![Folder::of(&proc.join("1/net")), Folder::of(&proc.join("net"))]
+    pub fn open(proc: &HostProc, log: Log) -> Self {
+        match proc {
+            HostProc::Own => {
+                let keep = || FileState::Kept(None);
+                Self::over(vec![Folder::at(Path::new("/proc/net"), keep)], None)
             }
+            HostProc::Of(proc) => {
+                let folder = |folder| Folder::at(&proc.join(folder), || FileState::Shut);
+                let folders = vec![folder("1/net"), folder("net")];
+                let mut proc_net = Self::over(folders, Some(proc.join("1")));
+                // A failure is reported by the gather that meets it.
+                let _ = proc_net.read_dev_text(log);
+                proc_net
+            }
+        }
+    }
+
+    /// Of a process, which may be gone at any time.
+    #[must_use]
+    pub fn of_process(folder: &Path) -> Self {
+        Self::over(vec![Folder::at(&folder.join("net"), || FileState::Shut)], None)
+    }
+
+    /// Of the network namespace of this thread, for a time when it is another: opens what will be
+    /// read, the files of these groups and, if wanted, those of interfaces.
+    #[must_use]
+    pub fn enter(groups: Groups, interface_protocols: bool) -> Self {
+        let folder = Path::new("/proc/thread-self/net");
+        let open = |name: &str, made, wanted: bool| {
+            let path = folder.join(name);
+            let file = wanted.then(|| open_file(&path).ok()).flatten();
+            KernelFile { path, made, state: FileState::Entered(file) }
         };
-        let mut proc_net = Self {
-            proc,
+        let dev_snmp6 = interface_protocols.then(|| File::open(folder.join("dev_snmp6")).ok());
+        let folder = Folder {
+            dev: open("dev", Made::RowByRow, true),
+            dev_snmp6: DevSnmp6::Entered(dev_snmp6.flatten().map(OwnedFd::from)),
+            protocol_files: ProtocolFile::ALL
+                .map(|file| open(file.name(), made(file), groups.has_any_of(file))),
+        };
+        Self::over(vec![folder], None)
+    }
+
+    fn over(folders: Vec<Folder>, process_1: Option<PathBuf>) -> Self {
+        Self {
+            process_1,
             folders,
             dev_text: Vec::new(),
             rows: Vec::new(),
             reading: Reading::default(),
-            text: Vec::with_capacity(8 << 10),
+            is_read: false,
+            text: Vec::new(),
             protocols: ProtocolStatistics::default(),
-        };
-        if let HostProc::Of(_) = proc_net.proc {
-            // A failure is reported by the gather that meets it.
-            let _ = proc_net.read_dev_text(log);
         }
-        proc_net
-    }
-
-    /// The proc file system that it reads.
-    #[must_use]
-    pub fn proc(&self) -> &HostProc {
-        &self.proc
     }
 
     /// Whether it is certain to read the host's under `HOST_PROC`.
     pub(super) fn is_of_process_1(&self) -> bool {
-        let HostProc::Of(proc) = &self.proc else { return false };
-        let is_hosts = |folder: &Folder| folder.dev.starts_with(proc.join("1"));
-        self.folders.len() == 1 && self.folders.iter().any(is_hosts)
+        let Some(process_1) = &self.process_1 else { return false };
+        matches!(self.folders.as_slice(), [folder] if folder.dev.path.starts_with(process_1))
     }
 
     /// The names in the text that was read at the start.
@@ -128,19 +184,29 @@ impl ProcNet {
         rows.filter_map(|row| Some(row.ok()?.name))
     }
 
-    /// Reads the counters of every interface. What cannot be read goes to `problems`; all else is
-    /// there.
+    /// A gather begins: what was read before is old.
+    pub fn start_gather(&mut self) {
+        self.is_read = false;
+    }
+
+    /// Reads the counters of every interface, once in a gather. What cannot be read goes to
+    /// `problems`; all else is there.
     pub fn read_interfaces(&mut self, problems: &mut Problems) {
+        if std::mem::replace(&mut self.is_read, true) {
+            return;
+        }
         self.rows.clear();
         self.reading.begin(Instant::now());
         if let Err(failure) = self.read_dev_text(problems.log()) {
             self.dev_text.clear();
-            let files = self.folders.iter().map(|folder| folder.dev.display().to_string());
+            let files = self.folders.iter().map(|folder| folder.dev.path.display().to_string());
             let files = files.collect::<Vec<_>>().join(" or ");
             let message = format_args!("cannot read {files}: {failure}");
             return problems.report(&format!("{files} unread"), Level::Error, message);
         }
-        let Some(Folder { dev, .. }) = self.folders.first() else { return };
+        let Some(Folder { dev: KernelFile { path: dev, .. }, .. }) = self.folders.first() else {
+            return;
+        };
         let rows = match proc_net_dev::rows(&self.dev_text) {
             Ok(rows) => rows,
             Err(error) => {
@@ -183,12 +249,11 @@ impl ProcNet {
             if !groups.has_any_of(file) {
                 continue;
             }
-            let Self { proc, folders, text, protocols, .. } = self;
-            let keep = *proc == HostProc::Own;
+            let Self { folders, text, protocols, .. } = self;
             let mut failed = None;
             for folder in folders {
                 let Some(kernel_file) = folder.protocol_files.get_mut(number) else { continue };
-                let read = kernel_file.read(keep, text);
+                let read = kernel_file.read(text);
                 let path = kernel_file.path.as_path();
                 match read {
                     Ok(()) => {
@@ -224,9 +289,7 @@ impl ProcNet {
     ) {
         statistics.clear();
         let Self { folders, text, .. } = self;
-        let name = OsStr::from_bytes(name);
-        let is_read = |folder: &Folder| read_file(&folder.dev_snmp6.join(name), text).is_ok();
-        if folders.iter().any(is_read) {
+        if folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok()) {
             // An interface that went meanwhile, or a damaged line, costs only itself.
             for statistic in proc_net_snmp6::statistics(text).flatten() {
                 if groups.contains(statistic.group) {
@@ -239,15 +302,17 @@ impl ProcNet {
     /// Reads the first `dev` that can be read, and stays with that folder from then on.
     fn read_dev_text(&mut self, log: Log) -> io::Result<()> {
         let mut failure = None;
-        let readable = self.folders.iter().position(|folder| {
-            let read = read_file(&folder.dev, &mut self.dev_text);
+        let Self { folders, dev_text, .. } = self;
+        let readable = folders.iter_mut().position(|folder| {
+            let read = folder.dev.read(dev_text);
             read.map_err(|error| failure = Some(error)).is_ok()
         });
         match (readable, failure) {
             (Some(_), _) if self.folders.len() == 1 => Ok(()),
             (Some(found), _) => {
                 let folder = self.folders.swap_remove(found);
-                log.info(format_args!("HOST_PROC: counters come from {}", folder.dev.display()));
+                let dev = folder.dev.path.display();
+                log.info(format_args!("HOST_PROC: counters come from {dev}"));
                 self.folders = vec![folder];
                 Ok(())
             }
@@ -257,18 +322,37 @@ impl ProcNet {
 }
 
 impl KernelFile {
-    fn read(&mut self, keep: bool, text: &mut Vec<u8>) -> io::Result<()> {
-        // The kernel makes `softnet_stat` row by row, so that one read need not give all.
-        if !keep || self.file == ProtocolFile::SoftnetStat {
-            return read_file(&self.path, text);
+    fn read(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
+        match &mut self.state {
+            FileState::Shut => read_file(&self.path, text),
+            FileState::Kept(kept) => {
+                let file = match kept.take() {
+                    Some(file) => file,
+                    None => open_file(&self.path)?,
+                };
+                read_again(&file, self.made, text)?;
+                *kept = Some(file);
+                Ok(())
+            }
+            FileState::Entered(Some(file)) => read_again(file, self.made, text),
+            FileState::Entered(None) => Err(io::ErrorKind::NotFound.into()),
         }
-        let file = match self.kept.take() {
-            Some(file) => file,
-            None => open_file(&self.path)?,
-        };
-        read_again(&file, text)?;
-        self.kept = Some(file);
-        Ok(())
+    }
+}
+
+impl DevSnmp6 {
+    /// Reads the file of that interface.
+    fn read(&self, name: &[u8], text: &mut Vec<u8>) -> io::Result<()> {
+        let name = OsStr::from_bytes(name);
+        match self {
+            Self::At(folder) => read_file(&folder.join(name), text),
+            Self::Entered(Some(folder)) => {
+                let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                let file = File::from(openat(folder, name, flags, Mode::empty())?);
+                read_again(&file, Made::AtOnce, text)
+            }
+            Self::Entered(None) => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 }
 

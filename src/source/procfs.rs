@@ -15,7 +15,7 @@ use crate::interface::{
 use crate::log::Log;
 use crate::parse::{Quoted, sysfs};
 use crate::rates::Reading;
-use crate::source::proc_net::{HostProc, ProcNet};
+use crate::source::proc_net::ProcNet;
 use crate::source::read_file;
 
 /// One network namespace, read by procfs and sysfs.
@@ -24,6 +24,8 @@ use crate::source::read_file;
 #[derive(Debug)]
 pub struct Procfs {
     class_net: ClassNet,
+    /// Whether its interfaces are those of the namespace that this process lives in.
+    is_own: bool,
     wants: Wants,
     /// In the order of `/proc/net/dev`.
     interfaces: Vec<Interface>,
@@ -46,16 +48,32 @@ struct ClassNet {
 }
 
 impl Procfs {
-    /// Takes a sysfs for what that `/proc/net` counts, `/sys` without a name, and says so when it
+    /// Takes a sysfs for what that `/proc/net` counts, which may be our own, `/sys` without a name, and says so when it
     /// shows another network namespace than the host's, whose counters these are.
     #[must_use]
-    pub fn open(proc_net: &ProcNet, sys: Option<&Path>, log: Log) -> Self {
+    pub fn open(proc_net: &ProcNet, is_own: bool, sys: Option<&Path>, log: Log) -> Self {
         let class_net = ClassNet::of(sys);
         if sys.is_none() && proc_net.is_of_process_1() {
             class_net.check_hosts(proc_net, log);
         }
-        let (interfaces, reading) = (Vec::new(), Reading::default());
-        Self { class_net, wants: Wants::default(), interfaces, reading, version: 0 }
+        Self::over(class_net, is_own)
+    }
+
+    /// Of a network namespace that no sysfs shows: its interfaces have neither flags nor speed.
+    #[must_use]
+    pub fn without_sysfs() -> Self {
+        Self::over(ClassNet { is_foreign: Some(true), ..ClassNet::of(None) }, false)
+    }
+
+    fn over(class_net: ClassNet, is_own: bool) -> Self {
+        Self {
+            class_net,
+            is_own,
+            wants: Wants::default(),
+            interfaces: Vec::new(),
+            reading: Reading::default(),
+            version: 0,
+        }
     }
 
     /// The sysfs that was named.
@@ -79,7 +97,7 @@ impl Procfs {
     /// interfaces. Once `hurry` says so, no more is asked for, and an interface that only its flags
     /// could select is taken for gone.
     pub fn read(&mut self, proc_net: &ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
-        let Self { class_net, wants, interfaces, reading, version } = self;
+        let Self { class_net, is_own, wants, interfaces, reading, version } = self;
         reading.clone_from(proc_net.reading());
         let mut count = 0;
         for (name, counters, more) in proc_net.rows() {
@@ -94,7 +112,7 @@ impl Procfs {
             interfaces.truncate(count);
             *version += 1;
         }
-        if *proc_net.proc() == HostProc::Own {
+        if *is_own {
             class_net.check_own(interfaces.iter().map(|interface| &*interface.name), log);
         }
         let mut hurried = false;
@@ -110,7 +128,7 @@ impl Procfs {
     /// Asks sysfs for the speed of those that are reported, and for what else is wanted of them.
     /// Once `hurry` says so, no more is asked for.
     pub fn fetch_details(&mut self, mut hurry: impl FnMut() -> bool) {
-        let Self { class_net, wants, interfaces, reading, version } = self;
+        let Self { class_net, wants, interfaces, reading, version, .. } = self;
         let mut hurried = false;
         for interface in interfaces.iter_mut().filter(|one| one.speed_refresh.is_some()) {
             hurried = hurried || hurry();

@@ -59,7 +59,20 @@ impl Sockets {
     ///
     /// [`NetlinkError`], where the kernel lacks or forbids netlink.
     pub fn open() -> Result<Self, NetlinkError> {
-        Ok(Self { requests: Socket::route()?, events: Socket::link_events()?, way: Way::open() })
+        Self::with(Way::open())
+    }
+
+    /// The same in a network namespace other than that of this process, whose sysfs does not show it.
+    ///
+    /// # Errors
+    ///
+    /// [`NetlinkError`], where the kernel lacks or forbids netlink.
+    pub fn open_elsewhere() -> Result<Self, NetlinkError> {
+        Self::with(Way::open_elsewhere())
+    }
+
+    fn with(way: Way) -> Result<Self, NetlinkError> {
+        Ok(Self { requests: Socket::route()?, events: Socket::link_events()?, way })
     }
 }
 
@@ -168,6 +181,20 @@ impl Netlink {
             self.dump_links(scratch, Tells::State)?;
         }
         self.read_counters(scratch)
+    }
+
+    /// Reads once, to see whether it can be done; for rates, that does not count.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`], as from [`read`](Self::read).
+    pub fn try_out(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
+        let tried = self.read(scratch);
+        for interface in self.links.interfaces_mut() {
+            interface.forget_rates();
+        }
+        self.reading.forget_gaps();
+        tried
     }
 
     /// Takes the counters that were read elsewhere in, by the names of the interfaces.

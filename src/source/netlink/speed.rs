@@ -54,6 +54,8 @@ pub(super) enum Way {
     /// By the files of that folder `class/net`, on kernels before 5.6 and where generic netlink is
     /// forbidden.
     Sysfs(PathBuf),
+    /// Not at all: there, in another network namespace than the one that sysfs shows.
+    Nowhere,
 }
 
 /// The thread that asks drivers. It ends with this.
@@ -282,10 +284,15 @@ impl Seat {
 impl Way {
     /// Ethtool netlink where the kernel has it, or else the files of `/sys`.
     pub(super) fn open() -> Self {
-        Self::of(Socket::generic(), "/sys/class/net".into())
+        Self::of(Socket::generic(), Some("/sys/class/net".into()))
     }
 
-    pub(super) fn of(generic: Result<Socket, NetlinkError>, class_net: PathBuf) -> Self {
+    /// Ethtool netlink where the kernel has it.
+    pub(super) fn open_elsewhere() -> Self {
+        Self::of(Socket::generic(), None)
+    }
+
+    pub(super) fn of(generic: Result<Socket, NetlinkError>, class_net: Option<PathBuf>) -> Self {
         let ethtool = generic.and_then(|mut socket| {
             let scratch = &mut Scratch::default();
             let family = socket.get(scratch, ethtool::request_family, ethtool::family)?;
@@ -293,7 +300,7 @@ impl Way {
         });
         match ethtool {
             Ok((socket, family)) => Self::Ethtool(socket, family),
-            Err(_) => Self::Sysfs(class_net),
+            Err(_) => class_net.map_or(Self::Nowhere, Self::Sysfs),
         }
     }
 
@@ -316,6 +323,7 @@ impl Way {
                 }
             }
             Self::Sysfs(folder) => Some(sysfs_link_modes(folder, question)),
+            Self::Nowhere => None,
         }
     }
 
@@ -333,7 +341,7 @@ impl Way {
                     |message| LinkModesReply::of(message, family).into_iter().for_each(&mut each),
                 )
             }
-            Self::Sysfs(_) => Ok(Dump::CutOff),
+            Self::Sysfs(_) | Self::Nowhere => Ok(Dump::CutOff),
         }
     }
 }

@@ -1,0 +1,255 @@
+//! Other network namespaces: which there are, and how they are read.
+//!
+//! `setns(2)` is done by a thread that ends with it, so that this process stays where it is; the
+//! sockets and files that were opened inside stay there.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::parse::proc_pid_cgroup;
+use crate::protocol::Groups;
+use crate::source::netlink::{NetlinkError, Sockets};
+use crate::source::proc_net::ProcNet;
+
+/// The folders of names, below the root of the file system.
+const FOLDERS: [&str; 2] = ["run/netns", "run/docker/netns"];
+
+/// `NSFS_MAGIC` of `linux/magic.h`: a file that a namespace is mounted on.
+const NSFS_MAGIC: u64 = 0x6e73_6673;
+
+/// A network namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The number of its inode.
+    pub inode: u64,
+    /// Its name, or else the digits of that number.
+    pub name: Vec<u8>,
+    /// A file to enter it by.
+    pub file: PathBuf,
+    /// The folder in `/proc` of a process that lives in it, where one was looked for.
+    pub process: Option<PathBuf>,
+    /// The id of the container that this process belongs to.
+    pub container: Option<Vec<u8>>,
+}
+
+/// What a namespace is read by, opened inside.
+#[derive(Debug)]
+pub struct Entered {
+    /// For interfaces.
+    pub sockets: Sockets,
+    /// For counters while netlink is busy, and for protocol statistics.
+    pub files: ProcNet,
+}
+
+/// Why a namespace could not be entered.
+#[derive(Debug)]
+pub enum EnterError {
+    /// It is gone, or this process may not (`CAP_SYS_ADMIN`).
+    Enter(io::Error),
+    /// There is no netlink inside.
+    Netlink(NetlinkError),
+}
+
+impl EnterError {
+    /// Whether this process lacks the privilege, for this and every other one.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        let Self::Enter(error) = self else { return false };
+        error.kind() == io::ErrorKind::PermissionDenied
+    }
+
+    /// Whether it has just gone.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let Self::Enter(error) = self else { return false };
+        error.kind() == io::ErrorKind::NotFound
+    }
+}
+
+impl fmt::Display for EnterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enter(error) => error.fmt(f),
+            Self::Netlink(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The named namespaces of the file system with that root, in the order of their names. With them,
+/// whether there is a name that no namespace is mounted on yet.
+#[must_use]
+pub fn named(root: &Path) -> (Vec<Found>, bool) {
+    let mut found = Vec::new();
+    let mut is_unfinished = false;
+    for entry in FOLDERS.iter().filter_map(|folder| fs::read_dir(root.join(folder)).ok()).flatten()
+    {
+        let Ok(entry) = entry else { continue };
+        let file = entry.path();
+        let is_mounted = rustix::fs::statfs(&file)
+            .is_ok_and(|statfs| u64::try_from(statfs.f_type).is_ok_and(|kind| kind == NSFS_MAGIC));
+        match fs::metadata(&file) {
+            Ok(metadata) if is_mounted => found.push(Found {
+                inode: metadata.ino(),
+                name: entry.file_name().as_bytes().to_vec(),
+                file,
+                process: None,
+                container: None,
+            }),
+            Ok(_) => is_unfinished = true,
+            Err(_) => {}
+        }
+    }
+    found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    (found, is_unfinished)
+}
+
+/// The namespaces that the processes of that proc file system live in, one entry for each, in the
+/// order of their first processes. With them, how many processes did not let themselves be asked.
+#[must_use]
+pub fn of_processes(proc: &Path) -> (Vec<Found>, usize) {
+    let mut found = Vec::<Found>::new();
+    let mut denied = 0;
+    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
+    let mut pids: Vec<u32> =
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    pids.sort_unstable();
+    for pid in pids {
+        let process = proc.join(pid.to_string());
+        let file = process.join("ns/net");
+        let inode = match fs::metadata(&file) {
+            Ok(metadata) => metadata.ino(),
+            Err(error) => {
+                denied += usize::from(error.kind() == io::ErrorKind::PermissionDenied);
+                continue;
+            }
+        };
+        if found.iter().any(|known| known.inode == inode) {
+            continue;
+        }
+        let cgroup = fs::read(process.join("cgroup")).unwrap_or_default();
+        found.push(Found {
+            inode,
+            name: inode.to_string().into_bytes(),
+            file,
+            container: proc_pid_cgroup::container(&cgroup).map(<[u8]>::to_vec),
+            process: Some(process),
+        });
+    }
+    (found, denied)
+}
+
+/// The inode of the namespace that a process lives in.
+#[must_use]
+pub fn inode_of(process: &Path) -> Option<u64> {
+    fs::metadata(process.join("ns/net")).ok().map(|metadata| metadata.ino())
+}
+
+/// Enters namespaces, one after the other, and opens what they are read by.
+///
+/// # Errors
+///
+/// When there is no thread to do it on. Each namespace that cannot be entered is an error of its
+/// own; after one for want of privileges, the others are not tried.
+pub fn enter(
+    files: Vec<PathBuf>,
+    groups: Groups,
+    interface_protocols: bool,
+) -> io::Result<Vec<Result<Entered, EnterError>>> {
+    let work = move || {
+        let mut entered = Vec::with_capacity(files.len());
+        for file in files {
+            let one = enter_one(&file, groups, interface_protocols);
+            let is_forbidden = one.as_ref().is_err_and(EnterError::is_forbidden);
+            entered.push(one);
+            if is_forbidden {
+                break;
+            }
+        }
+        entered
+    };
+    let thread = thread::Builder::new().name("netns".into()).spawn(work)?;
+    thread.join().map_err(|_| io::ErrorKind::Other.into())
+}
+
+fn enter_one(
+    file: &Path,
+    groups: Groups,
+    interface_protocols: bool,
+) -> Result<Entered, EnterError> {
+    let namespace = File::open(file).map_err(EnterError::Enter)?;
+    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+        .map_err(|errno| EnterError::Enter(errno.into()))?;
+    let sockets = Sockets::open_elsewhere().map_err(EnterError::Netlink)?;
+    Ok(Entered { sockets, files: ProcNet::enter(groups, interface_protocols) })
+}
+
+/// Lets this process open as many files as it may: a namespace takes several.
+pub fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // What cannot be raised stays; a file that cannot be opened then says so itself.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// Watches for names that come and go.
+#[derive(Debug)]
+pub struct Watch {
+    fd: OwnedFd,
+    folders: Vec<PathBuf>,
+}
+
+impl Watch {
+    /// Of the file system with that root.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel gives no more of it.
+    pub fn new(root: &Path) -> io::Result<Self> {
+        let fd = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+        Ok(Self { fd, folders: FOLDERS.iter().map(|folder| root.join(folder)).collect() })
+    }
+
+    /// Becomes readable when a name came or went.
+    #[must_use]
+    pub fn events(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Watches all folders, also those that were made since. Returns whether all of them are watched.
+    pub fn renew(&self) -> bool {
+        let flags = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE;
+        let watches = self.folders.iter().map(|folder| inotify::add_watch(&self.fd, folder, flags));
+        watches.filter(Result::is_err).count() == 0
+    }
+
+    /// Forgets what happened, and returns whether anything did.
+    #[must_use]
+    pub fn take(&self) -> bool {
+        let mut bytes = [0; 4096];
+        let mut any = false;
+        loop {
+            match rustix::io::read(&self.fd, &mut bytes) {
+                Ok(1..) => any = true,
+                Err(Errno::INTR) => {}
+                Ok(_) | Err(_) => return any,
+            }
+        }
+    }
+}
+
+/// The file system's root as that process sees it.
+#[must_use]
+pub fn root_of(process: &Path) -> PathBuf {
+    process.join(OsStr::new("root"))
+}
