@@ -407,7 +407,7 @@ fn what_the_kernel_said_is_read_as_it_was() {
         in_bridge(link(13, "veth3", 0x1003, "veth")),
         link(14, "br0", 0x1003, "bridge"),
         on(link(15, "macvlan0", 0x1_1043, "macvlan"), 11),
-        link(16, "vxlan0", 0x1002, "vxlan"),
+        on(link(16, "vxlan0", 0x1002, "vxlan"), 10),
         link(17, "ifb0", 0x1_00c3, "ifb"),
     ];
     let dump: Vec<_> = links.into_iter().map(new).chain([Told::End(None)]).collect();

@@ -1,0 +1,5 @@
+//! The source against kernels that are played.
+
+mod faults;
+mod kernel;
+mod speeds;

@@ -1,0 +1,461 @@
+//! Exchanges that go wrong, with what a kernel said when they went well.
+
+use std::collections::BTreeMap;
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Arc, Mutex};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use rustix::io::Errno;
+
+use super::super::socket::NetlinkError;
+use super::super::speed::{Speeds, Way};
+use super::super::{Netlink, ReadError};
+use super::kernel::{
+    Asked, ENODEV, EOPNOTSUPP, IFF_UP, Interface, NLMSG_DONE, RTM_GETLINK, RTM_GETSTATS, Request,
+    Requests, done, ifindex, interrupted, kind, padded, pair, play, recorded, refusal,
+    with_sequence,
+};
+use crate::interface::Counters;
+
+/// The interfaces of the recordings.
+const NAMES: [(u32, &str); 10] = [
+    (1, "lo"),
+    (2, "tun0"),
+    (10, "veth0"),
+    (11, "veth1"),
+    (12, "veth2"),
+    (13, "veth3"),
+    (14, "br0"),
+    (15, "macvlan0"),
+    (16, "vxlan0"),
+    (17, "ifb0"),
+];
+const VETH0: u32 = 10;
+const MACVLAN0: u32 = 15;
+const IFB0: u32 = 17;
+
+const ALL_LINKS: Asked = Asked::All(RTM_GETLINK);
+const ALL_STATS: Asked = Asked::All(RTM_GETSTATS);
+
+/// An rtnetlink that knows what was recorded.
+struct Recorded {
+    links: BTreeMap<u32, Vec<u8>>,
+    stats: BTreeMap<u32, Vec<u8>>,
+}
+
+impl Recorded {
+    fn new() -> Self {
+        let by_number = |recording| {
+            let messages = recorded(recording).into_iter();
+            let parts = messages.filter(|message| kind(message) != NLMSG_DONE);
+            parts.map(|message| (ifindex(&message), message)).collect()
+        };
+        Self {
+            links: by_number(include_bytes!("../../../../fixtures/netlink-linux-6.18/links.bin")),
+            stats: by_number(include_bytes!("../../../../fixtures/netlink-linux-6.18/stats.bin")),
+        }
+    }
+
+    /// What it says, as it does: several messages in a datagram, and the end in its own.
+    fn answer(&self, request: &Request) -> Vec<Vec<u8>> {
+        match request.asked {
+            Asked::All(_) => {
+                let mut datagrams: Vec<_> =
+                    self.parts(request).chunks(4).map(<[Vec<u8>]>::concat).collect();
+                datagrams.push(done(0));
+                datagrams
+            }
+            Asked::One(kind, ifindex) => {
+                let one = self.all(kind).get(&ifindex).cloned();
+                vec![one.unwrap_or_else(|| refusal(ENODEV))]
+            }
+        }
+    }
+
+    /// The parts of a dump.
+    fn parts(&self, request: &Request) -> Vec<Vec<u8>> {
+        let Asked::All(kind) = request.asked else { panic!("{request:?}") };
+        self.all(kind).values().cloned().collect()
+    }
+
+    /// The parts of a dump that leaves one out and tells another one twice.
+    fn torn_parts(&self, request: &Request, left_out: u32) -> Vec<Vec<u8>> {
+        let mut parts = self.parts(request);
+        parts.retain(|part| ifindex(part) != left_out);
+        parts.insert(3, parts[2].clone());
+        parts
+    }
+
+    fn all(&self, kind: u16) -> &BTreeMap<u32, Vec<u8>> {
+        match kind {
+            RTM_GETLINK => &self.links,
+            RTM_GETSTATS => &self.stats,
+            _ => panic!("nobody asks rtnetlink for {kind}"),
+        }
+    }
+}
+
+/// A source over a kernel that answers like this; its requests; who sends events.
+fn netlink(
+    answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static,
+) -> (Netlink, Requests, UnixDatagram) {
+    let (route, requests) = play(answer);
+    let (events, events_sender) = pair();
+    let speeds = Speeds::start(Way::Sysfs("/none".into())).unwrap();
+    (Netlink::over(route, events, speeds), requests, events_sender)
+}
+
+/// The same, over a kernel that answers a dump like this, and all else as was recorded.
+fn netlink_with_dumps(
+    mut answer: impl FnMut(&Recorded, &Request) -> Vec<Vec<u8>> + Send + 'static,
+) -> (Netlink, Requests, UnixDatagram) {
+    let recorded = Recorded::new();
+    netlink(move |request| match request.asked {
+        Asked::All(_) => answer(&recorded, request),
+        Asked::One(..) => recorded.answer(request),
+    })
+}
+
+/// What a line needs of each interface.
+fn lines(netlink: &Netlink) -> Vec<(u32, String, u32, Option<Counters>)> {
+    let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    let links = netlink.links();
+    links
+        .map(|(link, counters)| (link.ifindex, text(&link.name), link.flags.0, counters.copied()))
+        .collect()
+}
+
+/// What they are where nothing goes wrong.
+fn whole() -> Vec<(u32, String, u32, Option<Counters>)> {
+    let (mut netlink, requests, _events) = netlink_with_dumps(Recorded::answer);
+    netlink.read().unwrap();
+    assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS]);
+    let lines = lines(&netlink);
+    let names = NAMES.map(|(ifindex, name)| (ifindex, name.to_owned()));
+    assert_eq!(lines.iter().map(|line| (line.0, line.1.clone())).collect::<Vec<_>>(), names);
+    assert_eq!(lines[2].3.unwrap().bytes_sent, 308);
+    assert_eq!(lines[9].3.unwrap().drop_in, 7);
+    lines
+}
+
+fn failed(result: Result<(), ReadError>) -> NetlinkError {
+    match result {
+        Err(ReadError::Failed(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_undisturbed_reading_takes_one_dump_once_the_table_is_there() {
+    let (mut netlink, requests, _events) = netlink_with_dumps(Recorded::answer);
+    netlink.read().unwrap();
+    requests.take();
+    netlink.read().unwrap();
+    assert_eq!(requests.take(), [ALL_STATS]);
+    assert_eq!(lines(&netlink), whole());
+}
+
+#[test]
+fn an_interrupted_dump_of_counters_is_repeated_once_and_completed_singly() {
+    // The flag stands in some part, or only in the end.
+    for at_end in [false, true] {
+        let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+            if request.asked == ALL_LINKS {
+                return recorded.answer(request);
+            }
+            let mut parts = recorded.torn_parts(request, MACVLAN0);
+            parts.push(done(0));
+            let place = if at_end { parts.len() - 1 } else { 4 };
+            parts[place] = interrupted(parts[place].clone());
+            parts
+        });
+        netlink.read().unwrap();
+        let asked = [ALL_LINKS, ALL_STATS, ALL_STATS, Asked::One(RTM_GETSTATS, MACVLAN0)];
+        assert_eq!(requests.take(), asked);
+        assert_eq!(lines(&netlink), whole());
+    }
+}
+
+#[test]
+fn a_dump_that_was_interrupted_only_the_first_time_is_whole_the_second_time() {
+    let mut is_first = true;
+    let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+        if request.asked == ALL_STATS && std::mem::take(&mut is_first) {
+            return vec![interrupted(done(0))];
+        }
+        recorded.answer(request)
+    });
+    netlink.read().unwrap();
+    assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS, ALL_STATS]);
+    assert_eq!(lines(&netlink), whole());
+}
+
+#[test]
+fn an_interface_that_interrupted_dumps_of_links_leave_out_is_found_by_its_counters() {
+    let (mut netlink, requests, _events) = netlink_with_dumps(|recorded, request| {
+        if request.asked == ALL_STATS {
+            return recorded.answer(request);
+        }
+        let mut parts = recorded.torn_parts(request, VETH0);
+        parts.push(interrupted(done(0)));
+        parts
+    });
+    netlink.read().unwrap();
+    let asked = [ALL_LINKS, ALL_LINKS, ALL_STATS, Asked::One(RTM_GETLINK, VETH0)];
+    assert_eq!(requests.take(), asked);
+    assert_eq!(lines(&netlink), whole());
+}
+
+#[test]
+fn known_interfaces_that_interrupted_dumps_of_links_leave_out_are_asked_for_singly() {
+    let is_torn = Arc::new(Mutex::new(false));
+    let torn = Arc::clone(&is_torn);
+    let mut recorded = Recorded::new();
+    let (mut netlink, requests, _events) = netlink(move |request| {
+        if !*torn.lock().unwrap() {
+            return recorded.answer(request);
+        }
+        // One has really gone.
+        recorded.links.remove(&IFB0);
+        recorded.stats.remove(&IFB0);
+        if request.asked != ALL_LINKS {
+            return recorded.answer(request);
+        }
+        let mut parts = recorded.torn_parts(request, VETH0);
+        parts.push(interrupted(done(0)));
+        parts
+    });
+    netlink.read().unwrap();
+    *is_torn.lock().unwrap() = true;
+    netlink.is_current = false;
+    requests.take();
+    netlink.read().unwrap();
+    let single = |ifindex| Asked::One(RTM_GETLINK, ifindex);
+    assert_eq!(requests.take(), [ALL_LINKS, ALL_LINKS, single(VETH0), single(IFB0), ALL_STATS]);
+    let mut expected = whole();
+    expected.pop();
+    assert_eq!(lines(&netlink), expected);
+}
+
+#[test]
+fn a_datagram_that_is_too_large_is_asked_for_again_with_more_room() {
+    for large in [ALL_LINKS, ALL_STATS] {
+        let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+            let mut datagrams = recorded.answer(request);
+            if request.asked == large {
+                datagrams[1] = padded(recorded.parts(request).remove(4), 100_000);
+                datagrams[1].extend(recorded.parts(request)[5..8].concat());
+            }
+            datagrams
+        });
+        netlink.read().unwrap();
+        let twice = |asked| if asked == large { vec![asked; 2] } else { vec![asked] };
+        assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS].map(twice).concat());
+        assert_eq!(lines(&netlink), whole());
+        // There is room now.
+        netlink.is_current = false;
+        netlink.read().unwrap();
+        assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS]);
+        assert_eq!(lines(&netlink), whole());
+    }
+}
+
+#[test]
+fn a_dump_that_fails_on_its_way_is_repeated_once_and_completed_singly() {
+    for end in [done as fn(i32) -> Vec<u8>, refusal] {
+        let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+            let mut datagrams = recorded.answer(request);
+            if request.asked == ALL_STATS {
+                let parts = recorded.parts(request);
+                datagrams = vec![parts[..8].concat(), end(EOPNOTSUPP)];
+            }
+            datagrams
+        });
+        netlink.read().unwrap();
+        let single = |ifindex| Asked::One(RTM_GETSTATS, ifindex);
+        assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS, ALL_STATS, single(16), single(IFB0)]);
+        assert_eq!(lines(&netlink), whole());
+    }
+}
+
+#[test]
+fn a_reply_that_never_comes_or_never_ends_fails_the_reading_and_the_next_one_starts_anew() {
+    for is_begun in [false, true] {
+        let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+            let mut datagrams = recorded.answer(request);
+            if request.asked == ALL_STATS {
+                datagrams.truncate(if is_begun { 2 } else { 0 });
+            }
+            datagrams
+        });
+        assert_eq!(failed(netlink.read()), NetlinkError::NoAnswer);
+        requests.take();
+        assert_real_kernel(&mut netlink);
+        assert_eq!(requests.take(), []);
+    }
+}
+
+/// The source reads by new sockets, so that it tells what the kernel of this machine does.
+fn assert_real_kernel(netlink: &mut Netlink) {
+    netlink.read().unwrap();
+    let lines = lines(netlink);
+    assert!(lines.iter().any(|(ifindex, name, _, counters)| {
+        (*ifindex, name.as_str()) == (1, "lo") && counters.is_some()
+    }));
+    assert!(!lines.iter().any(|(.., name, _, _)| name == "macvlan0"), "{lines:?}");
+}
+
+#[test]
+fn a_malformed_answer_fails_the_reading_and_the_next_one_starts_anew() {
+    for damaged in [ALL_LINKS, ALL_STATS] {
+        let (mut netlink, _requests, _events) = netlink_with_dumps(move |recorded, request| {
+            let mut datagrams = recorded.answer(request);
+            if request.asked == damaged {
+                datagrams[1].pop();
+            }
+            datagrams
+        });
+        assert_eq!(failed(netlink.read()), NetlinkError::Malformed);
+        assert_real_kernel(&mut netlink);
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_read_costs_only_itself() {
+    let (mut netlink, requests, _events) = netlink_with_dumps(|recorded, request| {
+        let mut parts = recorded.parts(request);
+        // Its first attribute ends before it begins, so that it has no name and no counters.
+        let attributes = if request.asked == ALL_LINKS { 32 } else { 28 };
+        let place = if request.asked == ALL_LINKS { 2 } else { 8 };
+        parts[place][attributes] = 1;
+        parts[place][attributes + 1] = 0;
+        vec![parts.concat(), done(0)]
+    });
+    netlink.read().unwrap();
+    // A name is found out by another request; counters are there the next time.
+    assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS, Asked::One(RTM_GETLINK, VETH0)]);
+    let mut expected = whole();
+    expected[8].3 = None;
+    assert_eq!(lines(&netlink), expected);
+}
+
+#[test]
+fn malformed_events_cost_only_themselves() {
+    let (mut netlink, _requests, events) = netlink_with_dumps(Recorded::answer);
+    netlink.read().unwrap();
+    let renamed = |ifindex, name| Interface::device(ifindex, name).link();
+    let mut cut = renamed(12, "cut0");
+    cut.truncate(cut.len() - 4);
+    let send = |datagram: &[u8]| assert_eq!(events.send(datagram).unwrap(), datagram.len());
+    send(&[renamed(10, "before0"), cut].concat());
+    send(b"nonsense");
+    send(&[]);
+    send(&[0xff; 100]);
+    send(&renamed(11, "after0"));
+    netlink.follow();
+    netlink.read().unwrap();
+    let names: Vec<_> = lines(&netlink).into_iter().map(|line| line.1).collect();
+    assert_eq!(names[..5], ["lo", "tun0", "before0", "after0", "veth2"]);
+}
+
+#[test]
+fn events_that_came_before_the_dump_began_are_older_than_it_and_later_ones_count() {
+    let (mut netlink, _requests, events) = {
+        let recorded = Recorded::new();
+        let (events, sender) = pair();
+        let sender_of_kernel = sender.try_clone().unwrap();
+        let (route, requests) = play(move |request| {
+            let datagrams = recorded.answer(request);
+            if request.asked == ALL_LINKS {
+                let event = Interface::device(VETH0, "during0").link();
+                assert_eq!(sender_of_kernel.send(&event).unwrap(), event.len());
+            }
+            datagrams
+        });
+        let speeds = Speeds::start(Way::Sysfs("/none".into())).unwrap();
+        (Netlink::over(route, events, speeds), requests, sender)
+    };
+    let event = Interface::device(MACVLAN0, "before0").link();
+    assert_eq!(events.send(&event).unwrap(), event.len());
+    netlink.read().unwrap();
+    let mut expected = whole();
+    expected[2].1 = "during0".into();
+    expected[2].2 = IFF_UP;
+    assert_eq!(lines(&netlink), expected);
+}
+
+#[test]
+fn answers_to_other_requests_are_passed_over() {
+    let (mut netlink, requests, _events) = netlink_with_dumps(|recorded, request| {
+        let liar = Interface::device(VETH0, "liar0");
+        let foreign = request.sequence + 7;
+        let mut datagrams = vec![
+            with_sequence(liar.link(), foreign),
+            with_sequence(liar.stats(), foreign),
+            with_sequence(interrupted(done(0)), foreign),
+            with_sequence(refusal(EOPNOTSUPP), foreign),
+        ];
+        datagrams.extend(recorded.answer(request));
+        // Also in one datagram with what is ours.
+        datagrams[4].extend(with_sequence(liar.stats(), foreign));
+        datagrams
+    });
+    netlink.read().unwrap();
+    assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS]);
+    assert_eq!(lines(&netlink), whole());
+}
+
+#[test]
+fn a_kernel_that_has_no_getstats_is_told_apart_from_one_that_had_a_bad_moment() {
+    let open = |answer: fn(&Recorded, &Request) -> Vec<Vec<u8>>| {
+        netlink_with_dumps(move |recorded, request| {
+            if request.asked == ALL_STATS {
+                answer(recorded, request)
+            } else {
+                recorded.answer(request)
+            }
+        })
+        .0
+        .tried()
+    };
+    let refused = open(|_, _| vec![refusal(EOPNOTSUPP)]).unwrap_err();
+    assert_eq!(refused, NetlinkError::Refused(Errno::OPNOTSUPP));
+    let text = "the kernel refused: Operation not supported (os error 95)";
+    assert_eq!(refused.to_string(), text);
+    assert!(open(|_, _| vec![vec![1; 30]]).unwrap().is_broken);
+    assert!(!open(Recorded::answer).unwrap().is_broken);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_dump_says_the_reading_ends(
+        asked in prop_oneof![Just(ALL_LINKS), Just(ALL_STATS)],
+        flips in vec((any::<Index>(), 1..=255_u8), 1..30),
+    ) {
+        let (mut netlink, _requests, _events) = netlink_with_dumps(move |recorded, request| {
+            let mut datagrams = recorded.answer(request);
+            if request.asked == asked {
+                // A dump without an end would be waited for.
+                let mut parts = recorded.parts(request).concat();
+                for (place, flip) in &flips {
+                    let place = place.index(parts.len());
+                    parts[place] ^= flip;
+                }
+                datagrams = vec![parts, done(0)];
+            }
+            datagrams
+        });
+        match netlink.read() {
+            Ok(()) => {
+                let lines = lines(&netlink);
+                prop_assert!(lines.windows(2).all(|pair| pair[0].0 < pair[1].0), "{:?}", lines);
+            }
+            Err(ReadError::Failed(NetlinkError::Malformed | NetlinkError::Refused(_))) => {}
+            Err(error) => prop_assert!(false, "{:?}", error),
+        }
+    }
+}

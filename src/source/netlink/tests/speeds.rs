@@ -1,0 +1,563 @@
+//! Speeds by drivers that are played: quick ones, slow ones, and some that nobody may ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::super::socket::NetlinkError;
+use super::super::speed::{Question, Speeds, Way};
+use super::super::{Netlink, ReadError};
+use super::kernel::{
+    Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
+    RTM_GETLINK, Request, Requests, done, link_modes, pair, play, recorded, refusal,
+};
+use crate::interface::Counters;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+const ALL: Asked = Asked::All(ETHTOOL);
+
+fn one(ifindex: u32) -> Asked {
+    Asked::One(ETHTOOL, ifindex)
+}
+
+/// The drivers of a machine.
+#[derive(Debug, Default, Clone)]
+struct Drivers(Arc<(Mutex<DriverState>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct DriverState {
+    /// In Mbit/s; who is not here supports no such question.
+    speeds: BTreeMap<u32, i32>,
+    /// Those that do not answer until they are released.
+    hanging: BTreeSet<u32>,
+    /// The one that fails whenever a dump comes to it.
+    failing: Option<u32>,
+}
+
+impl Drivers {
+    fn change(&self, change: impl FnOnce(&mut DriverState)) {
+        change(&mut self.0.0.lock().unwrap());
+        self.0.1.notify_all();
+    }
+
+    fn set_speed(&self, ifindex: u32, speed_mbits: i32) {
+        self.change(|state| {
+            state.speeds.insert(ifindex, speed_mbits);
+        });
+    }
+
+    fn hang(&self, ifindex: u32) {
+        self.change(|state| {
+            state.hanging.insert(ifindex);
+        });
+    }
+
+    fn release(&self) {
+        self.change(|state| state.hanging.clear());
+    }
+
+    /// What the kernel says once all drivers that it asks have answered.
+    fn answer(&self, request: &Request) -> Vec<Vec<u8>> {
+        let state = self.0.0.lock().unwrap();
+        let speeds = state.speeds.clone();
+        let is_asked = |ifindex| matches!(request.asked, ALL) || request.asked == one(ifindex);
+        let is_hanging = |state: &mut DriverState| state.hanging.iter().any(|&one| is_asked(one));
+        let state = self.0.1.wait_while(state, is_hanging).unwrap();
+        match request.asked {
+            Asked::One(ETHTOOL, ifindex) => match speeds.get(&ifindex) {
+                Some(&speed) => vec![link_modes(ifindex, speed)],
+                None => vec![refusal(EOPNOTSUPP)],
+            },
+            ALL => {
+                let mut datagrams: Vec<_> = speeds
+                    .iter()
+                    .take_while(|&(&ifindex, _)| Some(ifindex) != state.failing)
+                    .map(|(&ifindex, &speed)| link_modes(ifindex, speed))
+                    .collect();
+                datagrams.push(done(if state.failing.is_some() { EIO } else { 0 }));
+                vec![datagrams.concat()]
+            }
+            _ => panic!("nobody asks ethtool for {request:?}"),
+        }
+    }
+}
+
+/// A machine with invented interfaces.
+struct Machine {
+    netlink: Netlink,
+    interfaces: Arc<Mutex<BTreeMap<u32, Interface>>>,
+    drivers: Drivers,
+    /// What was asked about speeds.
+    asked: Requests,
+    events: UnixDatagram,
+    unreported: BTreeSet<u32>,
+    speed_refresh: Duration,
+}
+
+impl Machine {
+    /// All are reported; each has the speed of a thousand Mbit/s times its number.
+    fn new(interfaces: &[Interface]) -> Self {
+        let by_number = interfaces.iter().map(|interface| (interface.ifindex, *interface));
+        let interfaces: Arc<Mutex<BTreeMap<_, _>>> = Arc::new(Mutex::new(by_number.collect()));
+        let drivers = Drivers::default();
+        for &ifindex in interfaces.lock().unwrap().keys() {
+            drivers.set_speed(ifindex, speed_of(ifindex));
+        }
+        let known = Arc::clone(&interfaces);
+        let (route, _) = play(move |request| answer(&known.lock().unwrap(), request));
+        let kernel = drivers.clone();
+        let (ethtool, asked) = play(move |request| kernel.answer(request));
+        let (events_here, events) = pair();
+        let speeds = Speeds::start(Way::Ethtool(ethtool, ETHTOOL)).unwrap();
+        let netlink = Netlink::over(route, events_here, speeds);
+        let (unreported, speed_refresh) = (BTreeSet::new(), HOUR);
+        Self { netlink, interfaces, drivers, asked, events, unreported, speed_refresh }
+    }
+
+    /// Gathers as the collector does, less what follows the writing, and returns the speeds.
+    fn gather(&mut self) -> BTreeMap<u32, Option<i64>> {
+        self.netlink.follow();
+        if let Err(error) = self.netlink.read() {
+            assert!(matches!(error, ReadError::Busy(true)), "{error:?}");
+        }
+        let numbers: Vec<_> = self.netlink.links().map(|(link, _)| link.ifindex).collect();
+        self.netlink.set_speed_refresh(|place| {
+            (!self.unreported.contains(&numbers[place])).then_some(self.speed_refresh)
+        });
+        self.netlink.fetch_speeds();
+        self.netlink.links().map(|(link, _)| (link.ifindex, link.speed_mbits())).collect()
+    }
+
+    fn speed(&mut self, ifindex: u32) -> Option<i64> {
+        self.gather()[&ifindex]
+    }
+
+    /// Gathers until an interface has a speed.
+    fn gather_until(&mut self, ifindex: u32, speed_mbits: i64) {
+        eventually(|| self.speed(ifindex) == Some(speed_mbits));
+    }
+
+    /// The interfaces are like this by now, and in one event.
+    fn change(&mut self, changed: &[Interface]) {
+        let mut interfaces = self.interfaces.lock().unwrap();
+        interfaces.extend(changed.iter().map(|interface| (interface.ifindex, *interface)));
+        let event = changed.iter().flat_map(Interface::link).collect::<Vec<_>>();
+        assert_eq!(self.events.send(&event).unwrap(), event.len());
+    }
+
+    /// An event names all interfaces, which are as they were.
+    fn name_all(&mut self) {
+        let all: Vec<_> = self.interfaces.lock().unwrap().values().copied().collect();
+        self.change(&all);
+    }
+
+    /// Whether a driver is being asked and does not answer.
+    fn is_busy(&mut self) -> bool {
+        matches!(self.netlink.read(), Err(ReadError::Busy(_)))
+    }
+
+    /// Makes the driver of an interface known as slow.
+    fn make_slow(&mut self, ifindex: u32) {
+        self.drivers.hang(ifindex);
+        self.gather();
+        assert!(self.is_busy());
+        self.drivers.release();
+        self.gather_until(ifindex, speed_of(ifindex).into());
+        self.asked.take();
+    }
+}
+
+fn speed_of(ifindex: u32) -> i32 {
+    i32::try_from(ifindex).unwrap() * 1000
+}
+
+/// The rtnetlink of a machine.
+fn answer(interfaces: &BTreeMap<u32, Interface>, request: &Request) -> Vec<Vec<u8>> {
+    let message =
+        |kind| if kind == RTM_GETLINK { Interface::link } else { Interface::stats as fn(&_) -> _ };
+    match request.asked {
+        Asked::All(kind) => vec![interfaces.values().flat_map(message(kind)).collect(), done(0)],
+        Asked::One(kind, ifindex) => {
+            vec![interfaces.get(&ifindex).map_or_else(|| refusal(ENODEV), message(kind))]
+        }
+    }
+}
+
+fn eventually(mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it never is");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn speeds<const N: usize>(speeds: [(u32, Option<i64>); N]) -> BTreeMap<u32, Option<i64>> {
+    speeds.into()
+}
+
+#[test]
+fn a_driver_that_takes_long_costs_its_own_speed_and_nothing_else() {
+    let slow = Interface::device(4, "slow0");
+    let veth = Interface::software(9, "veth0", "veth");
+    let mut machine =
+        Machine::new(&[Interface::device(2, "eth0"), Interface::device(3, "eth1"), slow, veth]);
+    machine.drivers.hang(4);
+    // This comes back although the driver does not.
+    let first = machine.gather();
+    assert_eq!(first, speeds([(2, Some(2000)), (3, Some(3000)), (4, None), (9, Some(9000))]));
+    // Software first, then the devices.
+    assert_eq!(machine.asked.take(), [one(9), one(2), one(3), one(4)]);
+    // The kernel holds its lock: counters are to come from elsewhere.
+    assert!(matches!(machine.netlink.read(), Err(ReadError::Busy(true))));
+    let counters = Counters { bytes_sent: 5, ..Counters::default() };
+    let rows = [(b"slow0".as_slice(), counters), (b"eth0", counters), (b"gone0", counters)];
+    machine.netlink.take_counters(rows.into_iter());
+    assert_eq!(machine.gather(), first);
+    let lines: Vec<_> =
+        machine.netlink.links().map(|(link, counters)| (link.ifindex, counters.copied())).collect();
+    assert_eq!(lines, [(2, Some(counters)), (3, None), (4, Some(counters)), (9, None)]);
+    assert_eq!(machine.asked.take(), []);
+    machine.drivers.release();
+    machine.gather_until(4, 4000);
+    assert!(!machine.is_busy());
+    assert_eq!(machine.asked.take(), []);
+}
+
+#[test]
+fn nobody_waits_again_for_a_driver_that_was_slow() {
+    let mut machine = Machine::new(&[Interface::device(2, "slow0"), Interface::device(3, "eth0")]);
+    machine.make_slow(2);
+    machine.gather_until(3, 3000);
+    machine.drivers.hang(2);
+    machine.name_all();
+    // The quick ones come first now.
+    assert_eq!(machine.gather(), speeds([(2, None), (3, Some(3000))]));
+    eventually(|| machine.is_busy());
+    assert_eq!(machine.asked.take(), [one(3), one(2)]);
+    // Without an answer, the kernel that is played would be given up in this time.
+    machine.netlink.speeds.wait(HOUR);
+    assert!(machine.is_busy());
+    machine.drivers.release();
+    machine.gather_until(2, 2000);
+}
+
+#[test]
+fn a_driver_that_was_slow_is_asked_rarely() {
+    let mut machine = Machine::new(&[Interface::device(2, "slow0"), Interface::device(3, "eth0")]);
+    machine.make_slow(2);
+    machine.gather_until(3, 3000);
+    machine.speed_refresh = Duration::ZERO;
+    machine.gather();
+    let numbers = |questions: Vec<Question>| -> Vec<_> {
+        questions.into_iter().map(|question| question.ifindex).collect()
+    };
+    // It took a second at least, so that it has a hundred to rest.
+    let now = Instant::now() + Duration::from_secs(60);
+    assert_eq!(numbers(machine.netlink.links.needed_speeds(now)), [3]);
+    assert_eq!(numbers(machine.netlink.links.old_speeds(now)), []);
+    let later = now + 24 * HOUR;
+    assert_eq!(numbers(machine.netlink.links.old_speeds(later)), [2]);
+}
+
+#[test]
+fn who_is_down_or_unreported_is_never_asked() {
+    let down = Interface { flags: 0, ..Interface::device(3, "down0") };
+    let down_veth = Interface { flags: 0, ..Interface::software(5, "veth0", "veth") };
+    let mut machine = Machine::new(&[
+        Interface::device(2, "eth0"),
+        down,
+        Interface::device(4, "unreported0"),
+        down_veth,
+    ]);
+    machine.unreported.insert(4);
+    machine.speed_refresh = Duration::ZERO;
+    let expected = speeds([(2, Some(2000)), (3, Some(-1)), (4, None), (5, Some(-1))]);
+    for _ in 0..3 {
+        machine.name_all();
+        assert_eq!(machine.gather(), expected);
+        machine.netlink.refresh_speeds();
+    }
+    assert_eq!(machine.asked.take().into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([one(2)]));
+}
+
+#[test]
+fn who_comes_up_is_asked_and_who_goes_down_is_not() {
+    let device = Interface::device(2, "eth0");
+    let down = Interface { flags: 0, ..device };
+    let mut machine = Machine::new(&[down]);
+    machine.speed_refresh = Duration::ZERO;
+    assert_eq!(machine.speed(2), Some(-1));
+    assert_eq!(machine.asked.take(), []);
+    machine.change(&[device]);
+    assert_eq!(machine.speed(2), Some(2000));
+    assert_eq!(machine.asked.take(), [one(2)]);
+    machine.change(&[down]);
+    assert_eq!(machine.speed(2), Some(-1));
+    assert_eq!(machine.asked.take(), []);
+}
+
+/// Software interfaces, enough of them for a dump, and a loopback.
+fn many_and(devices: &[Interface]) -> Vec<Interface> {
+    let loopback =
+        Interface { flags: IFF_LOOPBACK | IFF_UP, kind: None, ..Interface::software(1, "lo", "") };
+    let software = (101..=140).map(|number| Interface::software(number, "veth", "veth"));
+    let mut all: Vec<_> = software.chain([loopback]).collect();
+    all.extend(devices);
+    all
+}
+
+#[test]
+fn many_software_interfaces_are_asked_by_one_dump() {
+    let mut machine = Machine::new(&many_and(&[]));
+    // The loopback supports no such question, so that dumps pass it over.
+    machine.drivers.change(|state| {
+        state.speeds.remove(&1);
+    });
+    let expected: BTreeMap<_, _> = (101..=140)
+        .map(|ifindex| (ifindex, Some(speed_of(ifindex).into())))
+        .chain([(1, Some(-1))])
+        .collect();
+    assert_eq!(machine.gather(), expected);
+    assert_eq!(machine.asked.take(), [ALL]);
+}
+
+#[test]
+fn a_dump_is_made_only_when_it_bothers_no_device_that_would_not_be_asked_anyway() {
+    let device = Interface::device(2, "eth0");
+    // Kernels before 5.14 tell of no device.
+    let silent = Interface { has_parent_device: false, ..device };
+    for device in [device, silent] {
+        let mut machine = Machine::new(&many_and(&[device]));
+        // How long its driver takes is found out first.
+        assert_eq!(machine.gather()[&2], Some(2000));
+        let asked = machine.asked.take();
+        assert!(!asked.contains(&ALL) && asked.contains(&one(2)), "{asked:?}");
+        // It is known as quick.
+        machine.name_all();
+        assert_eq!(machine.gather()[&2], Some(2000));
+        assert_eq!(machine.asked.take(), [ALL]);
+        // Nobody reports it.
+        machine.unreported.insert(2);
+        machine.name_all();
+        machine.gather();
+        assert_singly(&machine.asked.take());
+        machine.unreported.clear();
+        machine.gather();
+        machine.asked.take();
+        // It is down.
+        machine.change(&[Interface { flags: 0, ..device }]);
+        machine.name_all();
+        assert_eq!(machine.gather()[&2], Some(-1));
+        assert_singly(&machine.asked.take());
+    }
+}
+
+/// All but interface 2 were asked, and one by one.
+fn assert_singly(asked: &[Asked]) {
+    assert_eq!(asked.iter().collect::<BTreeSet<_>>().len(), 41);
+    assert!(!asked.contains(&ALL) && !asked.contains(&one(2)), "{asked:?}");
+}
+
+#[test]
+fn no_dump_is_made_while_a_driver_is_slow() {
+    let mut machine = Machine::new(&many_and(&[Interface::device(2, "slow0")]));
+    machine.make_slow(2);
+    machine.name_all();
+    machine.gather();
+    machine.gather_until(2, 2000);
+    let asked = machine.asked.take();
+    assert!(!asked.contains(&ALL) && asked.contains(&one(2)), "{asked:?}");
+}
+
+#[test]
+fn a_dump_that_a_driver_cuts_off_is_completed_singly() {
+    let mut machine = Machine::new(&many_and(&[]));
+    machine.drivers.change(|state| state.failing = Some(138));
+    let speeds = machine.gather();
+    assert!(speeds.iter().all(|(&ifindex, &speed)| speed == Some(speed_of(ifindex).into())));
+    assert_eq!(machine.asked.take(), [ALL, one(138), one(139), one(140)]);
+}
+
+#[test]
+fn an_event_has_the_speeds_of_all_that_is_stacked_on_the_interface_asked_for_again() {
+    let port = Interface::device(2, "eth0");
+    let port = Interface { master: Some(4), ..port };
+    let other = Interface::device(3, "eth1");
+    let bridge = Interface::software(4, "br0", "bridge");
+    let on = |lower, interface| Interface { lower: Some(lower), ..interface };
+    let vlan = on(3, Interface::software(5, "eth1.5", "vlan"));
+    let macvlan = on(5, Interface::software(6, "mac0", "macvlan"));
+    let bridge_vlan = on(4, Interface::software(7, "br0.7", "vlan"));
+    let alone = Interface::software(8, "veth0", "veth");
+    let all = [port, other, bridge, vlan, macvlan, bridge_vlan, alone];
+    let cases: [(&[Interface], &[u32]); 6] = [
+        (&[port], &[2, 4, 7]),
+        (&[other], &[3, 5, 6]),
+        (&[bridge], &[4, 7]),
+        (&[vlan], &[5, 6]),
+        (&[alone], &[8]),
+        // It leaves the bridge.
+        (&[Interface { master: None, ..port }], &[2, 4, 7]),
+    ];
+    let mut machine = Machine::new(&all);
+    machine.gather();
+    machine.gather();
+    machine.asked.take();
+    for (changed, expected) in cases {
+        for ifindex in 2..=8 {
+            machine.drivers.set_speed(ifindex, 1);
+        }
+        machine.change(changed);
+        let speeds = machine.gather();
+        let asked: BTreeSet<_> = machine.asked.take().into_iter().collect();
+        assert_eq!(asked, expected.iter().copied().map(one).collect(), "{changed:?}");
+        assert!(expected.iter().all(|ifindex| speeds[ifindex] == Some(1)), "{speeds:?}");
+    }
+}
+
+#[test]
+fn a_port_that_vanishes_has_its_bridge_asked_again() {
+    let port = Interface { master: Some(4), ..Interface::device(2, "eth0") };
+    let mut machine = Machine::new(&[port, Interface::software(4, "br0", "bridge")]);
+    machine.gather();
+    machine.asked.take();
+    machine.drivers.set_speed(4, -1);
+    machine.interfaces.lock().unwrap().remove(&2);
+    machine.events.send(&port.gone()).unwrap();
+    assert_eq!(machine.gather(), speeds([(4, Some(-1))]));
+    assert_eq!(machine.asked.take(), [one(4)]);
+}
+
+#[test]
+fn an_answer_to_a_question_from_before_the_event_is_discarded() {
+    let device = Interface::device(2, "eth0");
+    let mut machine = Machine::new(&[device]);
+    machine.drivers.set_speed(2, 10);
+    machine.drivers.hang(2);
+    assert_eq!(machine.speed(2), None);
+    // The driver has 10 to say; then the speed changes, and an event tells so.
+    machine.drivers.set_speed(2, 100);
+    machine.change(&[device]);
+    machine.netlink.follow();
+    machine.drivers.release();
+    let mut seen = BTreeSet::new();
+    eventually(|| {
+        seen.extend(machine.speed(2));
+        !seen.is_empty()
+    });
+    assert_eq!(seen, BTreeSet::from([100]));
+    assert_eq!(machine.asked.take(), [one(2), one(2)]);
+}
+
+#[test]
+fn a_driver_that_took_long_over_an_answer_that_is_discarded_is_slow_nevertheless() {
+    let device = Interface::device(2, "slow0");
+    let mut machine = Machine::new(&[device]);
+    machine.drivers.hang(2);
+    assert_eq!(machine.speed(2), None);
+    machine.change(&[device]);
+    machine.netlink.follow();
+    machine.drivers.release();
+    eventually(|| !machine.is_busy());
+    machine.drivers.hang(2);
+    // Nobody waits for it, as above.
+    machine.gather();
+    eventually(|| machine.is_busy());
+    machine.netlink.speeds.wait(HOUR);
+    assert!(machine.is_busy());
+    machine.drivers.release();
+}
+
+#[test]
+fn a_speed_that_has_grown_old_stands_until_a_new_one_comes_and_is_asked_for_after_the_batch() {
+    let mut machine = Machine::new(&[Interface::device(2, "eth0")]);
+    machine.speed_refresh = Duration::from_nanos(1);
+    assert_eq!(machine.speed(2), Some(2000));
+    machine.drivers.set_speed(2, 100);
+    machine.asked.take();
+    assert_eq!(machine.speed(2), Some(2000));
+    assert_eq!(machine.asked.take(), []);
+    machine.drivers.hang(2);
+    machine.netlink.refresh_speeds();
+    eventually(|| machine.is_busy());
+    assert_eq!(machine.asked.take(), [one(2)]);
+    assert_eq!(machine.speed(2), Some(2000));
+    machine.drivers.release();
+    machine.gather_until(2, 100);
+    // And not before it is old.
+    machine.speed_refresh = HOUR;
+    machine.gather();
+    machine.asked.take();
+    machine.netlink.refresh_speeds();
+    machine.gather();
+    assert_eq!(machine.asked.take(), []);
+}
+
+#[test]
+fn with_a_speed_refresh_of_zero_each_line_has_the_speed_of_its_moment() {
+    let mut machine = Machine::new(&[Interface::device(2, "eth0")]);
+    machine.speed_refresh = Duration::ZERO;
+    for speed in [10, 100, -1] {
+        machine.drivers.set_speed(2, speed);
+        assert_eq!(machine.speed(2), Some(speed.into()));
+    }
+}
+
+/// What the family `ethtool` is found to be by.
+fn way(answer: impl Fn() -> Vec<u8> + Send + 'static) -> (Way, Requests) {
+    let (socket, requests) = play(move |_| vec![answer()]);
+    (Way::of(Ok(socket), "/none".into()), requests)
+}
+
+#[test]
+fn the_family_is_found_by_its_name_where_the_kernel_has_it() {
+    let recording = include_bytes!("../../../../fixtures/netlink-linux-6.18/family.bin");
+    let (found, requests) = way(|| recorded(recording).remove(0));
+    assert!(matches!(found, Way::Ethtool(_, ETHTOOL)));
+    assert_eq!(requests.take(), [Asked::One(GENL_ID_CTRL, 0)]);
+    for nothing in [refusal(ENOENT), link_modes(1, 1), vec![1; 5]] {
+        let (found, _) = way(move || nothing.clone());
+        assert!(matches!(found, Way::Sysfs(_)), "{found:?}");
+    }
+}
+
+#[test]
+fn without_the_family_speeds_are_read_from_sysfs() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [
+        ("eth0", "ifindex", "2\n"),
+        ("eth0", "speed", "2500\n"),
+        // Of another namespace.
+        ("eth1", "ifindex", "7\n"),
+        ("eth1", "speed", "100\n"),
+        ("eth2", "ifindex", "4\n"),
+        ("eth2", "speed", "-1\n"),
+        ("down0", "ifindex", "5\n"),
+        ("down0", "speed", "1000\n"),
+    ];
+    for (interface, attribute, text) in files {
+        fs::create_dir_all(folder.path().join(interface)).unwrap();
+        fs::write(folder.path().join(interface).join(attribute), text).unwrap();
+    }
+    let no_family = play(|_| vec![refusal(ENOENT)]).0;
+    let forbidden = NetlinkError::Call("socket", rustix::io::Errno::PERM);
+    for generic in [Ok(no_family), Err(forbidden)] {
+        let mut machine = Machine::new(&many_and(&[
+            Interface::device(2, "eth0"),
+            Interface::device(3, "eth1"),
+            Interface::device(4, "eth2"),
+            Interface { flags: 0, ..Interface::device(5, "down0") },
+            Interface::device(6, "none0"),
+        ]));
+        let way = Way::of(generic, folder.path().to_owned());
+        machine.netlink.speeds = Speeds::start(way).unwrap();
+        let speeds = machine.gather();
+        let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
+        assert_eq!(of, [Some(2500), Some(-1), Some(-1), Some(-1), Some(-1), Some(-1)]);
+        assert_eq!(machine.asked.take(), []);
+    }
+}
