@@ -8,6 +8,8 @@
 mod links;
 mod socket;
 mod speed;
+#[cfg(test)]
+mod tests;
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};

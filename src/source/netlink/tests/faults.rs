@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use proptest::collection::vec;
@@ -9,15 +10,14 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use rustix::io::Errno;
 
-use super::super::socket::NetlinkError;
-use super::super::speed::{Speeds, Way};
-use super::super::{Netlink, ReadError};
+use super::super::speed::Way;
+use super::super::{Asker, Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use super::kernel::{
     Asked, ENODEV, EOPNOTSUPP, IFF_UP, Interface, NLMSG_DONE, RTM_GETLINK, RTM_GETSTATS, Request,
     Requests, done, ifindex, interrupted, kind, padded, pair, play, recorded, refusal,
     with_sequence,
 };
-use crate::interface::Counters;
+use crate::interface::{Counters, Flags, Presence, Wants};
 
 /// The interfaces of the recordings.
 const NAMES: [(u32, &str); 10] = [
@@ -97,71 +97,123 @@ impl Recorded {
     }
 }
 
-/// A source over a kernel that answers like this; its requests; who sends events.
-fn netlink(
+/// A source over a kernel that is played.
+struct Source {
+    netlink: Netlink,
+    scratch: Scratch,
+    requests: Requests,
+    /// Sends events.
+    events: UnixDatagram,
+    _asker: Asker,
+}
+
+impl Source {
+    /// Over a kernel that answers like this.
+    fn new(answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static) -> Self {
+        Self::with_wants(Wants::default(), answer)
+    }
+
+    fn with_wants(
+        wants: Wants,
+        answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static,
+    ) -> Self {
+        let asker = Asker::start().unwrap();
+        let (sockets, requests, events) = sockets(answer);
+        let netlink = Netlink::new(sockets, &asker, wants);
+        Self { netlink, scratch: Scratch::default(), requests, events, _asker: asker }
+    }
+
+    /// Over a kernel that answers a dump like this, and all else as was recorded.
+    fn with_dumps(
+        mut answer: impl FnMut(&Recorded, &Request) -> Vec<Vec<u8>> + Send + 'static,
+    ) -> Self {
+        let recorded = Recorded::new();
+        Self::new(move |request| match request.asked {
+            Asked::All(_) => answer(&recorded, request),
+            Asked::One(..) => recorded.answer(request),
+        })
+    }
+
+    fn read(&mut self) -> Result<(), ReadError> {
+        self.netlink.read(&mut self.scratch)
+    }
+
+    /// What a line needs of each interface.
+    fn lines(&self) -> Vec<Line> {
+        let reading = self.netlink.reading();
+        let line = |interface: &crate::interface::Interface| {
+            let name = String::from_utf8_lossy(&interface.name).into_owned();
+            let counters = interface.counters(reading).copied();
+            (interface.ifindex, name, interface.presence, counters)
+        };
+        self.netlink.interfaces().map(line).collect()
+    }
+
+    /// Why reading fails, which makes the sockets useless.
+    fn failure(&mut self) -> NetlinkError {
+        match self.read() {
+            Err(ReadError::Failed(error)) => {
+                assert!(self.netlink.is_broken());
+                error
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Goes on with other sockets, over a kernel where nothing goes wrong.
+    fn replace(&mut self) {
+        let recorded = Recorded::new();
+        let (sockets, requests, events) = sockets(move |request| recorded.answer(request));
+        self.netlink.replace(sockets);
+        (self.requests, self.events) = (requests, events);
+        assert!(!self.netlink.is_broken());
+    }
+
+    fn send(&self, event: &[u8]) {
+        assert_eq!(self.events.send(event).unwrap(), event.len());
+    }
+}
+
+type Line = (u32, String, Presence, Option<Counters>);
+
+/// The sockets of a kernel that answers like this; its requests; who sends events.
+fn sockets(
     answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static,
-) -> (Netlink, Requests, UnixDatagram) {
-    let (route, requests) = play(answer);
-    let (events, events_sender) = pair();
-    let speeds = Speeds::start(Way::Sysfs("/none".into())).unwrap();
-    (Netlink::over(route, events, speeds), requests, events_sender)
+) -> (Sockets, Requests, UnixDatagram) {
+    let (route, seen) = play(answer);
+    let (events, sender) = pair();
+    (Sockets { requests: route, events, way: Way::Sysfs("/none".into()) }, seen, sender)
 }
 
-/// The same, over a kernel that answers a dump like this, and all else as was recorded.
-fn netlink_with_dumps(
-    mut answer: impl FnMut(&Recorded, &Request) -> Vec<Vec<u8>> + Send + 'static,
-) -> (Netlink, Requests, UnixDatagram) {
-    let recorded = Recorded::new();
-    netlink(move |request| match request.asked {
-        Asked::All(_) => answer(&recorded, request),
-        Asked::One(..) => recorded.answer(request),
-    })
-}
-
-/// What a line needs of each interface.
-fn lines(netlink: &Netlink) -> Vec<(u32, String, u32, Option<Counters>)> {
-    let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-    let links = netlink.links();
-    links
-        .map(|(link, counters)| (link.ifindex, text(&link.name), link.flags.0, counters.copied()))
-        .collect()
-}
-
-/// What they are where nothing goes wrong.
-fn whole() -> Vec<(u32, String, u32, Option<Counters>)> {
-    let (mut netlink, requests, _events) = netlink_with_dumps(Recorded::answer);
-    netlink.read().unwrap();
-    assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS]);
-    let lines = lines(&netlink);
+/// The lines where nothing goes wrong.
+fn whole() -> Vec<Line> {
+    let mut source = Source::with_dumps(Recorded::answer);
+    source.read().unwrap();
+    let lines = source.lines();
+    assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS]);
     let names = NAMES.map(|(ifindex, name)| (ifindex, name.to_owned()));
     assert_eq!(lines.iter().map(|line| (line.0, line.1.clone())).collect::<Vec<_>>(), names);
+    assert_eq!(lines[2].2, Presence::Known(Flags(0x1_1043)));
     assert_eq!(lines[2].3.unwrap().bytes_sent, 308);
     assert_eq!(lines[9].3.unwrap().drop_in, 7);
     lines
 }
 
-fn failed(result: Result<(), ReadError>) -> NetlinkError {
-    match result {
-        Err(ReadError::Failed(error)) => error,
-        other => panic!("{other:?}"),
-    }
-}
-
 #[test]
 fn an_undisturbed_reading_takes_one_dump_once_the_table_is_there() {
-    let (mut netlink, requests, _events) = netlink_with_dumps(Recorded::answer);
-    netlink.read().unwrap();
-    requests.take();
-    netlink.read().unwrap();
-    assert_eq!(requests.take(), [ALL_STATS]);
-    assert_eq!(lines(&netlink), whole());
+    let mut source = Source::with_dumps(Recorded::answer);
+    source.read().unwrap();
+    source.requests.take();
+    source.read().unwrap();
+    assert_eq!(source.requests.take(), [ALL_STATS]);
+    assert_eq!(source.lines(), whole());
 }
 
 #[test]
 fn an_interrupted_dump_of_counters_is_repeated_once_and_completed_singly() {
     // The flag stands in some part, or only in the end.
     for at_end in [false, true] {
-        let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+        let mut source = Source::with_dumps(move |recorded, request| {
             if request.asked == ALL_LINKS {
                 return recorded.answer(request);
             }
@@ -171,30 +223,30 @@ fn an_interrupted_dump_of_counters_is_repeated_once_and_completed_singly() {
             parts[place] = interrupted(parts[place].clone());
             parts
         });
-        netlink.read().unwrap();
+        source.read().unwrap();
         let asked = [ALL_LINKS, ALL_STATS, ALL_STATS, Asked::One(RTM_GETSTATS, MACVLAN0)];
-        assert_eq!(requests.take(), asked);
-        assert_eq!(lines(&netlink), whole());
+        assert_eq!(source.requests.take(), asked);
+        assert_eq!(source.lines(), whole());
     }
 }
 
 #[test]
 fn a_dump_that_was_interrupted_only_the_first_time_is_whole_the_second_time() {
     let mut is_first = true;
-    let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+    let mut source = Source::with_dumps(move |recorded, request| {
         if request.asked == ALL_STATS && std::mem::take(&mut is_first) {
             return vec![interrupted(done(0))];
         }
         recorded.answer(request)
     });
-    netlink.read().unwrap();
-    assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS, ALL_STATS]);
-    assert_eq!(lines(&netlink), whole());
+    source.read().unwrap();
+    assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS, ALL_STATS]);
+    assert_eq!(source.lines(), whole());
 }
 
 #[test]
 fn an_interface_that_interrupted_dumps_of_links_leave_out_is_found_by_its_counters() {
-    let (mut netlink, requests, _events) = netlink_with_dumps(|recorded, request| {
+    let mut source = Source::with_dumps(|recorded, request| {
         if request.asked == ALL_STATS {
             return recorded.answer(request);
         }
@@ -202,47 +254,53 @@ fn an_interface_that_interrupted_dumps_of_links_leave_out_is_found_by_its_counte
         parts.push(interrupted(done(0)));
         parts
     });
-    netlink.read().unwrap();
-    let asked = [ALL_LINKS, ALL_LINKS, ALL_STATS, Asked::One(RTM_GETLINK, VETH0)];
-    assert_eq!(requests.take(), asked);
-    assert_eq!(lines(&netlink), whole());
+    source.read().unwrap();
+    let single = |kind| Asked::One(kind, VETH0);
+    let asked = [ALL_LINKS, ALL_LINKS, ALL_STATS, single(RTM_GETLINK), single(RTM_GETSTATS)];
+    assert_eq!(source.requests.take(), asked);
+    assert_eq!(source.lines(), whole());
 }
 
 #[test]
 fn known_interfaces_that_interrupted_dumps_of_links_leave_out_are_asked_for_singly() {
-    let is_torn = Arc::new(Mutex::new(false));
-    let torn = Arc::clone(&is_torn);
-    let mut recorded = Recorded::new();
-    let (mut netlink, requests, _events) = netlink(move |request| {
-        if !*torn.lock().unwrap() {
-            return recorded.answer(request);
-        }
-        // One has really gone.
-        recorded.links.remove(&IFB0);
-        recorded.stats.remove(&IFB0);
-        if request.asked != ALL_LINKS {
-            return recorded.answer(request);
-        }
-        let mut parts = recorded.torn_parts(request, VETH0);
-        parts.push(interrupted(done(0)));
-        parts
-    });
-    netlink.read().unwrap();
-    *is_torn.lock().unwrap() = true;
-    netlink.is_current = false;
-    requests.take();
-    netlink.read().unwrap();
-    let single = |ifindex| Asked::One(RTM_GETLINK, ifindex);
-    assert_eq!(requests.take(), [ALL_LINKS, ALL_LINKS, single(VETH0), single(IFB0), ALL_STATS]);
-    let mut expected = whole();
-    expected.pop();
-    assert_eq!(lines(&netlink), expected);
+    // Links are dumped again after events were lost, and at every reading where their state is wanted.
+    for state in [false, true] {
+        let is_torn = Arc::new(Mutex::new(false));
+        let torn = Arc::clone(&is_torn);
+        let mut recorded = Recorded::new();
+        let wants = Wants { state, ..Wants::default() };
+        let mut source = Source::with_wants(wants, move |request| {
+            if !*torn.lock().unwrap() {
+                return recorded.answer(request);
+            }
+            // One has really gone.
+            recorded.links.remove(&IFB0);
+            recorded.stats.remove(&IFB0);
+            if request.asked != ALL_LINKS {
+                return recorded.answer(request);
+            }
+            let mut parts = recorded.torn_parts(request, VETH0);
+            parts.push(interrupted(done(0)));
+            parts
+        });
+        source.read().unwrap();
+        *is_torn.lock().unwrap() = true;
+        source.netlink.is_current = state;
+        source.requests.take();
+        source.read().unwrap();
+        let single = |ifindex| Asked::One(RTM_GETLINK, ifindex);
+        let asked = [ALL_LINKS, ALL_LINKS, single(VETH0), single(IFB0), ALL_STATS];
+        assert_eq!(source.requests.take(), asked);
+        let mut expected = whole();
+        expected.pop();
+        assert_eq!(source.lines(), expected);
+    }
 }
 
 #[test]
 fn a_datagram_that_is_too_large_is_asked_for_again_with_more_room() {
     for large in [ALL_LINKS, ALL_STATS] {
-        let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+        let mut source = Source::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == large {
                 datagrams[1] = padded(recorded.parts(request).remove(4), 100_000);
@@ -250,22 +308,22 @@ fn a_datagram_that_is_too_large_is_asked_for_again_with_more_room() {
             }
             datagrams
         });
-        netlink.read().unwrap();
+        source.read().unwrap();
         let twice = |asked| if asked == large { vec![asked; 2] } else { vec![asked] };
-        assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS].map(twice).concat());
-        assert_eq!(lines(&netlink), whole());
+        assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS].map(twice).concat());
+        assert_eq!(source.lines(), whole());
         // There is room now.
-        netlink.is_current = false;
-        netlink.read().unwrap();
-        assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS]);
-        assert_eq!(lines(&netlink), whole());
+        source.netlink.is_current = false;
+        source.read().unwrap();
+        assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS]);
+        assert_eq!(source.lines(), whole());
     }
 }
 
 #[test]
 fn a_dump_that_fails_on_its_way_is_repeated_once_and_completed_singly() {
     for end in [done as fn(i32) -> Vec<u8>, refusal] {
-        let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+        let mut source = Source::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == ALL_STATS {
                 let parts = recorded.parts(request);
@@ -273,58 +331,54 @@ fn a_dump_that_fails_on_its_way_is_repeated_once_and_completed_singly() {
             }
             datagrams
         });
-        netlink.read().unwrap();
+        source.read().unwrap();
         let single = |ifindex| Asked::One(RTM_GETSTATS, ifindex);
-        assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS, ALL_STATS, single(16), single(IFB0)]);
-        assert_eq!(lines(&netlink), whole());
+        assert_eq!(
+            source.requests.take(),
+            [ALL_LINKS, ALL_STATS, ALL_STATS, single(16), single(IFB0)]
+        );
+        assert_eq!(source.lines(), whole());
     }
 }
 
 #[test]
 fn a_reply_that_never_comes_or_never_ends_fails_the_reading_and_the_next_one_starts_anew() {
     for is_begun in [false, true] {
-        let (mut netlink, requests, _events) = netlink_with_dumps(move |recorded, request| {
+        let mut source = Source::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == ALL_STATS {
                 datagrams.truncate(if is_begun { 2 } else { 0 });
             }
             datagrams
         });
-        assert_eq!(failed(netlink.read()), NetlinkError::NoAnswer);
-        requests.take();
-        assert_real_kernel(&mut netlink);
-        assert_eq!(requests.take(), []);
+        assert_eq!(source.failure(), NetlinkError::NoAnswer);
+        source.replace();
+        source.read().unwrap();
+        assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS]);
+        assert_eq!(source.lines(), whole());
     }
-}
-
-/// The source reads by new sockets, so that it tells what the kernel of this machine does.
-fn assert_real_kernel(netlink: &mut Netlink) {
-    netlink.read().unwrap();
-    let lines = lines(netlink);
-    assert!(lines.iter().any(|(ifindex, name, _, counters)| {
-        (*ifindex, name.as_str()) == (1, "lo") && counters.is_some()
-    }));
-    assert!(!lines.iter().any(|(.., name, _, _)| name == "macvlan0"), "{lines:?}");
 }
 
 #[test]
 fn a_malformed_answer_fails_the_reading_and_the_next_one_starts_anew() {
     for damaged in [ALL_LINKS, ALL_STATS] {
-        let (mut netlink, _requests, _events) = netlink_with_dumps(move |recorded, request| {
+        let mut source = Source::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == damaged {
                 datagrams[1].pop();
             }
             datagrams
         });
-        assert_eq!(failed(netlink.read()), NetlinkError::Malformed);
-        assert_real_kernel(&mut netlink);
+        assert_eq!(source.failure(), NetlinkError::Malformed);
+        source.replace();
+        source.read().unwrap();
+        assert_eq!(source.lines(), whole());
     }
 }
 
 #[test]
 fn a_message_that_cannot_be_read_costs_only_itself() {
-    let (mut netlink, requests, _events) = netlink_with_dumps(|recorded, request| {
+    let mut source = Source::with_dumps(|recorded, request| {
         let mut parts = recorded.parts(request);
         // Its first attribute ends before it begins, so that it has no name and no counters.
         let attributes = if request.asked == ALL_LINKS { 32 } else { 28 };
@@ -333,62 +387,60 @@ fn a_message_that_cannot_be_read_costs_only_itself() {
         parts[place][attributes + 1] = 0;
         vec![parts.concat(), done(0)]
     });
-    netlink.read().unwrap();
-    // A name is found out by another request; counters are there the next time.
-    assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS, Asked::One(RTM_GETLINK, VETH0)]);
+    source.read().unwrap();
+    // A name is found out by another request.
+    let single = |kind| Asked::One(kind, VETH0);
+    let asked = [ALL_LINKS, ALL_STATS, single(RTM_GETLINK), single(RTM_GETSTATS)];
+    assert_eq!(source.requests.take(), asked);
     let mut expected = whole();
     expected[8].3 = None;
-    assert_eq!(lines(&netlink), expected);
+    assert_eq!(source.lines(), expected);
 }
 
 #[test]
 fn malformed_events_cost_only_themselves() {
-    let (mut netlink, _requests, events) = netlink_with_dumps(Recorded::answer);
-    netlink.read().unwrap();
+    let mut source = Source::with_dumps(Recorded::answer);
+    source.read().unwrap();
     let renamed = |ifindex, name| Interface::device(ifindex, name).link();
     let mut cut = renamed(12, "cut0");
     cut.truncate(cut.len() - 4);
-    let send = |datagram: &[u8]| assert_eq!(events.send(datagram).unwrap(), datagram.len());
-    send(&[renamed(10, "before0"), cut].concat());
-    send(b"nonsense");
-    send(&[]);
-    send(&[0xff; 100]);
-    send(&renamed(11, "after0"));
-    netlink.follow();
-    netlink.read().unwrap();
-    let names: Vec<_> = lines(&netlink).into_iter().map(|line| line.1).collect();
+    source.send(&[renamed(10, "before0"), cut].concat());
+    source.send(b"nonsense");
+    source.send(&[]);
+    source.send(&[0xff; 100]);
+    source.send(&renamed(11, "after0"));
+    source.netlink.follow(&mut source.scratch);
+    source.read().unwrap();
+    let names: Vec<_> = source.lines().into_iter().map(|line| line.1).collect();
     assert_eq!(names[..5], ["lo", "tun0", "before0", "after0", "veth2"]);
 }
 
 #[test]
 fn events_that_came_before_the_dump_began_are_older_than_it_and_later_ones_count() {
-    let (mut netlink, _requests, events) = {
-        let recorded = Recorded::new();
-        let (events, sender) = pair();
-        let sender_of_kernel = sender.try_clone().unwrap();
-        let (route, requests) = play(move |request| {
-            let datagrams = recorded.answer(request);
-            if request.asked == ALL_LINKS {
-                let event = Interface::device(VETH0, "during0").link();
-                assert_eq!(sender_of_kernel.send(&event).unwrap(), event.len());
-            }
-            datagrams
-        });
-        let speeds = Speeds::start(Way::Sysfs("/none".into())).unwrap();
-        (Netlink::over(route, events, speeds), requests, sender)
-    };
-    let event = Interface::device(MACVLAN0, "before0").link();
-    assert_eq!(events.send(&event).unwrap(), event.len());
-    netlink.read().unwrap();
+    let recorded = Recorded::new();
+    let (sender, receiver) = channel::<UnixDatagram>();
+    let mut sender_of_kernel = None;
+    let mut source = Source::new(move |request| {
+        let events = sender_of_kernel.get_or_insert_with(|| receiver.recv().unwrap());
+        let datagrams = recorded.answer(request);
+        if request.asked == ALL_LINKS {
+            let event = Interface::device(VETH0, "during0").link();
+            assert_eq!(events.send(&event).unwrap(), event.len());
+        }
+        datagrams
+    });
+    sender.send(source.events.try_clone().unwrap()).unwrap();
+    source.send(&Interface::device(MACVLAN0, "before0").link());
+    source.read().unwrap();
     let mut expected = whole();
     expected[2].1 = "during0".into();
-    expected[2].2 = IFF_UP;
-    assert_eq!(lines(&netlink), expected);
+    expected[2].2 = Presence::Known(Flags(IFF_UP));
+    assert_eq!(source.lines(), expected);
 }
 
 #[test]
 fn answers_to_other_requests_are_passed_over() {
-    let (mut netlink, requests, _events) = netlink_with_dumps(|recorded, request| {
+    let mut source = Source::with_dumps(|recorded, request| {
         let liar = Interface::device(VETH0, "liar0");
         let foreign = request.sequence + 7;
         let mut datagrams = vec![
@@ -402,30 +454,21 @@ fn answers_to_other_requests_are_passed_over() {
         datagrams[4].extend(with_sequence(liar.stats(), foreign));
         datagrams
     });
-    netlink.read().unwrap();
-    assert_eq!(requests.take(), [ALL_LINKS, ALL_STATS]);
-    assert_eq!(lines(&netlink), whole());
+    source.read().unwrap();
+    assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS]);
+    assert_eq!(source.lines(), whole());
 }
 
 #[test]
-fn a_kernel_that_has_no_getstats_is_told_apart_from_one_that_had_a_bad_moment() {
-    let open = |answer: fn(&Recorded, &Request) -> Vec<Vec<u8>>| {
-        netlink_with_dumps(move |recorded, request| {
-            if request.asked == ALL_STATS {
-                answer(recorded, request)
-            } else {
-                recorded.answer(request)
-            }
-        })
-        .0
-        .tried()
-    };
-    let refused = open(|_, _| vec![refusal(EOPNOTSUPP)]).unwrap_err();
-    assert_eq!(refused, NetlinkError::Refused(Errno::OPNOTSUPP));
+fn a_kernel_that_has_no_getstats_refuses_and_says_so() {
+    let mut source = Source::with_dumps(|recorded, request| match request.asked {
+        ALL_STATS => vec![refusal(EOPNOTSUPP)],
+        _ => recorded.answer(request),
+    });
+    let error = source.failure();
+    assert_eq!(error, NetlinkError::Refused(Errno::OPNOTSUPP));
     let text = "the kernel refused: Operation not supported (os error 95)";
-    assert_eq!(refused.to_string(), text);
-    assert!(open(|_, _| vec![vec![1; 30]]).unwrap().is_broken);
-    assert!(!open(Recorded::answer).unwrap().is_broken);
+    assert_eq!(error.to_string(), text);
 }
 
 proptest! {
@@ -436,7 +479,7 @@ proptest! {
         asked in prop_oneof![Just(ALL_LINKS), Just(ALL_STATS)],
         flips in vec((any::<Index>(), 1..=255_u8), 1..30),
     ) {
-        let (mut netlink, _requests, _events) = netlink_with_dumps(move |recorded, request| {
+        let mut source = Source::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == asked {
                 // A dump without an end would be waited for.
@@ -449,9 +492,9 @@ proptest! {
             }
             datagrams
         });
-        match netlink.read() {
+        match source.read() {
             Ok(()) => {
-                let lines = lines(&netlink);
+                let lines = source.lines();
                 prop_assert!(lines.windows(2).all(|pair| pair[0].0 < pair[1].0), "{:?}", lines);
             }
             Err(ReadError::Failed(NetlinkError::Malformed | NetlinkError::Refused(_))) => {}

@@ -35,6 +35,7 @@ const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
+const IFLA_PARENT_DEV_BUS_NAME: u16 = 57;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_STATS_LINK_64: u16 = 1;
 const ETHTOOL_A_LINKMODES_HEADER: u16 = 1;
@@ -214,8 +215,10 @@ impl Interface {
             number.map(|number| attribute(kind, &number.to_ne_bytes())).unwrap_or_default()
         };
         let kind = self.kind.map(|kind| attribute(IFLA_INFO_KIND, kind.as_bytes()));
-        let device =
-            self.has_parent_device.then(|| attribute(IFLA_PARENT_DEV_NAME, b"0000:00:1\0"));
+        let device = self.has_parent_device.then(|| {
+            let name = attribute(IFLA_PARENT_DEV_NAME, b"none0\0");
+            [name, attribute(IFLA_PARENT_DEV_BUS_NAME, b"none\0")].concat()
+        });
         let attributes = [
             attribute(IFLA_IFNAME, self.name.as_bytes()),
             number(IFLA_LINK, self.lower),

@@ -7,14 +7,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::socket::NetlinkError;
-use super::super::speed::{Question, Speeds, Way};
-use super::super::{Netlink, ReadError};
+use super::super::speed::{Question, Way};
+use super::super::{Asker, Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use super::kernel::{
     Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
     RTM_GETLINK, Request, Requests, done, link_modes, pair, play, recorded, refusal,
 };
-use crate::interface::Counters;
+use crate::interface::{Counters, Wants};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -89,6 +88,8 @@ impl Drivers {
 /// A machine with invented interfaces.
 struct Machine {
     netlink: Netlink,
+    scratch: Scratch,
+    _asker: Asker,
     interfaces: Arc<Mutex<BTreeMap<u32, Interface>>>,
     drivers: Drivers,
     /// What was asked about speeds.
@@ -101,35 +102,58 @@ struct Machine {
 impl Machine {
     /// All are reported; each has the speed of a thousand Mbit/s times its number.
     fn new(interfaces: &[Interface]) -> Self {
-        let by_number = interfaces.iter().map(|interface| (interface.ifindex, *interface));
-        let interfaces: Arc<Mutex<BTreeMap<_, _>>> = Arc::new(Mutex::new(by_number.collect()));
         let drivers = Drivers::default();
-        for &ifindex in interfaces.lock().unwrap().keys() {
-            drivers.set_speed(ifindex, speed_of(ifindex));
+        for interface in interfaces {
+            drivers.set_speed(interface.ifindex, speed_of(interface.ifindex));
         }
-        let known = Arc::clone(&interfaces);
-        let (route, _) = play(move |request| answer(&known.lock().unwrap(), request));
         let kernel = drivers.clone();
         let (ethtool, asked) = play(move |request| kernel.answer(request));
+        Self { drivers, asked, ..Self::with(interfaces, Way::Ethtool(ethtool, ETHTOOL)) }
+    }
+
+    /// Its drivers are asked that way.
+    fn with(interfaces: &[Interface], way: Way) -> Self {
+        let by_number = interfaces.iter().map(|interface| (interface.ifindex, *interface));
+        let interfaces: Arc<Mutex<BTreeMap<_, _>>> = Arc::new(Mutex::new(by_number.collect()));
+        let known = Arc::clone(&interfaces);
+        let (requests, _) = play(move |request| answer(&known.lock().unwrap(), request));
         let (events_here, events) = pair();
-        let speeds = Speeds::start(Way::Ethtool(ethtool, ETHTOOL)).unwrap();
-        let netlink = Netlink::over(route, events_here, speeds);
-        let (unreported, speed_refresh) = (BTreeSet::new(), HOUR);
-        Self { netlink, interfaces, drivers, asked, events, unreported, speed_refresh }
+        let asker = Asker::start().unwrap();
+        let sockets = Sockets { requests, events: events_here, way };
+        Self {
+            netlink: Netlink::new(sockets, &asker, Wants::default()),
+            scratch: Scratch::default(),
+            _asker: asker,
+            interfaces,
+            drivers: Drivers::default(),
+            asked: Requests::default(),
+            events,
+            unreported: BTreeSet::new(),
+            speed_refresh: HOUR,
+        }
+    }
+
+    fn follow(&mut self) {
+        self.netlink.follow(&mut self.scratch);
+    }
+
+    fn read(&mut self) -> Result<(), ReadError> {
+        self.netlink.read(&mut self.scratch)
     }
 
     /// Gathers as the collector does, less what follows the writing, and returns the speeds.
     fn gather(&mut self) -> BTreeMap<u32, Option<i64>> {
-        self.netlink.follow();
-        if let Err(error) = self.netlink.read() {
+        self.follow();
+        if let Err(error) = self.read() {
             assert!(matches!(error, ReadError::Busy(true)), "{error:?}");
         }
-        let numbers: Vec<_> = self.netlink.links().map(|(link, _)| link.ifindex).collect();
-        self.netlink.set_speed_refresh(|place| {
-            (!self.unreported.contains(&numbers[place])).then_some(self.speed_refresh)
-        });
+        for interface in self.netlink.interfaces_mut() {
+            let is_reported = !self.unreported.contains(&interface.ifindex);
+            interface.speed_refresh = is_reported.then_some(self.speed_refresh);
+        }
         self.netlink.fetch_speeds();
-        self.netlink.links().map(|(link, _)| (link.ifindex, link.speed_mbits())).collect()
+        let interfaces = self.netlink.interfaces();
+        interfaces.map(|interface| (interface.ifindex, interface.speed_mbits())).collect()
     }
 
     fn speed(&mut self, ifindex: u32) -> Option<i64> {
@@ -157,7 +181,7 @@ impl Machine {
 
     /// Whether a driver is being asked and does not answer.
     fn is_busy(&mut self) -> bool {
-        matches!(self.netlink.read(), Err(ReadError::Busy(_)))
+        matches!(self.read(), Err(ReadError::Busy(_)))
     }
 
     /// Makes the driver of an interface known as slow.
@@ -212,13 +236,14 @@ fn a_driver_that_takes_long_costs_its_own_speed_and_nothing_else() {
     // Software first, then the devices.
     assert_eq!(machine.asked.take(), [one(9), one(2), one(3), one(4)]);
     // The kernel holds its lock: counters are to come from elsewhere.
-    assert!(matches!(machine.netlink.read(), Err(ReadError::Busy(true))));
+    assert!(matches!(machine.read(), Err(ReadError::Busy(true))));
     let counters = Counters { bytes_sent: 5, ..Counters::default() };
-    let rows = [(b"slow0".as_slice(), counters), (b"eth0", counters), (b"gone0", counters)];
+    let rows = [b"slow0".as_slice(), b"eth0", b"gone0"].map(|name| (name, &counters));
     machine.netlink.take_counters(rows.into_iter());
     assert_eq!(machine.gather(), first);
+    let (interfaces, reading) = (machine.netlink.interfaces(), machine.netlink.reading());
     let lines: Vec<_> =
-        machine.netlink.links().map(|(link, counters)| (link.ifindex, counters.copied())).collect();
+        interfaces.map(|one| (one.ifindex, one.counters(reading).copied())).collect();
     assert_eq!(lines, [(2, Some(counters)), (3, None), (4, Some(counters)), (9, None)]);
     assert_eq!(machine.asked.take(), []);
     machine.drivers.release();
@@ -257,10 +282,10 @@ fn a_driver_that_was_slow_is_asked_rarely() {
     };
     // It took a second at least, so that it has a hundred to rest.
     let now = Instant::now() + Duration::from_secs(60);
-    assert_eq!(numbers(machine.netlink.links.needed_speeds(now)), [3]);
-    assert_eq!(numbers(machine.netlink.links.old_speeds(now)), []);
+    assert_eq!(numbers(machine.netlink.links.needed_questions(now)), [3]);
+    assert_eq!(numbers(machine.netlink.links.due_questions(now)), []);
     let later = now + 24 * HOUR;
-    assert_eq!(numbers(machine.netlink.links.old_speeds(later)), [2]);
+    assert_eq!(numbers(machine.netlink.links.due_questions(later)), [2]);
 }
 
 #[test]
@@ -442,7 +467,7 @@ fn an_answer_to_a_question_from_before_the_event_is_discarded() {
     // The driver has 10 to say; then the speed changes, and an event tells so.
     machine.drivers.set_speed(2, 100);
     machine.change(&[device]);
-    machine.netlink.follow();
+    machine.follow();
     machine.drivers.release();
     let mut seen = BTreeSet::new();
     eventually(|| {
@@ -460,7 +485,7 @@ fn a_driver_that_took_long_over_an_answer_that_is_discarded_is_slow_nevertheless
     machine.drivers.hang(2);
     assert_eq!(machine.speed(2), None);
     machine.change(&[device]);
-    machine.netlink.follow();
+    machine.follow();
     machine.drivers.release();
     eventually(|| !machine.is_busy());
     machine.drivers.hang(2);
@@ -546,18 +571,16 @@ fn without_the_family_speeds_are_read_from_sysfs() {
     let no_family = play(|_| vec![refusal(ENOENT)]).0;
     let forbidden = NetlinkError::Call("socket", rustix::io::Errno::PERM);
     for generic in [Ok(no_family), Err(forbidden)] {
-        let mut machine = Machine::new(&many_and(&[
+        let interfaces = many_and(&[
             Interface::device(2, "eth0"),
             Interface::device(3, "eth1"),
             Interface::device(4, "eth2"),
             Interface { flags: 0, ..Interface::device(5, "down0") },
             Interface::device(6, "none0"),
-        ]));
-        let way = Way::of(generic, folder.path().to_owned());
-        machine.netlink.speeds = Speeds::start(way).unwrap();
+        ]);
+        let mut machine = Machine::with(&interfaces, Way::of(generic, folder.path().to_owned()));
         let speeds = machine.gather();
         let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
         assert_eq!(of, [Some(2500), Some(-1), Some(-1), Some(-1), Some(-1), Some(-1)]);
-        assert_eq!(machine.asked.take(), []);
     }
 }
