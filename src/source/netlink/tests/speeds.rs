@@ -535,7 +535,7 @@ fn with_a_speed_refresh_of_zero_each_line_has_the_speed_of_its_moment() {
 /// What the family `ethtool` is found to be by.
 fn way(answer: impl Fn() -> Vec<u8> + Send + 'static) -> (Way, Requests) {
     let (socket, requests) = play(move |_| vec![answer()]);
-    (Way::of(Ok(socket), "/none".into()), requests)
+    (Way::of(Ok(socket), Some("/none".into())), requests)
 }
 
 #[test]
@@ -578,7 +578,8 @@ fn without_the_family_speeds_are_read_from_sysfs() {
             Interface { flags: 0, ..Interface::device(5, "down0") },
             Interface::device(6, "none0"),
         ]);
-        let mut machine = Machine::with(&interfaces, Way::of(generic, folder.path().to_owned()));
+        let mut machine =
+            Machine::with(&interfaces, Way::of(generic, Some(folder.path().to_owned())));
         let speeds = machine.gather();
         let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
         assert_eq!(of, [Some(2500), Some(-1), Some(-1), Some(-1), Some(-1), Some(-1)]);
