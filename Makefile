@@ -15,7 +15,7 @@ else
 TELEGRAFS := $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf)
 endif
 
-.PHONY: help build test golden e2e bench lint clean
+.PHONY: help build test golden record e2e bench lint clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 10
@@ -28,6 +28,9 @@ test: ## Run every test that needs no Telegraf; as root, all of them run
 
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
+
+record: ## Record what this machine's kernel says by netlink under fixtures/, as root
+	$(CARGO) test --locked --test record
 
 e2e: $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEGRAF=/path for an installed one)
 	TELEGRAFS="$(TELEGRAFS)" $(CARGO) test --release --locked --test telegraf -- --test-threads 1

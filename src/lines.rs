@@ -130,10 +130,20 @@ impl Lines {
             if choice.written < interface.changed {
                 choice.written = reading.number;
                 let prefix = usize::try_from(choice.prefix).unwrap_or(usize::MAX);
-                text.clear();
-                text.extend_from_slice(choice.line.text.get(..prefix).unwrap_or_default());
-                encode::interface_fields(text, counters, interface, &table.fields);
-                choice.line.replace(text);
+                if table.dedup_interval.is_some() {
+                    text.clear();
+                    text.extend_from_slice(choice.line.text.get(..prefix).unwrap_or_default());
+                    encode::interface_fields(text, counters, interface, &table.fields);
+                    choice.line.replace(text);
+                } else {
+                    choice.line.text.truncate(prefix);
+                    encode::interface_fields(
+                        &mut choice.line.text,
+                        counters,
+                        interface,
+                        &table.fields,
+                    );
+                }
             }
             choice.line.append(batch, table.dedup_interval);
         }

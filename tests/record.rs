@@ -1,7 +1,7 @@
 //! Records what the kernel of this machine says by netlink, for the tests that have no kernel:
 //!
 //! ```text
-//! cargo test --test record -- --ignored
+//! make record
 //! ```
 //!
 //! writes `fixtures/netlink-linux-VERSION/`, as root.
@@ -59,7 +59,6 @@ const CHANGES: &str = "
     link del renamed";
 
 #[test]
-#[ignore = "it is a tool, which rewrites fixtures"]
 fn record() {
     let netns = Netns::new();
     netns.ip_lines(INTERFACES);
@@ -109,7 +108,7 @@ fn record() {
     });
     let uname = |option| text(&run(std::process::Command::new("uname").arg(option)).stdout);
     let origin = format!(
-        "Recorded by `cargo test --test record -- --ignored` on {}, Linux {} {}.
+        "Recorded by `make record` on {}, Linux {} {}.
 
 Each file has the messages of one answer, one datagram behind the other; `tests/record.rs` says what
 was asked, and what `events.bin` tells of. They are in the byte order of that machine.
