@@ -276,9 +276,17 @@ fn wants_netlink(table: &Table) -> bool {
     }
 }
 
-/// Says which source each table has and why. Of another `/proc`, procfs itself says it.
+/// Says which source each table has and why, and what that source cannot do. Of another `/proc`,
+/// procfs itself says it.
 fn say_sources(tables: &[Table], opened: &Result<Option<Own>, String>, log: Log) {
     let mut said = Vec::new();
+    let is_by_netlink = |table: &Table| wants_netlink(table) && opened.is_ok();
+    if tables.iter().any(|table| table.selection.needs_kernel_kind() && !is_by_netlink(table)) {
+        log.warn(format_args!(
+            "kind_include, kind_exclude: /sys tells the kinds of few interfaces, and not of veth, \
+             macvlan and ifb, which counts as none"
+        ));
+    }
     for table in tables.iter().filter(|table| table.proc == HostProc::Own) {
         let is_insisted = table.source == Wanted::Netlink;
         let line = match opened {

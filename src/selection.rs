@@ -94,6 +94,13 @@ impl Selection {
         self.kinds.is_some() || self.exclude_kinds.is_some()
     }
 
+    /// Whether the kernel's kinds have a say, and not only classes of them.
+    #[must_use]
+    pub fn needs_kernel_kind(&self) -> bool {
+        let has_patterns = |kinds: &Kinds| kinds.patterns.is_some();
+        [&self.kinds, &self.exclude_kinds].into_iter().flatten().any(has_patterns)
+    }
+
     /// Whether the interface is reported. Where its flags cannot be had, they speak for it.
     #[must_use]
     pub fn selects(&self, interface: &Interface) -> bool {

@@ -259,7 +259,8 @@ impl ClassNet {
         let Some(details) = interface.details.as_mut() else { return is_other };
         let properties = &mut details.properties;
         // What it is made as does not change.
-        if wants.kind && !hurried && !is_foreign && properties.is_physical.is_none() {
+        let is_open = wants.kind && !hurried && properties.is_physical.is_none();
+        if is_open && !is_foreign && self.has(&interface.name, "") {
             properties.is_physical = Some(self.has(&interface.name, "device"));
             properties.kind = self.kind(&interface.name).unwrap_or_default();
             return true;
