@@ -152,11 +152,16 @@ impl Daemon {
     }
 
     pub(crate) fn batch(&mut self) -> Batch {
+        self.batch_until("net,interface=all ")
+    }
+
+    /// Gathers, and returns the lines before the one that begins so.
+    pub(crate) fn batch_until(&mut self, end: &str) -> Batch {
         self.trigger("");
         let mut batch = Vec::new();
         loop {
             let line = self.read_line();
-            if line.starts_with(b"net,interface=all ") {
+            if line.starts_with(end.as_bytes()) {
                 return without_time(&batch);
             }
             batch.extend_from_slice(&line);
