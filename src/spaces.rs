@@ -202,11 +202,11 @@ impl Spaces {
 
     /// Takes in the namespaces that came, and forgets those that went.
     fn discover(&mut self, tables: &[Table], problems: &mut Problems) {
-        let is_watched = self.watch.as_ref().is_some_and(Watch::renew);
+        let is_unsure = self.watch.as_mut().is_none_or(Watch::renew);
         if let Some(reason) = &self.forbidden {
             report_forbidden(reason, problems);
         }
-        if !self.is_stale && is_watched && !self.by_processes && self.forbidden.is_none() {
+        if !self.is_stale && !is_unsure && !self.by_processes && self.forbidden.is_none() {
             return;
         }
         let (mut found, is_unfinished) = namespaces::named(&self.root);

@@ -206,7 +206,8 @@ pub fn raise_file_limit() {
 #[derive(Debug)]
 pub struct Watch {
     fd: OwnedFd,
-    folders: Vec<PathBuf>,
+    /// With the kernel's number of each watch.
+    folders: Vec<(PathBuf, Option<i32>)>,
 }
 
 impl Watch {
@@ -217,7 +218,8 @@ impl Watch {
     /// When the kernel gives no more of it.
     pub fn new(root: &Path) -> io::Result<Self> {
         let fd = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        Ok(Self { fd, folders: FOLDERS.iter().map(|folder| root.join(folder)).collect() })
+        let folders = FOLDERS.iter().map(|folder| (root.join(folder), None)).collect();
+        Ok(Self { fd, folders })
     }
 
     /// Becomes readable when a name came or went.
@@ -226,11 +228,19 @@ impl Watch {
         self.fd.as_fd()
     }
 
-    /// Watches all folders, also those that were made since. Returns whether all of them are watched.
-    pub fn renew(&self) -> bool {
+    /// Watches all folders, also those that were made since. Returns whether names may have come or
+    /// gone without an event: in a folder that is new, has gone, or cannot be watched.
+    pub fn renew(&mut self) -> bool {
         let flags = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE;
-        let watches = self.folders.iter().map(|folder| inotify::add_watch(&self.fd, folder, flags));
-        watches.filter(Result::is_err).count() == 0
+        let mut is_unsure = false;
+        for (folder, known) in &mut self.folders {
+            is_unsure |= match inotify::add_watch(&self.fd, &*folder, flags) {
+                Ok(watch) => known.replace(watch) != Some(watch),
+                Err(Errno::NOENT) => known.take().is_some(),
+                Err(_) => true,
+            };
+        }
+        is_unsure
     }
 
     /// Forgets what happened, and returns whether anything did.
