@@ -203,16 +203,29 @@ impl Spaces {
     /// Takes in the namespaces that came, and forgets those that went.
     fn discover(&mut self, tables: &[Table], problems: &mut Problems) {
         let is_unsure = self.watch.as_mut().is_none_or(Watch::renew);
-        if let Some(reason) = &self.forbidden {
-            report_forbidden(reason, problems);
-        }
-        if !self.is_stale && !is_unsure && !self.by_processes && self.forbidden.is_none() {
+        let was_forbidden = self.forbidden.is_some();
+        if !self.is_stale && !is_unsure && !self.by_processes && !was_forbidden {
             return;
         }
+        let mut denied = self.search(tables, problems);
+        if self.forbidden.is_some() && !was_forbidden {
+            // Now by their processes.
+            denied = self.search(tables, problems);
+        }
+        match &self.forbidden {
+            Some(reason) => report_forbidden(reason, problems),
+            None if denied > 0 => report_denied(denied, problems),
+            None => {}
+        }
+    }
+
+    /// Does it once. Returns how many processes did not let themselves be asked where they live.
+    fn search(&mut self, tables: &[Table], problems: &mut Problems) -> usize {
         let (mut found, is_unfinished) = namespaces::named(&self.root);
         self.is_stale = is_unfinished;
+        let mut denied = 0;
         if self.by_processes || self.forbidden.is_some() {
-            self.add_processes(&mut found, problems);
+            denied = self.add_processes(&mut found);
         }
         let reporting = |found: &Found| {
             let selects = |number: &usize| {
@@ -234,10 +247,12 @@ impl Spaces {
         });
         self.enter(wanted, problems);
         self.entered.sort_unstable_by(|one, other| one.found.name.cmp(&other.found.name));
+        denied
     }
 
-    /// Adds the namespaces that processes live in, and to those that have names a process.
-    fn add_processes(&self, found: &mut Vec<Found>, problems: &mut Problems) {
+    /// Adds the namespaces that processes live in, and to those that have names a process. Returns
+    /// how many processes did not let themselves be asked.
+    fn add_processes(&self, found: &mut Vec<Found>) -> usize {
         let (of_processes, denied) = namespaces::of_processes(&self.proc);
         let main = if self.is_hosts { "1" } else { "self" };
         let main = namespaces::inode_of(&self.proc.join(main));
@@ -253,13 +268,7 @@ impl Spaces {
                 None => {}
             }
         }
-        if denied > 0 && self.by_processes {
-            let message = format_args!(
-                "the network namespaces of {denied} processes cannot be told: it takes \
-                 CAP_SYS_PTRACE, or their own user"
-            );
-            problems.report("namespaces of processes", Level::Warn, message);
-        }
+        denied
     }
 
     /// Opens what these namespaces are read by.
@@ -285,8 +294,6 @@ impl Spaces {
                 }
                 Err(error) if error.is_forbidden() => {
                     self.forbidden = Some(error.to_string());
-                    // Now by processes, in the same gather.
-                    self.is_stale = true;
                 }
                 Err(error) => {
                     self.is_stale = true;
@@ -333,6 +340,15 @@ fn report_forbidden(reason: &str, problems: &mut Problems) {
          that /proc shows a process of, without flags and speed"
     );
     problems.report("namespaces", Level::Warn, message);
+}
+
+/// Says that the namespaces of some processes are left out.
+fn report_denied(denied: usize, problems: &mut Problems) {
+    let message = format_args!(
+        "the network namespaces of {denied} processes cannot be told: it takes CAP_SYS_PTRACE, or \
+         their own user"
+    );
+    problems.report("namespaces of processes", Level::Warn, message);
 }
 
 impl Space {
