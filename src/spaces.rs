@@ -238,12 +238,11 @@ impl Spaces {
             .map(|found| (reporting(&found), found))
             .filter(|(tables, _)| !tables.is_empty())
             .collect();
-        self.entered.retain(|space| {
-            let is_same = |(_, found): &(Vec<usize>, Found)| {
-                found.inode == space.found.inode && found.name == space.found.name
-            };
+        self.entered.retain_mut(|space| {
+            let is_same = |(_, found): &(Vec<usize>, Found)| space.found.is_reported_as(found);
             let place = wanted.iter().position(is_same);
-            place.map(|place| wanted.swap_remove(place)).is_some()
+            let kept = place.map(|place| wanted.swap_remove(place));
+            kept.map(|(_, found)| space.go_on_with(found)).is_some()
         });
         self.enter(wanted, problems);
         self.entered.sort_unstable_by(|one, other| one.found.name.cmp(&other.found.name));
@@ -259,7 +258,9 @@ impl Spaces {
         for one in of_processes.into_iter().filter(|one| Some(one.inode) != main) {
             match found.iter_mut().find(|known| known.inode == one.inode) {
                 Some(known) => {
-                    known.container = one.container;
+                    if self.by_processes {
+                        known.container = one.container;
+                    }
                     if self.forbidden.is_some() {
                         known.process = one.process;
                     }
@@ -352,6 +353,14 @@ fn report_denied(denied: usize, problems: &mut Problems) {
 }
 
 impl Space {
+    /// Takes in what was found of it this time.
+    fn go_on_with(&mut self, found: Found) {
+        if let (Reader::Procfs(_), Some(process)) = (&self.reader, &found.process) {
+            self.files.go_on_with(process);
+        }
+        self.found = found;
+    }
+
     fn read(
         &mut self,
         tables: &[Table],

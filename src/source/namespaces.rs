@@ -44,6 +44,14 @@ pub struct Found {
     pub container: Option<Vec<u8>>,
 }
 
+impl Found {
+    /// Whether that is the same one, and reported under the same tags.
+    #[must_use]
+    pub fn is_reported_as(&self, other: &Self) -> bool {
+        self.inode == other.inode && self.name == other.name && self.container == other.container
+    }
+}
+
 /// What a namespace is read by, opened inside.
 #[derive(Debug)]
 pub struct Entered {

@@ -139,6 +139,11 @@ impl ProcNet {
         Self::over(vec![Folder::at(&folder.join("net"), || FileState::Shut)], None)
     }
 
+    /// Goes on with another process of the same network namespace.
+    pub fn go_on_with(&mut self, process: &Path) {
+        self.folders = vec![Folder::at(&process.join("net"), || FileState::Shut)];
+    }
+
     /// Of the network namespace of this thread, for a time when it is another: opens what will be
     /// read, the files of these groups and, if wanted, those of interfaces.
     #[must_use]
