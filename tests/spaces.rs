@@ -3,10 +3,13 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
 
-use common::machine::{Machine, Named};
+use common::machine::{Living, Machine, Named, last_descendant};
 use common::plugin::{Batch, Daemon, assert_same, config_file, without_time};
-use common::{PLUGIN, eventually, is_skipped, run, text};
+use common::trace::{Trace, is_skipped_without_strace};
+use common::{PLUGIN, eventually, is_skipped, is_skipped_without, run, text};
 
 /// The last table, whose only line ends a batch.
 const END: &str = "\n[[inputs.net]]\ninterfaces = ['none']\nprotocols = ['softnet']\n";
@@ -49,7 +52,6 @@ impl Watcher {
 }
 
 /// The lines of each namespace, without their tag `namespace`.
-#[derive(Debug, PartialEq, Eq)]
 struct Spaces(BTreeMap<String, Batch>);
 
 impl Spaces {
@@ -328,4 +330,393 @@ fn patterns_choose_among_the_names_and_the_empty_one_is_our_own() {
     for (table, expected) in cases {
         assert_eq!(names_once(&machine, table), expected, "{table}");
     }
+}
+
+#[test]
+fn a_namespace_without_a_name_is_reported_by_its_number_while_a_process_lives_in_it() {
+    let test = "a_namespace_without_a_name_is_reported_by_its_number_while_a_process_lives_in_it";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let blue = machine.add("blue");
+    blue.ip_lines("link set lo up");
+    let table = format!("{EVERYTHING}interfaces = ['*']\n");
+    let others = "namespace_include = ['*']\nnamespace_discovery = 'processes'";
+    let mut watcher = Watcher::start(&machine, &format!("{table}{others}"));
+    assert_eq!(watcher.gather().names(), ["", "blue"]);
+    let one = machine.start(&["unshare", "--net", "cat"]);
+    one.sh("ip link set lo up; ip link add v0 type veth peer name v1; ip link set v0 up");
+    // Two in one are one, and those in namespaces that are known are none.
+    let same = machine.start(&["nsenter", "--net", "--target", &inner(&one), "cat"]);
+    let own = machine.start(&["cat"]);
+    let in_blue = machine.start(&["ip", "netns", "exec", "blue", "cat"]);
+    assert_eq!((one.inode(), own.inode() == in_blue.inode()), (same.inode(), false));
+    let inode = one.inode();
+    let spaces = watcher.gather();
+    assert_eq!(spaces.names(), ["", &inode, "blue"]);
+    assert_eq!(spaces.interfaces(&inode), ["lo", "v1", "v0"]);
+    assert_eq!(spaces.interfaces("blue"), ["lo"]);
+    assert_same(spaces.get("blue"), &once_inside(&blue, &table), "blue");
+    assert_same(spaces.get(&inode), &once_beside(&one, &table), "without a name");
+    // It lives as long as any of its processes.
+    drop(one);
+    assert_eq!(watcher.gather().names(), ["", &inode, "blue"]);
+    drop(same);
+    assert_eq!(watcher.gather().names(), ["", "blue"]);
+    // What loses its name goes on under its number.
+    blue.delete();
+    assert_eq!(watcher.gather().names(), ["", &in_blue.inode()]);
+    drop(in_blue);
+    assert_eq!(watcher.gather().names(), [""]);
+    drop(own);
+    assert_eq!(watcher.end(), "");
+}
+
+/// What the plugin reports when it is run in the network namespace of a process.
+fn once_beside(living: &Living, table: &str) -> Batch {
+    let config = config_file(&format!("[[inputs.net]]\nsource = 'netlink'\n{table}"));
+    let lines = living.sh(&format!("{PLUGIN} --once --config {}", config.path().display()));
+    without_time(lines.as_bytes())
+}
+
+/// The number that a process has on its machine.
+fn inner(living: &Living) -> String {
+    let status = fs::read_to_string(format!("/proc/{}/status", living.pid)).unwrap();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap();
+    numbers.split_whitespace().last().unwrap().to_owned()
+}
+
+/// A control group, removed at the end.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// Under the root of version 2, if that is mounted.
+    fn new(name: &str) -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let mount = mounts.lines().find_map(|mount| {
+            let [_, place, kind, ..] = mount.split(' ').collect::<Vec<_>>()[..] else {
+                return None;
+            };
+            (kind == "cgroup2").then(|| place.to_owned())
+        })?;
+        let folder = PathBuf::from(mount).join(name);
+        fs::create_dir(&folder).ok()?;
+        Some(Self(folder))
+    }
+
+    fn move_in(&self, living: &Living) {
+        fs::write(self.0.join("cgroup.procs"), living.pid.to_string()).unwrap();
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // Those inside may take a moment to be gone.
+        let _ = fs::write(self.0.join("cgroup.kill"), "1");
+        for _ in 0..500 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn the_control_group_of_its_process_tells_the_container() {
+    let test = "the_control_group_of_its_process_tells_the_container";
+    if is_skipped(test) {
+        return;
+    }
+    // Not like another test's.
+    let id = format!("{:064x}", 0xfeed_0000_0000_u64 + u64::from(std::process::id()));
+    let cgroup = Cgroup::new(&format!("docker-{id}.scope"));
+    let may = "control groups of version 2";
+    let Some(cgroup) = cgroup.filter(|_| !is_skipped_without(test, may, true)) else {
+        assert!(is_skipped_without(test, may, false));
+        return;
+    };
+    let machine = Machine::new();
+    let blue = machine.add("blue");
+    blue.ip_lines("link set lo up");
+    let table = "interfaces = ['*']\nnamespace_include = ['?*']\n\
+                 namespace_discovery = 'processes'\n";
+    let mut watcher = Watcher::start(&machine, table);
+    let [nameless, named, contained, before] = [
+        &["unshare", "--net", "cat"][..],
+        &["ip", "netns", "exec", "blue", "cat"],
+        &["unshare", "--net", "cat"],
+        &["unshare", "--net", "cat"],
+    ]
+    .map(|command| machine.start(command));
+    for living in [&nameless, &named, &contained] {
+        if living.pid != nameless.pid {
+            cgroup.move_in(living);
+        }
+    }
+    let mut containers = || -> BTreeMap<String, bool> {
+        let spaces = watcher.gather();
+        let has_container = |lines: &Batch| {
+            let tag = format!(",container={id}");
+            let with = lines.iter().filter(|line| text(line).contains(&tag)).count();
+            assert!(with == 0 || with == lines.len(), "{lines:?}");
+            with > 0
+        };
+        spaces.0.iter().map(|(name, lines)| (name.clone(), has_container(lines))).collect()
+    };
+    let all = |of_before| {
+        BTreeMap::from([
+            ("blue".to_owned(), true),
+            (nameless.inode(), false),
+            (contained.inode(), true),
+            (before.inode(), of_before),
+        ])
+    };
+    assert_eq!(containers(), all(false));
+    // A process may get into its group when its namespace is known already.
+    cgroup.move_in(&before);
+    assert_eq!(containers(), all(true));
+    drop((nameless, named, contained, before));
+    assert_eq!(watcher.end(), "");
+}
+
+/// What turns a command into one of a user who is nobody in particular.
+const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+
+/// What takes root the right to enter namespaces, and leaves it the others.
+const NO_ADMIN: [&str; 3] = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
+
+const FORBIDDEN: &str = "W! cannot enter network namespaces: Operation not permitted (os error 1): \
+     it takes CAP_SYS_ADMIN; only those are reported that /proc shows a process of, without flags \
+     and speed\n";
+
+#[test]
+fn a_user_reads_the_namespaces_of_own_processes_by_their_files() {
+    let test = "a_user_reads_the_namespaces_of_own_processes_by_their_files";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.add("blue");
+    let unshare = [&NOBODY[..], &["unshare", "--map-root-user", "--net", "true"]].concat();
+    let may = machine.command(unshare[0]).args(&unshare[1..]).status().unwrap().success();
+    if is_skipped_without(test, "network namespaces for every user", may) {
+        return;
+    }
+    let cat = [&NOBODY[..], &["unshare", "--map-root-user", "--net", "cat"]].concat();
+    let [one, other] = [(); 2].map(|()| machine.start(&cat));
+    for living in [&one, &other] {
+        living.sh("ip link set lo up; ip link add down0 type veth peer name up0; \
+                   ip link set up0 up; bash -c 'for n in 1 2 3; do echo > /dev/udp/127.0.0.1/9; done'");
+    }
+    let table = "counters = 'all'\n";
+    let others = "namespace_include = ['*']\nnamespace_discovery = 'processes'";
+    let mut watcher = Watcher::start_as(&machine, &NOBODY, &format!("{table}{others}"));
+    // The first gather shows them, and those after it.
+    for _ in 0..20 {
+        let spaces = watcher.gather();
+        assert_eq!(spaces.names(), sorted(["", &one.inode(), &other.inode()]));
+        for living in [&one, &other] {
+            let lines = spaces.get(&living.inode());
+            // Who is up cannot be told, and no speed: then all are there, and without.
+            assert_eq!(spaces.field(&living.inode(), "up0", "speed"), None);
+            let all = format!("interfaces = ['*']\nsource = 'procfs'\n{table}");
+            assert_same(lines, &without_speed(once_beside_by_procfs(living, &all)), "as inside");
+            assert!(spaces.field(&living.inode(), "lo", "packets_recv") >= Some(3));
+            assert!(spaces.field(&living.inode(), "all", "udp_noports") >= Some(3));
+        }
+    }
+    // By another process, when the first one has gone.
+    let inode = one.inode();
+    let join = ["nsenter", "--user", "--preserve-credentials", "--net", "--target", &inner(&one)];
+    let second = machine.start(&[&NOBODY[..], &join, &["cat"]].concat());
+    assert_eq!(second.inode(), inode);
+    let before = watcher.gather();
+    drop(one);
+    let after = watcher.gather();
+    assert_eq!(after.names(), before.names());
+    for name in after.names() {
+        assert_same(after.get(name), before.get(name), name);
+    }
+    drop(second);
+    assert_eq!(watcher.gather().names(), sorted(["", &other.inode()]));
+    drop(other);
+    assert_eq!(watcher.gather().names(), [""]);
+    assert_eq!(watcher.end(), FORBIDDEN);
+}
+
+fn sorted<const N: usize>(mut names: [&str; N]) -> [&str; N] {
+    names.sort_unstable();
+    names
+}
+
+fn once_beside_by_procfs(living: &Living, table: &str) -> Batch {
+    let config = config_file(&format!("[[inputs.net]]\n{table}"));
+    let lines = living.sh(&format!("{PLUGIN} --once --config {}", config.path().display()));
+    without_time(lines.as_bytes())
+}
+
+fn without_speed(batch: Batch) -> Batch {
+    let without = |line: Vec<u8>| {
+        let line = text(&line);
+        let fields = line.split(',').filter(|field| !field.starts_with("speed="));
+        fields.collect::<Vec<_>>().join(",").into_bytes()
+    };
+    batch.into_iter().map(without).collect()
+}
+
+#[test]
+fn without_the_right_to_enter_namespaces_named_ones_are_read_by_their_processes() {
+    let test = "without_the_right_to_enter_namespaces_named_ones_are_read_by_their_processes";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let [blue, _red] = ["blue", "red"].map(|name| machine.add(name));
+    blue.ip_lines("link set lo up");
+    let in_blue = machine.start(&["ip", "netns", "exec", "blue", "cat"]);
+    let unnamed = machine.start(&["unshare", "--net", "cat"]);
+    let inode = unnamed.inode();
+    for (discovery, expected) in
+        [("named", &["", "blue"][..]), ("processes", &sorted(["", &inode, "blue"]))]
+    {
+        let table = format!("namespace_exclude = ['none']\nnamespace_discovery = '{discovery}'\n");
+        let mut watcher = Watcher::start_as(&machine, &NO_ADMIN, &table);
+        for _ in 0..5 {
+            let spaces = watcher.gather();
+            assert_eq!(spaces.names(), expected);
+            assert_eq!(spaces.interfaces("blue"), ["lo"]);
+        }
+        assert_eq!(watcher.end(), FORBIDDEN);
+    }
+    drop((in_blue, unnamed));
+}
+
+#[test]
+fn where_no_namespace_can_be_read_one_line_says_so_and_our_own_is_reported() {
+    let test = "where_no_namespace_can_be_read_one_line_says_so_and_our_own_is_reported";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let named = ["blue", "red"].map(|name| machine.add(name));
+    let unnamed = machine.start(&["unshare", "--net", "cat"]);
+    for discovery in ["named", "processes"] {
+        let table = format!("namespace_exclude = ['none']\nnamespace_discovery = '{discovery}'\n");
+        let mut watcher = Watcher::start_as(&machine, &NOBODY, &table);
+        for _ in 0..5 {
+            assert_eq!(watcher.gather().names(), [""]);
+        }
+        assert_eq!(watcher.end(), FORBIDDEN, "{discovery}");
+    }
+    // Where only processes could tell of any.
+    named.into_iter().for_each(Named::delete);
+    let table = "namespace_exclude = ['none']\nnamespace_discovery = 'processes'\n";
+    let mut watcher = Watcher::start_as(&machine, &NOBODY, table);
+    for _ in 0..5 {
+        assert_eq!(watcher.gather().names(), [""]);
+    }
+    let log = watcher.end();
+    let (start, end) = ("W! the network namespaces of ", "their own user\n");
+    assert!(log.starts_with(start) && log.ends_with(end) && log.lines().count() == 1, "{log}");
+    drop(unnamed);
+}
+
+#[test]
+fn a_gather_takes_two_system_calls_for_each_namespace_and_enters_none() {
+    const GATHERS: usize = 5;
+    let test = "a_gather_takes_two_system_calls_for_each_namespace_and_enters_none";
+    if is_skipped_without_strace(test) {
+        return;
+    }
+    for folders in ["true", "mkdir -p /run/docker/netns"] {
+        let machine = Machine::new();
+        machine.sh(folders);
+        let mut counts = Vec::new();
+        for number in 0..20 {
+            let namespace = machine.add(&format!("space{number}"));
+            namespace.ip_lines(
+                "link add a0 type veth peer name b0
+                 link set a0 up
+                 link set b0 up
+                 link set lo up",
+            );
+            if ![3, 20].contains(&(number + 1)) {
+                continue;
+            }
+            let mut watcher = Watcher::start(
+                &machine,
+                "ignore_protocol_stats = true\nnamespace_include = ['?*']\n",
+            );
+            (0..3).for_each(|_| drop(watcher.gather()));
+            let trace = Trace::of_process(last_descendant(watcher.daemon.pid()));
+            for gather in 0..=GATHERS {
+                watcher.daemon.trigger(&format!("gather{gather}"));
+                while !watcher.daemon.read_line().starts_with(END_LINE.as_bytes()) {}
+            }
+            let calls = trace.between("\"gather0\\n\"", &format!("\"gather{GATHERS}\\n\""));
+            let all = calls.join("\n");
+            for call in ["setns(", "clone(", "clone3(", "open(", "openat(", "socket("] {
+                assert!(!all.contains(call), "{call} in\n{all}");
+            }
+            counts.push(calls.len());
+            drop(trace);
+            assert_eq!(watcher.gather().names().len(), number + 1);
+            assert_eq!(watcher.end(), "");
+        }
+        let [few, many] = counts[..] else { panic!("{counts:?}") };
+        assert!(many - few <= GATHERS * 2 * 17, "{counts:?} calls with {folders:?}");
+        assert!(few <= GATHERS * (2 * 3 + 12), "{counts:?} calls with {folders:?}");
+    }
+}
+
+#[test]
+fn namespaces_that_come_and_go_leave_no_file_open() {
+    if is_skipped("namespaces_that_come_and_go_leave_no_file_open") {
+        return;
+    }
+    let machine = Machine::new();
+    let others = "namespace_include = ['*']\nnamespace_discovery = 'processes'";
+    let mut watcher = Watcher::start(&machine, &format!("{EVERYTHING}{others}"));
+    watcher.gather();
+    let folder = format!("/proc/{}/fd", last_descendant(watcher.daemon.pid()));
+    let open = || fs::read_dir(&folder).unwrap().count();
+    let before = open();
+    for round in 0..50 {
+        let [blue, red] = ["blue", "red"].map(|name| machine.add(name));
+        blue.ip_lines("link add a0 type veth peer name b0\nlink set a0 up");
+        let unnamed = machine.start(&["unshare", "--net", "cat"]);
+        let expected = ["", &unnamed.inode(), "blue", "red"];
+        assert_eq!(watcher.gather().names(), sorted(expected));
+        assert!(open() > before + 10);
+        drop(unnamed);
+        blue.delete();
+        red.delete();
+        assert_eq!(watcher.gather().names(), [""], "round {round}");
+        assert_eq!(open(), before, "round {round}");
+    }
+    assert_eq!(watcher.end(), "");
+}
+
+#[test]
+fn a_hundred_namespaces_need_no_more_than_the_hard_limit_of_open_files() {
+    let test = "a_hundred_namespaces_need_no_more_than_the_hard_limit_of_open_files";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let names: Vec<_> = (0..100).map(|number| format!("space{number:02}")).collect();
+    for name in &names {
+        machine.add(name).ip_lines("link set lo up");
+    }
+    let table = format!("{EVERYTHING}interfaces = ['*']\nnamespace_include = ['?*']\n");
+    let by = ["prlimit", "--nofile=64:4096"];
+    let mut watcher = Watcher::start_as(&machine, &by, &table);
+    for _ in 0..3 {
+        let spaces = watcher.gather();
+        assert_eq!(spaces.names(), names);
+        assert!(names.iter().all(|name| spaces.interfaces(name) == ["lo"]));
+    }
+    assert_eq!(watcher.end(), "");
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod machine;
 pub(crate) mod plugin;
+pub(crate) mod trace;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -136,7 +137,8 @@ impl Drop for Netns {
 /// Runs a command that must succeed.
 pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}: {said}", output.status);
     output
 }
 

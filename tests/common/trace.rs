@@ -1,0 +1,63 @@
+//! What a process asks of the kernel, by strace.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
+
+use super::{eventually, has, is_skipped, is_skipped_without};
+
+/// The system calls of a plugin, of all its threads, while it is being traced.
+pub(crate) struct Trace {
+    strace: Child,
+    file: NamedTempFile,
+}
+
+impl Trace {
+    pub(crate) fn of_process(pid: u32) -> Self {
+        let file = NamedTempFile::new().unwrap();
+        let mut command = Command::new("strace");
+        command.args(["-f", "-o"]).arg(file.path());
+        command.args(["-p", &pid.to_string()]).stderr(Stdio::null());
+        let trace = Self { strace: command.spawn().unwrap(), file };
+        let tasks = format!("/proc/{pid}/task");
+        eventually("strace", || {
+            let mut tasks = fs::read_dir(&tasks).unwrap().map(|task| task.unwrap().path());
+            let is_traced = tasks.all(|task| {
+                let status = fs::read_to_string(task.join("status")).unwrap();
+                !status.contains("TracerPid:\t0\n")
+            });
+            is_traced.then_some(())
+        });
+        trace
+    }
+
+    pub(crate) fn text(&self) -> String {
+        fs::read_to_string(&self.file).unwrap()
+    }
+
+    /// The beginnings of the calls from the one that read that word to the one that read the other.
+    pub(crate) fn between(&self, first: &str, last: &str) -> Vec<String> {
+        let text = eventually(last, || Some(self.text()).filter(|text| text.contains(last)));
+        let lines = text.lines().skip_while(|line| !line.contains(first)).skip(1);
+        let mut is_over = false;
+        let lines = lines.take_while(|line| !std::mem::replace(&mut is_over, line.contains(last)));
+        // A call that another thread's calls came between has two lines.
+        let is_call = |line: &&str| line.contains('(') && !line.contains(" resumed>");
+        lines.filter(is_call).map(|line| line.chars().take(60).collect()).collect()
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        // strace leaves the plugin alone then.
+        let _ = kill_process(Pid::from_child(&self.strace), Signal::INT);
+        let _ = self.strace.wait();
+    }
+}
+
+/// Whether the test cannot run, for want of root, `ip` or strace.
+pub(crate) fn is_skipped_without_strace(test: &str) -> bool {
+    is_skipped(test) || is_skipped_without(test, "strace", has("strace", "-V"))
+}
