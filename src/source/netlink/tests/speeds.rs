@@ -469,6 +469,7 @@ fn an_answer_to_a_question_from_before_the_event_is_discarded() {
     machine.change(&[device]);
     machine.follow();
     machine.drivers.release();
+    eventually(|| !machine.is_busy());
     let mut seen = BTreeSet::new();
     eventually(|| {
         seen.extend(machine.speed(2));
