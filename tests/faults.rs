@@ -210,6 +210,6 @@ fn where_replies_never_come_each_gather_answers_by_procfs() {
     // Requests seem to be sent, and are not.
     let forbidden = Forbidden::calls(&[SYS_sendto, SYS_sendmsg], 0);
     let log = "I! source: netlink, which this kernel has\n\
-               W! netlink: no answer within 500 ms; counters come from /proc/net/dev\n";
+               W! netlink: no answer within 500 ms; /proc/net/dev stands in for it\n";
     check(&namespace(), &forbidden, "auto", log);
 }
