@@ -13,6 +13,9 @@ use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::Stats;
 use crate::rates::Reading;
 
+/// After a question that had no answer, the next one waits at least so long.
+const NO_ANSWER_REST: Duration = Duration::from_secs(1);
+
 /// A slow driver is asked so rarely that the others have this many times its time.
 const SLOW_REST: u32 = 100;
 
@@ -104,20 +107,28 @@ impl Link {
         self.took.is_some_and(|took| took > SLOW)
     }
 
+    /// How long a slow driver is left alone.
+    fn slow_rest(&self) -> Duration {
+        self.took.filter(|_| self.is_slow()).unwrap_or_default() * SLOW_REST
+    }
+
     /// Whether its driver's last answer has grown older than it may.
     fn is_answer_old(&self, now: Instant) -> bool {
-        let rest = self.took.filter(|_| self.is_slow()).unwrap_or_default() * SLOW_REST;
-        let limit = self.interface.speed_refresh.unwrap_or(Duration::MAX).max(rest);
+        let limit = self.interface.speed_refresh.unwrap_or(Duration::MAX).max(self.slow_rest());
         self.answered.is_none_or(|answered| now.duration_since(answered) >= limit)
     }
 
     /// Whether its driver is to be asked before its next line.
     fn needs_answer(&self, now: Instant) -> bool {
-        let has_none = self.interface.link_modes.is_none();
         let is_always_asked = self.interface.speed_refresh == Some(Duration::ZERO);
-        self.is_asked()
-            && self.question.is_none()
-            && (has_none || is_always_asked && self.is_answer_old(now))
+        let is_due = match (self.interface.link_modes, self.answered) {
+            (Some(_), _) => is_always_asked && self.is_answer_old(now),
+            (None, Some(tried)) => {
+                now.duration_since(tried) >= NO_ANSWER_REST.max(self.slow_rest())
+            }
+            (None, None) => true,
+        };
+        self.is_asked() && self.question.is_none() && is_due
     }
 
     /// Whether its driver is to be asked when there is time.
