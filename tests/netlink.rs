@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 
 use common::plugin::{
-    ALL, DEFAULT, Daemon, assert_same, batch_in, names, once_in, parse, with_source,
+    ALL, DEFAULT, Daemon, assert_same, batch_in, names, once, once_in, parse, with_source,
 };
 use common::{Netns, ODD_NAMES, PLUGIN, eventually, has, is_skipped, is_skipped_without, run};
 use rustix::process::Signal;
@@ -334,16 +334,22 @@ fn a_speed_that_changes_without_an_event_is_found_when_it_is_old() {
     for daemon in [&mut always, &mut often, &mut seldom] {
         assert_eq!(speed(daemon), 10_000);
     }
-    for speed_mbits in [1000, 100, 2500] {
+    // An answer that waits for the kernel's lock looks like that of a slow driver, which is asked
+    // less often: not every gather of a busy machine has the new speed at once.
+    let mut at_once = 0;
+    for speed_mbits in [1000, 100, 2500, 40, 10, 25_000, 5000] {
         set_speed(&netns, "tap0", speed_mbits);
         assert_eq!(once_in(&netns, DEFAULT)["tap0"]["speed"], speed_mbits);
-        assert_eq!(speed(&mut always), speed_mbits);
-        eventually("the new speed", || (speed(&mut often) == speed_mbits).then_some(()));
+        at_once += usize::from(speed(&mut always) == speed_mbits);
+        for daemon in [&mut always, &mut often] {
+            eventually("the new speed", || (speed(daemon) == speed_mbits).then_some(()));
+        }
         assert_eq!(speed(&mut seldom), 10_000);
     }
+    assert!(at_once > 0);
     // Any event that names it.
     netns.ip_lines("link set tap0 alias fast");
-    assert_eq!(speed(&mut seldom), 2500);
+    assert_eq!(speed(&mut seldom), 5000);
     for daemon in [always, often, seldom] {
         assert_eq!(daemon.end(), "");
     }
@@ -373,14 +379,16 @@ fn nobody_in_particular_follows_the_same_events_and_speeds() {
 
 /// A plugin that lives through changes tells what one that is started anew tells.
 fn assert_speeds_are_followed(netns: &Netns, mut daemon: Daemon) {
+    let by_procfs = &with_source(ALL, "procfs");
     let mut step = |changes: &str, expected: &[(&str, i64)]| {
         netns.ip_lines(changes);
+        // The kernel itself looks at carriers when it has time.
+        let is_expected = |(name, speed_mbits): &(&str, i64)| {
+            once(netns.command(PLUGIN), by_procfs).0[*name]["speed"] == *speed_mbits
+        };
+        eventually(changes, || expected.iter().all(is_expected).then_some(()));
         let batch = daemon.batch();
         assert_same(&batch, &batch_in(netns, ALL), changes);
-        let lines = parse(&batch);
-        for (name, speed_mbits) in expected {
-            assert_eq!(lines[*name]["speed"], *speed_mbits, "{name} after {changes}");
-        }
     };
     // A bridge counts a port that has a carrier, which a tap that nobody holds has not.
     step(
