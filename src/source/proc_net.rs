@@ -272,9 +272,8 @@ impl ProcNet {
             }
             // As with `inputs.net`, a host without the file just has no such statistics.
             if let Some((path, error)) = failed {
-                let path = path.display();
-                let message = format_args!("cannot read {path}: {error}");
-                problems.report(&format!("{path} unread"), Level::Debug, message);
+                let message = format_args!("cannot read {}: {error}", path.display());
+                problems.report(&path.to_string_lossy(), Level::Debug, message);
             }
         }
     }
