@@ -99,9 +99,20 @@ impl Procfs {
     pub fn read(&mut self, proc_net: &ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
         let Self { class_net, is_own, wants, interfaces, reading, version } = self;
         reading.clone_from(proc_net.reading());
-        let mut count = 0;
+        let (mut count, mut hurried) = (0, false);
         for (name, counters, more) in proc_net.rows() {
             let Some(interface) = bring_to(interfaces, count, name, *wants) else { continue };
+            // What is remembered of an interface does not hold for another one of its name.
+            if wants.details() {
+                hurried = hurried || hurry();
+                let ifindex = if hurried { None } else { class_net.ifindex(name) };
+                if let Some(ifindex) = ifindex.filter(|&ifindex| ifindex != interface.ifindex) {
+                    if interface.ifindex != 0 {
+                        *interface = Interface::new(ifindex, name, *wants);
+                    }
+                    interface.ifindex = ifindex;
+                }
+            }
             interface.set_counters(counters, reading, *wants);
             if wants.more {
                 interface.set_more(more, reading);
@@ -115,7 +126,6 @@ impl Procfs {
         if *is_own {
             class_net.check_own(interfaces.iter().map(|interface| &*interface.name), log);
         }
-        let mut hurried = false;
         for interface in interfaces {
             hurried = hurried || hurry();
             if class_net.identify(interface, *wants, hurried) || interface.generation == 0 {
@@ -266,6 +276,14 @@ impl ClassNet {
             return true;
         }
         is_other
+    }
+
+    /// The interface's number; `None` where it is not shown.
+    fn ifindex(&mut self, interface: &[u8]) -> Option<u32> {
+        if self.is_foreign == Some(true) {
+            return None;
+        }
+        self.read(interface, "ifindex").ok().and_then(sysfs::number)
     }
 
     fn flags(&mut self, interface: &[u8]) -> Option<Flags> {
