@@ -3,6 +3,7 @@
 // Every test program compiles this module and uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod line;
 pub(crate) mod machine;
 pub(crate) mod plugin;
 pub(crate) mod trace;

@@ -1,0 +1,182 @@
+//! Lines taken apart by the rules of Telegraf's parser, and gathers that give them.
+
+use std::collections::BTreeMap;
+
+use super::plugin::{Daemon, SOURCES, config_file, with_source};
+use super::{Netns, PLUGIN, run, text};
+
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Line {
+    pub(crate) tags: BTreeMap<String, Vec<u8>>,
+    /// The values as they are written: `5i`, `0.5`, `"up"`.
+    pub(crate) fields: BTreeMap<String, String>,
+    /// In nanoseconds since 1970.
+    pub(crate) time: i64,
+}
+
+/// The lines of a batch, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Parsed(pub(crate) Vec<Line>);
+
+impl Line {
+    /// Reads a line of the measurement `net`, less its newline.
+    pub(crate) fn parse(line: &[u8]) -> Self {
+        let mut rest = line.strip_prefix(b"net").unwrap();
+        let mut tags = BTreeMap::new();
+        while let Some(behind) = rest.strip_prefix(b",") {
+            let (key, behind) = unescaped(behind, b"=");
+            let (value, behind) = unescaped(&behind[1..], b", ");
+            assert!(!value.is_empty(), "an empty tag in {}", text(line));
+            assert_eq!(tags.insert(text(&key), value), None, "twice in {}", text(line));
+            rest = behind;
+        }
+        let mut fields = BTreeMap::new();
+        // A space before the first one, commas before the others.
+        while rest.starts_with(if fields.is_empty() { b" " } else { b"," }) {
+            let (key, behind) = unescaped(&rest[1..], b"=");
+            let behind = &behind[1..];
+            let length = match behind.strip_prefix(b"\"") {
+                Some(string) => string.iter().position(|&byte| byte == b'"').unwrap() + 2,
+                None => behind.iter().position(|byte| b", ".contains(byte)).unwrap(),
+            };
+            let (value, behind) = behind.split_at(length);
+            assert_eq!(fields.insert(text(&key), text(value)), None, "twice in {}", text(line));
+            rest = behind;
+        }
+        Self { tags, fields, time: text(rest.strip_prefix(b" ").unwrap()).parse().unwrap() }
+    }
+
+    pub(crate) fn tag(&self, key: &str) -> Option<String> {
+        self.tags.get(key).map(|value| text(value))
+    }
+
+    pub(crate) fn field(&self, key: &str) -> Option<&str> {
+        self.fields.get(key).map(String::as_str)
+    }
+
+    /// A field that is an integer.
+    pub(crate) fn integer(&self, key: &str) -> Option<i64> {
+        let value = self.field(key)?;
+        Some(value.strip_suffix('i').unwrap_or_else(|| panic!("{key}={value}")).parse().unwrap())
+    }
+
+    /// A field that is a floating-point number.
+    pub(crate) fn float(&self, key: &str) -> Option<f64> {
+        let value = self.field(key)?;
+        Some(value.parse().unwrap_or_else(|_| panic!("{key}={value}")))
+    }
+
+    /// The keys of the fields that none of these words is in.
+    pub(crate) fn keys_without(&self, words: &[&str]) -> Vec<&str> {
+        let keys = self.fields.keys().map(String::as_str);
+        keys.filter(|key| !words.iter().any(|word| key.contains(word))).collect()
+    }
+}
+
+impl Parsed {
+    pub(crate) fn of(batch: &[u8]) -> Self {
+        let lines = batch.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        Self(lines.map(Line::parse).collect())
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|line| line.tag("interface").unwrap_or_default()).collect()
+    }
+
+    /// The only line of that interface.
+    pub(crate) fn line(&self, name: &str) -> &Line {
+        let is_it = |line: &&Line| line.tag("interface").as_deref() == Some(name);
+        let found: Vec<_> = self.0.iter().filter(is_it).collect();
+        assert_eq!(found.len(), 1, "{name} in {:?}", self.names());
+        found[0]
+    }
+
+    /// The lines less their times, in the order of their names, less what is named.
+    pub(crate) fn comparable(&self, left_out: &[&str]) -> Vec<Line> {
+        let mut lines = self.0.clone();
+        for line in &mut lines {
+            line.time = 0;
+            line.tags.retain(|key, _| !left_out.contains(&key.as_str()));
+            line.fields.retain(|key, _| !left_out.contains(&key.as_str()));
+        }
+        lines.sort_by(|one, other| one.tags.cmp(&other.tags));
+        lines
+    }
+}
+
+/// What stands before the first of these bytes that no backslash escapes, unescaped, and the rest.
+fn unescaped<'a>(bytes: &'a [u8], ends: &[u8]) -> (Vec<u8>, &'a [u8]) {
+    let (mut value, mut rest) = (Vec::new(), bytes);
+    loop {
+        match rest {
+            [b'\\', escaped @ (b',' | b'=' | b' '), behind @ ..] => {
+                value.push(*escaped);
+                rest = behind;
+            }
+            [byte, ..] if ends.contains(byte) => return (value, rest),
+            [byte, behind @ ..] => {
+                value.push(*byte);
+                rest = behind;
+            }
+            [] => panic!("no end in {}", text(bytes)),
+        }
+    }
+}
+
+/// What the plugin reports in a namespace by that source, and what it logs.
+pub(crate) fn lines_by(netns: &Netns, config: &str, source: &str) -> (Parsed, String) {
+    let file = config_file(&with_source(config, source));
+    let mut command = netns.command(PLUGIN);
+    let output = run(command.args(["--once", "--config"]).arg(file.path()));
+    (Parsed::of(&output.stdout), text(&output.stderr))
+}
+
+/// What the plugin reports in a namespace by netlink. It must be what it reports by procfs, less the
+/// fields and tags that procfs cannot tell, and nothing but the source is logged.
+pub(crate) fn lines_in(netns: &Netns, config: &str, netlink_only: &[&str]) -> Parsed {
+    let [by_netlink, by_procfs] = SOURCES.map(|(source, expected_log)| {
+        let (lines, log) = lines_by(netns, config, source);
+        assert_eq!(log, expected_log);
+        lines
+    });
+    let left = by_netlink.comparable(netlink_only);
+    let right = by_procfs.comparable(&[]);
+    for (left, right) in left.iter().zip(&right) {
+        assert_eq!(left, right, "netlink, and procfs, with {config}");
+    }
+    assert_eq!(by_netlink.0.len(), by_procfs.0.len());
+    by_netlink
+}
+
+/// A plugin that runs in a namespace, gathers one time after the other, and whose batches have an end
+/// whatever its tables leave out.
+pub(crate) struct Follower(Daemon);
+
+/// Reports no interface, and a line that is the same always.
+const LAST_TABLE: &str = "[[inputs.net]]\ninterfaces = ['/']\nprotocols = ['udplite:noports']\n";
+const LAST_LINE: &[u8] = b"net,interface=all udplite_noports=0i ";
+
+impl Follower {
+    pub(crate) fn start(netns: &Netns, config: &str, source: &str) -> Self {
+        let config = with_source(&format!("{config}\n{LAST_TABLE}"), source);
+        Self(Daemon::start_as(netns.command(PLUGIN), &config))
+    }
+
+    pub(crate) fn gather(&mut self) -> Parsed {
+        self.0.trigger("");
+        let mut lines = Vec::new();
+        loop {
+            let line = self.0.read_line();
+            if line.starts_with(LAST_LINE) {
+                return Parsed(lines);
+            }
+            lines.push(Line::parse(line.strip_suffix(b"\n").unwrap()));
+        }
+    }
+
+    /// Ends it, and returns what it logged since the line at the start.
+    pub(crate) fn end(self) -> String {
+        self.0.end()
+    }
+}
