@@ -283,7 +283,7 @@ impl Spaces {
             }
             return;
         }
-        let files = wanted.iter().map(|(_, found)| found.file.clone()).collect();
+        let files = wanted.iter().map(|(_, found)| (found.file.clone(), found.inode)).collect();
         let interface_protocols = !self.wants.protocols.is_empty();
         let entered = namespaces::enter(files, self.groups, interface_protocols);
         let entered = entered.unwrap_or_else(|error| vec![Err(EnterError::Enter(error))]);
@@ -298,7 +298,7 @@ impl Spaces {
                 }
                 Err(error) => {
                     self.is_stale = true;
-                    if !error.is_gone() {
+                    if !matches!(error, EnterError::Gone) {
                         let file = found.file.display();
                         let message = format_args!("cannot read network namespace {file}: {error}");
                         problems.report(&format!("namespace {file}"), Level::Error, message);

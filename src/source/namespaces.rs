@@ -64,7 +64,9 @@ pub struct Entered {
 /// Why a namespace could not be entered.
 #[derive(Debug)]
 pub enum EnterError {
-    /// It is gone, or this process may not (`CAP_SYS_ADMIN`).
+    /// It is gone.
+    Gone,
+    /// This process may not (`CAP_SYS_ADMIN`), or the system lacks something.
     Enter(io::Error),
     /// There is no netlink inside.
     Netlink(NetlinkError),
@@ -77,18 +79,12 @@ impl EnterError {
         let Self::Enter(error) = self else { return false };
         error.kind() == io::ErrorKind::PermissionDenied
     }
-
-    /// Whether it has just gone.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        let Self::Enter(error) = self else { return false };
-        error.kind() == io::ErrorKind::NotFound
-    }
 }
 
 impl fmt::Display for EnterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Gone => f.write_str("it is gone"),
             Self::Enter(error) => error.fmt(f),
             Self::Netlink(error) => error.fmt(f),
         }
@@ -139,7 +135,9 @@ pub fn of_processes(proc: &Path) -> (Vec<Found>, usize) {
         let inode = match fs::metadata(&file) {
             Ok(metadata) => metadata.ino(),
             Err(error) => {
-                denied += usize::from(error.kind() == io::ErrorKind::PermissionDenied);
+                // One that ends at that moment is said to be forbidden, too.
+                let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+                denied += usize::from(is_denied && process.exists());
                 continue;
             }
         };
@@ -164,21 +162,22 @@ pub fn inode_of(process: &Path) -> Option<u64> {
     fs::metadata(process.join("ns/net")).ok().map(|metadata| metadata.ino())
 }
 
-/// Enters namespaces, one after the other, and opens what they are read by.
+/// Enters namespaces, by their files if their inodes still have those numbers, one after the other,
+/// and opens what they are read by.
 ///
 /// # Errors
 ///
 /// When there is no thread to do it on. Each namespace that cannot be entered is an error of its
 /// own; after one for want of privileges, the others are not tried.
 pub fn enter(
-    files: Vec<PathBuf>,
+    namespaces: Vec<(PathBuf, u64)>,
     groups: Groups,
     interface_protocols: bool,
 ) -> io::Result<Vec<Result<Entered, EnterError>>> {
     let work = move || {
-        let mut entered = Vec::with_capacity(files.len());
-        for file in files {
-            let one = enter_one(&file, groups, interface_protocols);
+        let mut entered = Vec::with_capacity(namespaces.len());
+        for (file, inode) in namespaces {
+            let one = enter_one(&file, inode, groups, interface_protocols);
             let is_forbidden = one.as_ref().is_err_and(EnterError::is_forbidden);
             entered.push(one);
             if is_forbidden {
@@ -193,10 +192,17 @@ pub fn enter(
 
 fn enter_one(
     file: &Path,
+    inode: u64,
     groups: Groups,
     interface_protocols: bool,
 ) -> Result<Entered, EnterError> {
-    let namespace = File::open(file).map_err(EnterError::Enter)?;
+    let namespace = File::open(file).map_err(|error| {
+        // What of a process that ends at that moment is said to be forbidden, too.
+        if fs::metadata(file).is_err() { EnterError::Gone } else { EnterError::Enter(error) }
+    })?;
+    if !namespace.metadata().is_ok_and(|metadata| metadata.ino() == inode) {
+        return Err(EnterError::Gone);
+    }
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
         .map_err(|errno| EnterError::Enter(errno.into()))?;
     let sockets = Sockets::open_elsewhere().map_err(EnterError::Netlink)?;
