@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::machine::{Living, Machine};
+use common::plugin::config_file;
 use common::{Netns, ODD_NAMES, PLUGIN, eventually, is_skipped, proc_net_dev, run, text};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -25,9 +27,11 @@ struct Case {
     interfaces: &'static str,
     signal: &'static str,
     uint: bool,
+    /// What `inputs.net` has no option for.
+    more: &'static str,
 }
 
-const DEFAULT: Case = Case { interfaces: "", signal: "STDIN", uint: false };
+const DEFAULT: Case = Case { interfaces: "", signal: "STDIN", uint: false, more: "" };
 
 /// One `interfaces` option each; no line here may need more than the documented language.
 const INTERFACES: &[&str] = &[
@@ -59,8 +63,9 @@ const INTERFACES: &[&str] = &[
 
 impl Case {
     fn plugin_conf(&self) -> String {
-        let uint = self.uint;
-        format!("[[inputs.net]]\n{}\ninflux_uint_support = {uint}\n", self.interfaces_option())
+        let Self { uint, more, .. } = self;
+        let interfaces = self.interfaces_option();
+        format!("[[inputs.net]]\n{interfaces}\ninflux_uint_support = {uint}\n{more}\n")
     }
 
     fn interfaces_option(&self) -> String {
@@ -96,12 +101,11 @@ struct Running {
 }
 
 impl Running {
-    /// Starts it in a namespace, with one `inputs.net` and one `inputs.execd` for each case.
-    fn start(telegraf: &Path, netns: &Netns, cases: &[Case], env: &[(&str, &Path)]) -> Self {
+    /// Starts it by that command, with one `inputs.net` and one `inputs.execd` for each case.
+    fn start(mut command: Command, cases: &[Case], env: &[(&str, &Path)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = telegraf_conf(folder.path(), cases);
         let log = fs::File::create(folder.path().join("log")).unwrap();
-        let mut command = netns.command(telegraf);
         command.arg("--config").arg(&config).envs(env.iter().copied());
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         Self { process: command.spawn().unwrap(), folder }
@@ -135,6 +139,23 @@ impl Running {
             let mut fields: Vec<_> = fields.split(',').collect();
             fields.sort_unstable();
             lines.entry(format!("net{tags} {}", fields.join(","))).or_default().insert(time.into());
+        }
+        lines
+    }
+
+    /// The lines that came so far from one side in one case, taken apart, each with the times at which
+    /// it came.
+    fn lines_of(&self, case: usize, from: &str) -> BTreeMap<Parts, BTreeSet<String>> {
+        let mut lines = BTreeMap::<_, BTreeSet<_>>::new();
+        let output = fs::read(self.folder.path().join("int")).unwrap_or_default();
+        let marks = [format!("case={case}"), format!("from={from}")];
+        for line in text(&output).split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+            let ((mut tags, fields), time) = parts(line);
+            let count = tags.len();
+            tags.retain(|tag| !marks.contains(tag));
+            if count == tags.len() + marks.len() {
+                lines.entry((tags, fields)).or_default().insert(time.to_owned());
+            }
         }
         lines
     }
@@ -192,7 +213,7 @@ fn telegraf_conf(folder: &Path, cases: &[Case]) -> PathBuf {
 
 /// Runs the cases until each side has reported at least twice, and compares all their lines.
 fn assert_equal_lines(telegraf: &Path, netns: &Netns, cases: &[Case], env: &[(&str, &Path)]) {
-    let mut running = Running::start(telegraf, netns, cases, env);
+    let mut running = Running::start(netns.command(telegraf), cases, env);
     let sides = ["telegraf", "plugin"];
     let has_both_twice = |running: &Running| {
         (0..cases.len()).all(|number| {
@@ -345,6 +366,161 @@ fn under_host_proc_the_lines_are_those_of_inputs_net() {
     }
 }
 
+/// A machine that plays the host, and a container on it with the host's `/proc` and `/sys` mounted.
+struct Container {
+    host: Machine,
+    inside: Living,
+    hostfs: TempDir,
+}
+
+impl Container {
+    fn new() -> Self {
+        let host = Machine::new();
+        host.ip_lines(
+            "link set lo up
+             link add up0 type veth peer name up1
+             link set up0 up alias uplink
+             link set up1 up mtu 1400
+             link add down0 type veth peer name half1
+             link set half1 up
+             link add br0 type bridge mcast_snooping 0
+             link add port0 type veth peer name port1
+             link set port0 master br0
+             link set br0 up
+             link set port0 up
+             link set port1 up
+             link add mac0 link up0 type macvlan mode bridge
+             link set mac0 up
+             tuntap add dev tap0 mode tap
+             link set tap0 up",
+        );
+        let hostfs = tempfile::tempdir().unwrap();
+        let start = format!(
+            "cd {}; mkdir proc sys; mount --rbind /proc proc; mount --rbind /sys sys; \
+             mount -t proc proc /proc; mount -t sysfs sysfs /sys; \
+             ip link add inside0 type ifb; ip link set inside0 up; ip link set lo up; exec cat",
+            hostfs.path().display()
+        );
+        let unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "sh", "-ec", &start];
+        let inside = host.start(&unshare);
+        Self { host, inside, hostfs }
+    }
+
+    /// A command in the container that is told where the host's are, and ends with it.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--mount", "--net", "--pid", "--target", &self.inside.pid.to_string(), "--"]);
+        command.arg(program);
+        command.env("HOST_PROC", self.hostfs.path().join("proc"));
+        command.env("HOST_SYS", self.hostfs.path().join("sys"));
+        command
+    }
+
+    /// The lines that the plugin prints on the host itself, as [`parts`] has them.
+    fn on_host(&self, case: &Case) -> BTreeSet<Parts> {
+        let config = config_file(&format!("{}source = 'procfs'\n", case.plugin_conf()));
+        let mut command = self.host.command(PLUGIN);
+        let output = run(command.args(["--once", "--config"]).arg(config.path()));
+        text(&output.stdout).lines().map(|line| parts(line).0).collect()
+    }
+}
+
+/// The tags of a line and its fields, each in alphabetical order.
+type Parts = (Vec<String>, Vec<String>);
+
+/// Takes a line apart, and returns its time too. No name may have a space or a comma.
+fn parts(line: &str) -> (Parts, &str) {
+    let [tags, fields, time] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+    let sorted = |words: &str| {
+        let mut words: Vec<_> = words.split(',').map(str::to_owned).collect();
+        words.sort_unstable();
+        words
+    };
+    ((sorted(tags), sorted(fields)), time)
+}
+
+#[test]
+fn in_a_container_every_option_shows_the_host() {
+    if is_skipped("in_a_container_every_option_shows_the_host") {
+        return;
+    }
+    // What stands still can be compared with what the plugin prints on the host itself.
+    let still = [
+        "",
+        "include_down = true\ninclude_loopback = true",
+        "include_down = true\ninterface_exclude = ['up*', 'br0']",
+        "include_down = true\nkind_exclude = ['physical', 'macvlan', 'bridge']",
+        "kind_include = ['bridge']\ninclude_loopback = true",
+        "counters = 'all'\nlink_state = true\n\
+         interface_tags = ['alias', 'altname', 'mac', 'kind', 'master', 'lower', 'driver']",
+        "interface_protocols = ['ip6', 'icmp6']\n\
+         protocols = ['ip', 'tcp', 'udp', 'ip6', 'icmp6', 'udp6', 'tcpext', 'ipext']",
+        "protocols = ['udp:*datagrams']",
+    ];
+    let still = still.map(|more| Case { more, ..DEFAULT });
+    let rates = Case { interfaces: "['lo']", more: "rates = true", ..DEFAULT };
+    let dedup = Case { interfaces: "['lo', 'up0']", more: "dedup_interval = '10m'", ..DEFAULT };
+    let cases = [&still[..], &[rates, dedup]].concat();
+    let (rates, dedup) = (still.len(), still.len() + 1);
+    for telegraf in telegrafs() {
+        let container = Container::new();
+        let running = Running::start(container.command(&telegraf), &cases, &[]);
+        let lines = |case: usize, from: &str| running.lines_of(case, from);
+        let is_twice =
+            |lines: &BTreeMap<Parts, BTreeSet<String>>| lines.values().any(|times| times.len() > 1);
+        let rates_seen = || -> BTreeSet<bool> {
+            let fields = lines(rates, "plugin").into_keys().flat_map(|(_, fields)| fields);
+            let rates = fields
+                .filter_map(|one| one.strip_prefix("packets_recv_rate=")?.parse::<f64>().ok());
+            rates.map(|rate| rate > 0.0).collect()
+        };
+        eventually("two gathers of all", || {
+            let mut all = (0..still.len()).map(|case| lines(case, "plugin"));
+            let is_all = all.all(|lines| is_twice(&lines)) && is_twice(&lines(0, "telegraf"));
+            (is_all && !rates_seen().is_empty() && lines(dedup, "plugin").len() > 2).then_some(())
+        });
+        for (number, case) in still.iter().enumerate() {
+            let ours: BTreeSet<_> = lines(number, "plugin").into_keys().collect();
+            assert_eq!(ours, container.on_host(case), "{case:?} under {}", telegraf.display());
+        }
+        // Next to it, inputs.net shows the container.
+        let names = |lines: BTreeMap<Parts, _>| -> BTreeSet<String> {
+            let tags = lines.into_keys().flat_map(|(tags, _)| tags);
+            let names = tags.filter_map(|tag| Some(tag.strip_prefix("interface=")?.to_owned()));
+            names.filter(|name| name != "all").collect()
+        };
+        assert_eq!(names(lines(0, "telegraf")), ["inside0", "lo"].map(str::to_owned).into());
+        assert!(!names(lines(1, "plugin")).contains("inside0"));
+
+        // What moves on the host moves rates, and is written once more.
+        let assert_written_once = |expected: &[(&str, usize)]| {
+            let mut counts = BTreeMap::new();
+            for ((tags, _), times) in lines(dedup, "plugin") {
+                assert_eq!(times.len(), 1, "{tags:?}");
+                *counts.entry(tags).or_default() += 1;
+            }
+            let expected = expected
+                .iter()
+                .map(|&(name, count)| (vec![format!("interface={name}"), "net".to_owned()], count));
+            assert_eq!(counts, expected.collect::<BTreeMap<_, usize>>());
+        };
+        assert_eq!(rates_seen(), [false].into());
+        assert_written_once(&[("all", 1), ("lo", 1), ("up0", 1)]);
+        container.host.sh("bash -c 'for n in 1 2 3 4 5; do echo > /dev/udp/127.0.0.1/9; done'");
+        eventually("a rate", || (rates_seen().len() == 2).then_some(()));
+        eventually("lines of what moved", || (lines(dedup, "plugin").len() > 4).then_some(()));
+        let gathers = || {
+            let lines = lines(still.len() - 1, "plugin");
+            lines.into_values().flatten().collect::<BTreeSet<_>>().len()
+        };
+        let before = gathers();
+        eventually("gathers", || (gathers() > before + 2).then_some(()));
+        assert_written_once(&[("all", 2), ("lo", 2), ("up0", 1)]);
+        let log = running.log();
+        assert!(!log.contains(" E! "), "{log}");
+    }
+}
+
 #[test]
 fn a_stop_a_kill_and_a_reload_leave_no_process_behind() {
     if is_skipped("a_stop_a_kill_and_a_reload_leave_no_process_behind") {
@@ -354,7 +530,7 @@ fn a_stop_a_kill_and_a_reload_leave_no_process_behind() {
     let cases = ["STDIN", "none"].map(|signal| Case { signal, ..DEFAULT });
     for telegraf in telegrafs() {
         for end in [Signal::TERM, Signal::KILL] {
-            let mut running = Running::start(&telegraf, &netns, &cases, &[]);
+            let mut running = Running::start(netns.command(&telegraf), &cases, &[]);
             let report = |running: &Running| {
                 let lines = [0, 1].map(|number| running.lines(number, false, "plugin"));
                 lines.iter().all(|lines| !lines.is_empty()).then(|| running.plugins())
