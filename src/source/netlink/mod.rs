@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use self::links::{Links, Tells};
 use self::socket::{Dump, Event, Socket};
-use self::speed::{Question, Speeds, Way};
+use self::speed::{Question, SLOW, Speeds, Way};
 use crate::interface::{Counters, Interface, Wants};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::{self, Stats};
@@ -27,7 +27,7 @@ pub use self::socket::{NetlinkError, Scratch};
 pub use self::speed::Asker;
 
 /// How long a line waits for the speed of an interface that is new or was named by an event.
-const SPEED_WAIT: Duration = Duration::from_millis(100).saturating_mul(PATIENCE);
+const SPEED_WAIT: Duration = SLOW;
 
 /// What all limits of time are multiplied by: in unit tests, a busy machine is no slow driver.
 const PATIENCE: u32 = if cfg!(test) { 10 } else { 1 };

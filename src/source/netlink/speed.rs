@@ -17,8 +17,12 @@ use crate::parse::netlink::ethtool::{self, LinkModesReply};
 use crate::parse::sysfs;
 use crate::source::read_file;
 
-/// A driver that takes longer than this is slow: nobody waits for it, and it is asked less often.
-pub(super) const SLOW: Duration = Duration::from_millis(20).saturating_mul(PATIENCE);
+/// A driver that takes longer than this is slow: nobody waits for it, and it is asked less often. Other
+/// users of the kernel's lock make a quick one wait for less.
+pub(super) const SLOW: Duration = Duration::from_millis(100).saturating_mul(PATIENCE);
+
+/// Whoever asks for longer than this holds the kernel's lock up for others.
+const STUCK: Duration = Duration::from_millis(20).saturating_mul(PATIENCE);
 
 /// What one interface of a dump may take, for all of them to count as quick.
 const QUICK_IN_DUMP: Duration = Duration::from_micros(20).saturating_mul(PATIENCE);
@@ -198,7 +202,7 @@ impl State {
     }
 
     fn is_stuck(&self) -> bool {
-        self.asking.is_some_and(|(since, _)| since.elapsed() > SLOW)
+        self.asking.is_some_and(|(since, _)| since.elapsed() > STUCK)
     }
 
     fn next_task(&mut self) -> Option<Task> {
@@ -264,7 +268,7 @@ impl Seat {
         let mut replies = Vec::with_capacity(questions.len());
         let dump = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
         replies.sort_unstable_by_key(|reply| reply.ifindex);
-        let limit = SLOW + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
+        let limit = STUCK + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
         // Whose driver was the slow one is found out when they are asked one by one.
         let took = (start.elapsed() < limit).then_some(Duration::ZERO);
         let mut left = Vec::new();

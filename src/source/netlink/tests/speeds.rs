@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::speed::{Question, Way};
+use super::super::speed::{Question, SLOW, Way};
 use super::super::{Asker, Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use super::kernel::{
     Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
@@ -189,6 +189,7 @@ impl Machine {
         self.drivers.hang(ifindex);
         self.gather();
         assert!(self.is_busy());
+        std::thread::sleep(SLOW);
         self.drivers.release();
         self.gather_until(ifindex, speed_of(ifindex).into());
         self.asked.take();
