@@ -354,12 +354,11 @@ impl ClassNet {
     fn lower(&mut self, interface: &[u8], folder: &Path) -> Option<Box<[u8]>> {
         let link = self.read(interface, "iflink").ok().and_then(sysfs::number)?;
         let entries = fs::read_dir(folder).ok()?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let lower_ones: Vec<_> = names.filter(|name| name.starts_with("lower_")).collect();
-        lower_ones.into_iter().find_map(|name| {
-            let ifindex = self.read(interface, &format!("{name}/ifindex")).ok();
-            let is_it = ifindex.and_then(sysfs::number) == Some(link);
-            is_it.then(|| name.trim_start_matches("lower_").as_bytes().into())
+        let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+        names.find_map(|link_name| {
+            let name = link_name.as_bytes().strip_prefix(b"lower_")?;
+            let ifindex = self.read(interface, Path::new(&link_name).join("ifindex")).ok();
+            (ifindex.and_then(sysfs::number) == Some(link)).then(|| name.into())
         })
     }
 
@@ -380,13 +379,13 @@ impl ClassNet {
         self.path.exists()
     }
 
-    fn read(&mut self, interface: &[u8], attribute: &str) -> io::Result<&[u8]> {
+    fn read(&mut self, interface: &[u8], attribute: impl AsRef<Path>) -> io::Result<&[u8]> {
         self.set_path(interface, attribute);
         read_file(&self.path, &mut self.text)?;
         Ok(&self.text)
     }
 
-    fn set_path(&mut self, interface: &[u8], attribute: &str) {
+    fn set_path(&mut self, interface: &[u8], attribute: impl AsRef<Path>) {
         self.path.as_mut_os_string().clear();
         self.path.push(&self.folder);
         self.path.push(OsStr::from_bytes(interface));
