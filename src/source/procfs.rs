@@ -351,14 +351,16 @@ impl ClassNet {
     }
 
     /// The name of the interface that it lies upon: the one among its lower ones that it names itself.
+    /// A VXLAN names none, and has no other.
     fn lower(&mut self, interface: &[u8], folder: &Path) -> Option<Box<[u8]>> {
+        let is_vxlan = self.kind(interface).as_deref() == Some(b"vxlan");
         let link = self.read(interface, "iflink").ok().and_then(sysfs::number)?;
         let entries = fs::read_dir(folder).ok()?;
         let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
         names.find_map(|link_name| {
             let name = link_name.as_bytes().strip_prefix(b"lower_")?;
             let ifindex = self.read(interface, Path::new(&link_name).join("ifindex")).ok();
-            (ifindex.and_then(sysfs::number) == Some(link)).then(|| name.into())
+            (is_vxlan || ifindex.and_then(sysfs::number) == Some(link)).then(|| name.into())
         })
     }
 
