@@ -167,6 +167,7 @@ impl Table {
             flags: self.selection.needs_flags(),
             kind: self.selection.needs_kind() || self.tags.contains(&Tag::Kind),
             properties: !self.tags.is_empty(),
+            labels: self.tags.iter().any(|tag| matches!(tag, Tag::Alias | Tag::Altname)),
             state: self.fields.state,
             more: self.fields.more,
             rates: self.fields.rates,

@@ -248,6 +248,8 @@ pub struct Wants {
     pub kind: bool,
     /// All of [`Properties`].
     pub properties: bool,
+    /// [`Properties::alias`] and [`Properties::altname`].
+    pub labels: bool,
     /// [`LinkState`] and [`Duplex`].
     pub state: bool,
     /// [`MoreCounters`].
@@ -266,6 +268,7 @@ impl Wants {
             flags: self.flags || other.flags,
             kind: self.kind || other.kind,
             properties: self.properties || other.properties,
+            labels: self.labels || other.labels,
             state: self.state || other.state,
             more: self.more || other.more,
             rates: self.rates || other.rates,

@@ -98,9 +98,12 @@ impl Link {
         is_other
     }
 
+    fn is_up(&self) -> bool {
+        matches!(self.interface.presence, Presence::Known(flags) if flags.is_up())
+    }
+
     fn is_asked(&self) -> bool {
-        let is_up = matches!(self.interface.presence, Presence::Known(flags) if flags.is_up());
-        is_up && self.interface.speed_refresh.is_some()
+        self.is_up() && self.interface.speed_refresh.is_some()
     }
 
     fn is_slow(&self) -> bool {
@@ -152,6 +155,12 @@ impl Links {
 
     pub(super) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Whether there is one that is down, and, with `is_reported`, that is reported.
+    pub(super) fn has_any_down(&self, is_reported: bool) -> bool {
+        let counts = |link: &Link| !is_reported || link.interface.speed_refresh.is_some();
+        self.table.iter().any(|link| !link.is_up() && counts(link))
     }
 
     /// Takes in an event, or a part of a dump.

@@ -93,6 +93,8 @@ pub struct Netlink {
     /// Whether the sockets are of no more use.
     is_broken: bool,
     reading: Reading,
+    /// The version of the table after the last reading, for which it was decided who is reported.
+    decided: Option<u64>,
     /// The numbers of interfaces that the last dump told of and the table lacks.
     strangers: Vec<u32>,
 }
@@ -112,6 +114,7 @@ impl Netlink {
             is_current: false,
             is_broken: false,
             reading: Reading::default(),
+            decided: None,
             strangers: Vec::new(),
         }
     }
@@ -169,7 +172,9 @@ impl Netlink {
             return Err(ReadError::Busy(self.is_current && !self.is_broken));
         }
         self.reading.begin(Instant::now());
-        self.try_read(scratch).map_err(|error| {
+        let tried = self.try_read(scratch);
+        self.decided = Some(self.links.version());
+        tried.map_err(|error| {
             self.is_broken = true;
             ReadError::Failed(error)
         })
@@ -178,11 +183,18 @@ impl Netlink {
     fn try_read(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         if !self.is_current {
             self.take_stock(scratch)?;
-        } else if self.wants.state {
-            // Not every change of it is an event: a second sniffer, a carrier that came and went.
+        } else if self.wants.state || self.has_silent_labels() {
+            // A carrier that came and went is not always an event.
             self.dump_links(scratch, Tells::State)?;
         }
         self.read_counters(scratch)
+    }
+
+    /// Whether there may be aliases and altnames that changed without an event, as they do on an
+    /// interface that is down.
+    fn has_silent_labels(&self) -> bool {
+        let is_decided = self.decided == Some(self.links.version());
+        self.wants.labels && self.links.has_any_down(is_decided)
     }
 
     /// Reads once, to see whether it can be done; for rates, that does not count.
@@ -196,6 +208,7 @@ impl Netlink {
             interface.forget_rates();
         }
         self.reading.forget_gaps();
+        self.decided = None;
         tried
     }
 
