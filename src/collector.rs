@@ -39,6 +39,8 @@ pub struct Collector {
 /// Where a table's lines come from.
 #[derive(Debug, Clone, Copy)]
 struct Route {
+    /// It reports our own namespace.
+    is_own: bool,
     proc: usize,
     procfs: usize,
     /// Its interfaces come by netlink, whenever that can be read.
@@ -79,7 +81,7 @@ impl Collector {
         let mut scratch = Scratch::default();
         let opened = Own::open(&tables, &mut scratch);
         say_sources(&tables, &opened, log);
-        let own = opened.unwrap_or_default();
+        let own = opened.unwrap_or_default().filter(|own| own.lines.is_wanted());
         let asker = own.as_ref().map(|own| Rc::clone(&own.asker));
         let spaces = Spaces::open(&tables, asker).unwrap_or_else(|error| {
             log.error(format_args!("no other network namespace is reported: {error}"));
@@ -102,8 +104,8 @@ impl Collector {
         collector.routes = tables.iter().map(|table| collector.route(table, log)).collect();
         for (place, view) in collector.procfs.iter_mut().enumerate() {
             let routes = collector.routes.iter().enumerate();
-            let ours = routes.filter(|(_, route)| route.procfs == place).map(|(number, _)| number);
-            view.lines = Lines::new(Vec::new(), ours);
+            let ours = routes.filter(|(_, route)| route.is_own && route.procfs == place);
+            view.lines = Lines::new(Vec::new(), ours.map(|(number, _)| number));
         }
         collector.tables = tables;
         collector
@@ -111,6 +113,7 @@ impl Collector {
 
     /// Opens what the table reads, unless another does already.
     fn route(&mut self, table: &Table, log: Log) -> Route {
+        let is_own = table.namespaces.selects(b"");
         let by_netlink = self.own.is_some() && wants_netlink(table);
         let known = self.procs.iter().position(|proc| proc.of == table.proc);
         let proc = known.unwrap_or_else(|| {
@@ -129,14 +132,14 @@ impl Collector {
             }
             self.procfs.len() - 1
         });
-        if let Some(proc) = self.procs.get_mut(proc) {
+        if let Some(proc) = self.procs.get_mut(proc).filter(|_| is_own) {
             proc.groups = proc.groups.or(table.protocol_groups());
         }
-        if let Some(view) = self.procfs.get_mut(procfs) {
+        if let Some(view) = self.procfs.get_mut(procfs).filter(|_| is_own) {
             view.procfs.add_wants(table.wants());
             view.is_always_read |= !by_netlink;
         }
-        Route { proc, procfs, by_netlink }
+        Route { is_own, proc, procfs, by_netlink }
     }
 
     /// Becomes readable when there are kernel events to [follow](Self::follow_events).
@@ -171,7 +174,7 @@ impl Collector {
         let Self { tables, routes, procs, procfs, own, spaces, line_end, problems, .. } = self;
         let mut batch = Batch { bytes: batch, line_end, now: Instant::now() };
         for (numbered, route) in tables.iter().enumerate().zip(routes) {
-            if numbered.1.namespaces.selects(b"")
+            if route.is_own
                 && let (Some(view), Some(proc)) =
                     (procfs.get_mut(route.procfs), procs.get(route.proc))
             {
@@ -245,12 +248,14 @@ impl Collector {
 }
 
 impl Own {
-    /// Opens it, if a table wants it, and tries it.
+    /// Opens it, if a table wants netlink, and tries it. Its lines are those of the tables that report
+    /// it.
     fn open(tables: &[Table], scratch: &mut Scratch) -> Result<Option<Self>, String> {
-        let ours = || tables.iter().enumerate().filter(|(_, table)| wants_netlink(table));
-        if ours().count() == 0 {
+        if !tables.iter().any(wants_netlink) {
             return Ok(None);
         }
+        let is_ours = |table: &Table| wants_netlink(table) && table.namespaces.selects(b"");
+        let ours = || tables.iter().enumerate().filter(|(_, table)| is_ours(table));
         let asker = Asker::start().map_err(|error| format!("no thread: {error}"))?;
         let asker = Rc::new(asker);
         let sockets = Sockets::open().map_err(|error| error.to_string())?;
