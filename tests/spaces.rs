@@ -669,6 +669,35 @@ fn a_gather_takes_two_system_calls_for_each_namespace_and_enters_none() {
 }
 
 #[test]
+fn our_own_namespace_is_not_read_where_it_is_not_reported() {
+    let test = "our_own_namespace_is_not_read_where_it_is_not_reported";
+    if is_skipped_without_strace(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.add("blue").ip_lines("link set lo up");
+    let config = format!("[[inputs.net]]\n{EVERYTHING}namespace_include = ['blue']\n");
+    for source in ["auto", "netlink", "procfs"] {
+        let config = format!("{config}source = '{source}'\n");
+        let mut daemon = Daemon::start_as(machine.command(PLUGIN), &config);
+        let gather = |daemon: &mut Daemon, word: &str| {
+            daemon.trigger(word);
+            assert!(daemon.read_line().starts_with(b"net,interface=all,namespace=blue "));
+        };
+        gather(&mut daemon, "warm");
+        let trace = Trace::of_process(last_descendant(daemon.pid()));
+        gather(&mut daemon, "gather0");
+        gather(&mut daemon, "gather1");
+        let calls = trace.between("\"gather0\\n\"", "\"gather1\\n\"").join("\n");
+        // One request each for what link_state needs, and for the counters.
+        assert_eq!(calls.matches("sendto(").count(), 2, "{source}: {calls}");
+        assert!(!calls.contains("openat("), "{source}: {calls}");
+        drop(trace);
+        assert_eq!(daemon.end(), "");
+    }
+}
+
+#[test]
 fn namespaces_that_come_and_go_leave_no_file_open() {
     if is_skipped("namespaces_that_come_and_go_leave_no_file_open") {
         return;
