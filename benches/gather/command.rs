@@ -48,6 +48,7 @@ fn floor(conf: &str, site: &Site<'_>) -> Result<Vec<OsString>> {
 fn plugin(conf: &str, site: &Site<'_>) -> Result<Vec<OsString>> {
     // Rows with the same configuration share the file.
     let plain: String = conf.chars().filter(char::is_ascii_alphanumeric).collect();
+    let conf = conf.replace("{workspace}", &site.workspace.name);
     let text = format!("[[inputs.net]]\n{conf}\n");
     let file = write(site, &format!("plugin-{plain}.conf"), text.as_bytes())?;
     Ok(command_line(&site.tools.plugin, &["--config".as_ref(), &file]))

@@ -27,9 +27,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::measure::Plan;
-use crate::namespace::Namespace;
+use crate::namespace::{Namespace, Namespaces};
 use crate::report::{Figures, Report};
-use crate::rows::{Program, ROWS, Row};
+use crate::rows::{FLOOR, ROWS, Row, SPREAD};
 use crate::subject::Site;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
@@ -40,12 +40,16 @@ type Result<T> = std::result::Result<T, String>;
 /// The load from which on figures suffer.
 const BUSY: f64 = 0.5;
 
+/// The numbers of interfaces without `--sizes`.
+const SIZES: [usize; 5] = [10, 100, 1000, 4000, SPREAD];
+
 /// Measure what one gather costs
 #[derive(Parser)]
 #[command(name = "gather", max_term_width = 100)]
 struct Arguments {
-    /// Numbers of interfaces, each a size of its own; even ones, as interfaces come in pairs
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [10, 100, 1000, 4000])]
+    /// Numbers of interfaces, each a size of its own; even ones, as interfaces come in pairs. At
+    /// 2000, namespaces are what is measured
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = SIZES)]
     sizes: Vec<usize>,
 
     /// Only rows whose name contains this, and the floor; may be repeated
@@ -102,6 +106,9 @@ fn bench(arguments: &Arguments) -> Result<()> {
     for &interfaces in &arguments.sizes {
         let rows: Vec<_> = rows.iter().copied().filter(|row| row.is_at(interfaces)).collect();
         let namespace = Namespace::new(&workspace, interfaces)?;
+        let count = rows.iter().find_map(|row| row.namespaces);
+        let make = |count| Namespaces::new(&workspace, count, interfaces / count);
+        let _namespaces = count.map(make).transpose()?;
         let site = Site { workspace: &workspace, namespace: &namespace, tools: &tools };
         figures.extend(measure::rows(&rows, &site, &plan)?);
     }
@@ -146,14 +153,15 @@ fn warn_when_busy() {
 
 /// The floor is in every run, for it is what the others are measured by.
 fn is_wanted(row: &Row, texts: &[String]) -> bool {
-    let is_floor = matches!(row.program, Program::Floor { .. });
-    is_floor || texts.is_empty() || texts.iter().any(|text| row.name.contains(text.as_str()))
+    row.name == FLOOR
+        || texts.is_empty()
+        || texts.iter().any(|text| row.name.contains(text.as_str()))
 }
 
 /// The command that repeats this run.
 fn make_command(arguments: &Arguments) -> String {
     let mut options = Vec::new();
-    if arguments.sizes != [10, 100, 1000, 4000] {
+    if arguments.sizes != SIZES {
         let sizes: Vec<_> = arguments.sizes.iter().map(ToString::to_string).collect();
         options.push(format!("--sizes {}", sizes.join(",")));
     }

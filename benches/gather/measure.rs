@@ -56,10 +56,10 @@ struct Measured<'a> {
 }
 
 /// Measures all rows at one size.
-pub(crate) fn rows(rows: &[&Row], site: &Site<'_>, plan: &Plan) -> Result<Vec<Figure>> {
+pub(crate) fn rows<'a>(rows: &[&'a Row], site: &Site<'_>, plan: &Plan) -> Result<Vec<Figure<'a>>> {
     let interfaces = site.namespace.interfaces;
     let mut all = Vec::new();
-    for row in rows {
+    for &row in rows {
         check(row, site)?;
         let subject = is_driven(&row.program).then(|| Subject::start(row, site)).transpose()?;
         all.push(Measured { row, subject, warm_us: vec![], cold_us: vec![], memory: vec![] });
@@ -75,13 +75,16 @@ pub(crate) fn rows(rows: &[&Row], site: &Site<'_>, plan: &Plan) -> Result<Vec<Fi
     for round in 1..=plan.cold_rounds {
         progress(&format!("{interfaces} interfaces: cold, {round} of {}", plan.cold_rounds));
         for measured in &mut all {
-            measured.cold(site, plan)?;
+            // What an option costs is told by the warm ones.
+            if round == 1 || !(measured.row.is_at_one_size() && measured.subject.is_some()) {
+                measured.cold(site, plan)?;
+            }
         }
     }
     Ok(all.into_iter().map(|measured| measured.figure(interfaces)).collect())
 }
 
-impl Measured<'_> {
+impl<'a> Measured<'a> {
     fn cold(&mut self, site: &Site<'_>, plan: &Plan) -> Result<()> {
         if let Some(subject) = &mut self.subject {
             self.cold_us.push(cold_us(subject, plan)?);
@@ -94,10 +97,10 @@ impl Measured<'_> {
         Ok(())
     }
 
-    fn figure(self, interfaces: usize) -> Figure {
+    fn figure(self, interfaces: usize) -> Figure<'a> {
         Figure {
             interfaces,
-            row: self.row.name,
+            row: self.row,
             warm_us: self.warm_us,
             cold_us: self.cold_us,
             memory: self.memory,

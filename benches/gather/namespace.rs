@@ -1,4 +1,4 @@
-//! A network namespace with a given number of interfaces that are up and silent.
+//! Network namespaces with a given number of interfaces that are up and silent.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -69,6 +69,40 @@ impl Drop for Namespace {
         // the next size; this waits.
         let _ = ip(&["-n", &self.name, "link", "del", "group", GROUP], "");
         let _ = ip(&["netns", "del", &self.name], "");
+    }
+}
+
+/// Many, with as many interfaces each; removed when they are dropped.
+pub(crate) struct Namespaces {
+    names: Vec<String>,
+}
+
+impl Namespaces {
+    pub(crate) fn new(workspace: &Workspace, count: usize, interfaces: usize) -> Result<Self> {
+        progress(&format!("{count} namespaces with {interfaces} interfaces each: making them"));
+        let names = (0..count).map(|number| format!("{}-apart-{number}", workspace.name));
+        let namespaces = Self { names: names.collect() };
+        ip(&["-batch", "-"], &namespaces.lines("add"))?;
+        for name in &namespaces.names {
+            ip(&["netns", "exec", name, "sh", "-c", DISABLE_IPV6], "")?;
+            let up = format!("link set group {GROUP} up\nlink set lo up\n");
+            ip(&["-n", name, "-batch", "-"], &(pairs(interfaces / 2) + &up))?;
+        }
+        Ok(namespaces)
+    }
+
+    /// Lines for `ip -batch`.
+    fn lines(&self, action: &str) -> String {
+        self.names.iter().fold(String::new(), |mut lines, name| {
+            let _ = writeln!(lines, "netns {action} {name}");
+            lines
+        })
+    }
+}
+
+impl Drop for Namespaces {
+    fn drop(&mut self) {
+        let _ = ip(&["-force", "-batch", "-"], &self.lines("del"));
     }
 }
 

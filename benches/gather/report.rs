@@ -7,13 +7,16 @@ use std::time::SystemTime;
 use crate::Result;
 use crate::measure::Plan;
 use crate::process::Memory;
-use crate::rows::{FLOOR, INPUTS_NET, STEADY, TELEGRAF_PLUGIN};
+use crate::rows::{
+    APART, FLOOR, FLOOR_TRAFFIC, INPUTS_NET, INPUTS_NET_SOME, Row, SPREAD, STEADY, TELEGRAF_DEDUP,
+    TELEGRAF_PLUGIN, TOGETHER,
+};
 use crate::tools::Tools;
 
 /// What was measured of one row at one size: a figure of each round.
-pub(crate) struct Figure {
+pub(crate) struct Figure<'a> {
     pub(crate) interfaces: usize,
-    pub(crate) row: &'static str,
+    pub(crate) row: &'a Row,
     /// None for a program that cannot gather back to back.
     pub(crate) warm_us: Vec<f64>,
     pub(crate) cold_us: Vec<f64>,
@@ -22,17 +25,17 @@ pub(crate) struct Figure {
 
 /// All of a run.
 #[derive(Default)]
-pub(crate) struct Figures(Vec<Figure>);
+pub(crate) struct Figures<'a>(Vec<Figure<'a>>);
 
 /// What there is to tell about a run.
-pub(crate) struct Report {
-    pub(crate) figures: Figures,
+pub(crate) struct Report<'a> {
+    pub(crate) figures: Figures<'a>,
     /// The names of rows that could not be measured, and what to do about it.
     pub(crate) left_out: Vec<(&'static str, &'static str)>,
     pub(crate) plan: Plan,
 }
 
-impl Figure {
+impl Figure<'_> {
     fn warm_us(&self) -> Option<f64> {
         median(&self.warm_us)
     }
@@ -46,13 +49,13 @@ impl Figure {
     }
 }
 
-impl Figures {
-    pub(crate) fn extend(&mut self, figures: Vec<Figure>) {
+impl<'a> Figures<'a> {
+    pub(crate) fn extend(&mut self, figures: Vec<Figure<'a>>) {
         self.0.extend(figures);
     }
 
-    fn get(&self, interfaces: usize, row: &str) -> Option<&Figure> {
-        self.0.iter().find(|figure| figure.interfaces == interfaces && figure.row == row)
+    fn get(&self, interfaces: usize, row: &str) -> Option<&Figure<'a>> {
+        self.0.iter().find(|figure| figure.interfaces == interfaces && figure.row.name == row)
     }
 
     fn warm_us(&self, interfaces: usize, row: &str) -> Option<f64> {
@@ -72,11 +75,17 @@ impl Figures {
         for figure in &self.0 {
             let n = figure.interfaces;
             let (warm, cold) = (figure.warm_us(), figure.cold_us());
-            let (floor_warm, floor_cold) = (self.warm_us(n, FLOOR), self.cold_us(n, FLOOR));
-            let inputs_net = self.cold_us(n, INPUTS_NET);
+            // Under the same traffic, if that was measured.
+            let traffic_percent = figure.row.traffic_percent;
+            let floor = if traffic_percent == 100 { FLOOR_TRAFFIC } else { FLOOR };
+            let floor = self.get(n, floor).or_else(|| self.get(n, FLOOR));
+            let (floor_warm, floor_cold) =
+                (floor.and_then(Figure::warm_us), floor.and_then(Figure::cold_us));
+            let inputs_net = if traffic_percent == 5 { INPUTS_NET_SOME } else { INPUTS_NET };
+            let inputs_net = self.cold_us(n, inputs_net).or_else(|| self.cold_us(n, INPUTS_NET));
             let cells = [
                 n.to_string(),
-                figure.row.to_owned(),
+                figure.row.name.to_owned(),
                 number(warm),
                 number(ratio(warm, floor_warm)),
                 number(ratio(inputs_net, warm)),
@@ -92,7 +101,7 @@ impl Figures {
 
     /// How far the rounds of a figure are from it at most, in percent: the median of all figures,
     /// and the largest.
-    fn spread(&self, rounds: impl Fn(&Figure) -> &[f64]) -> Option<String> {
+    fn spread(&self, rounds: impl for<'b> Fn(&'b Figure<'a>) -> &'b [f64]) -> Option<String> {
         let spreads: Vec<_> = self.0.iter().filter_map(|figure| spread(rounds(figure))).collect();
         let largest = spreads.iter().copied().fold(0.0, f64::max);
         Some(format!("{:.0} % ({largest:.0} % at most)", median(&spreads)?))
@@ -131,6 +140,17 @@ impl Figures {
             0.25,
             ratio(self.cold_us(1000, TELEGRAF_PLUGIN), inputs_net(1000)),
         ));
+        targets.push(Target::at_most(
+            "cold, 1000 interfaces, 50 with traffic: Telegraf with telegraf-net and dedup_interval = \
+             \"10m\", part of Telegraf with inputs.net",
+            0.05,
+            ratio(self.cold_us(1000, TELEGRAF_DEDUP), self.cold_us(1000, INPUTS_NET_SOME)),
+        ));
+        targets.push(Target::at_most(
+            "warm, 2000 interfaces: in 500 namespaces, × in one",
+            10.0,
+            ratio(self.warm_us(SPREAD, APART), self.warm_us(SPREAD, TOGETHER)),
+        ));
         let floor = number(self.growth(FLOOR));
         targets.push(Target::at_most(
             &format!("warm: steady per interface, 4000 : 100 (the floor's own: {floor})"),
@@ -146,7 +166,7 @@ impl Figures {
     }
 }
 
-impl Report {
+impl Report<'_> {
     /// The table and what belongs to it.
     pub(crate) fn text(&self) -> String {
         let mut text = self.figures.table();

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::command::{PORT, command, once};
 use crate::namespace::{Namespace, PREFIX};
 use crate::process::{self, Process};
-use crate::rows::{Program, Row};
+use crate::rows::{End, Program, Row};
 use crate::tools::Tools;
 use crate::traffic::Traffic;
 use crate::workspace::Workspace;
@@ -38,6 +38,8 @@ pub(crate) struct Subject {
 enum Trigger {
     /// A newline on its stdin; then its stdout has that many lines.
     Newline { stdin: ChildStdin, stdout: ChildStdout, lines: usize, buffer: Vec<u8> },
+    /// A newline on its stdin; then its stdout has lines up to one that begins so.
+    NewlineUpTo { stdin: ChildStdin, stdout: ChildStdout, last: &'static str, batch: Vec<u8> },
     /// A request over HTTP.
     Request { stream: TcpStream, answer: Vec<u8> },
     /// Its own clock, each second.
@@ -67,7 +69,7 @@ impl Subject {
         let mut process = Process::start(row.name, &command, site, stdio())?;
         let trigger = match &row.program {
             Program::Floor { conf } | Program::Plugin { conf } => {
-                newline(&mut process, conf, site)?
+                newline(&mut process, conf, row.end, site)?
             }
             Program::NodeExporter => {
                 let stream = http::connect(site.namespace, PORT)
@@ -98,6 +100,9 @@ impl Subject {
             Trigger::Newline { stdin, stdout, lines, buffer } => {
                 stdin.write_all(b"\n").and_then(|()| read_lines(stdout, *lines, buffer))
             }
+            Trigger::NewlineUpTo { stdin, stdout, last, batch } => {
+                stdin.write_all(b"\n").and_then(|()| read_up_to(stdout, last, batch))
+            }
             Trigger::Request { stream, answer } => http::scrape(stream, answer),
             Trigger::Clock => Ok(()),
         };
@@ -105,7 +110,7 @@ impl Subject {
     }
 }
 
-/// Sees to it that the row's program reports every interface of the namespace, no more and no less,
+/// Sees to it that the row's program reports every interface that it shall, no more and no less,
 /// before it is measured.
 pub(crate) fn check(row: &Row, site: &Site<'_>) -> Result<()> {
     let (output, line) = match &row.program {
@@ -129,29 +134,34 @@ pub(crate) fn check(row: &Row, site: &Site<'_>) -> Result<()> {
             (process::output(&ending, site.namespace)?, "PUTVAL bench/interface-")
         }
     };
-    let expected = site.namespace.interfaces;
+    let expected = site.namespace.interfaces * row.reports_percent / 100;
     match count_interfaces(&output, &format!("{line}{PREFIX}")) {
         reported if reported == expected => Ok(()),
         reported => Err(format!("{}: it reports {reported} interfaces, not {expected}", row.name)),
     }
 }
 
-/// How many interfaces have lines that begin so.
+/// How many interfaces have lines that begin so. Those in different namespaces have different tags.
 fn count_interfaces(output: &[u8], line: &str) -> usize {
     let lines = output.split(|&byte| byte == b'\n');
     let rests = lines.filter_map(|text| text.strip_prefix(line.as_bytes()));
-    let is_end = |byte: &u8| !byte.is_ascii_alphanumeric();
+    let is_end = |byte: &u8| matches!(byte, b' ' | b'"' | b'/');
     rests.filter_map(|rest| rest.split(is_end).next()).collect::<BTreeSet<_>>().len()
 }
 
 /// The floor and the plugin: both write what the plugin prints in one gather.
-fn newline(process: &mut Process, conf: &str, site: &Site<'_>) -> Result<Trigger> {
-    let lines = count_lines(&once(conf, site)?);
+fn newline(process: &mut Process, conf: &str, end: End, site: &Site<'_>) -> Result<Trigger> {
     let (stdin, stdout) = (process.child.stdin.take(), process.child.stdout.take());
     let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
         return Err(process.failure("it has no pipes"));
     };
-    Ok(Trigger::Newline { stdin, stdout, lines, buffer: vec![0; READ_BYTES] })
+    Ok(match end {
+        End::Count => {
+            let lines = count_lines(&once(conf, site)?);
+            Trigger::Newline { stdin, stdout, lines, buffer: vec![0; READ_BYTES] }
+        }
+        End::Line(last) => Trigger::NewlineUpTo { stdin, stdout, last, batch: Vec::new() },
+    })
 }
 
 /// Reads a whole batch, as Telegraf would, and drops it.
@@ -168,6 +178,28 @@ fn read_lines(stdout: &mut ChildStdout, lines: usize, buffer: &mut [u8]) -> std:
             .ok_or_else(|| std::io::Error::other(format!("more than {lines} lines")))?;
     }
     Ok(())
+}
+
+/// Reads a batch up to the whole line that begins so.
+fn read_up_to(stdout: &mut ChildStdout, last: &str, batch: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut part = vec![0; READ_BYTES];
+    batch.clear();
+    loop {
+        let count = stdout.read(&mut part)?;
+        if count == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        batch.extend_from_slice(&part[..count]);
+        if let Some(lines) = batch.strip_suffix(b"\n")
+            && lines
+                .rsplit(|&byte| byte == b'\n')
+                .next()
+                .unwrap_or(lines)
+                .starts_with(last.as_bytes())
+        {
+            return Ok(());
+        }
+    }
 }
 
 #[expect(clippy::naive_bytecount, reason = "fast enough: this process is not measured")]
