@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::fs::{CWD, Mode, OFlags, fstat, fstatfs, openat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -101,22 +102,29 @@ pub fn named(root: &Path) -> (Vec<Found>, bool) {
     {
         let Ok(entry) = entry else { continue };
         let file = entry.path();
-        let is_mounted = rustix::fs::statfs(&file)
-            .is_ok_and(|statfs| u64::try_from(statfs.f_type).is_ok_and(|kind| kind == NSFS_MAGIC));
-        match fs::metadata(&file) {
-            Ok(metadata) if is_mounted => found.push(Found {
-                inode: metadata.ino(),
+        match mounted_inode(&file) {
+            Ok(Some(inode)) => found.push(Found {
+                inode,
                 name: entry.file_name().as_bytes().to_vec(),
                 file,
                 process: None,
                 container: None,
             }),
-            Ok(_) => is_unfinished = true,
+            Ok(None) => is_unfinished = true,
+            // It has just gone.
             Err(_) => {}
         }
     }
     found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     (found, is_unfinished)
+}
+
+/// The inode of the namespace that is mounted on that file, if there is one by now.
+fn mounted_inode(file: &Path) -> io::Result<Option<u64>> {
+    // Opened, so that both questions are about the same.
+    let file = openat(CWD, file, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let kind = u64::try_from(fstatfs(&file)?.f_type);
+    Ok(if kind == Ok(NSFS_MAGIC) { Some(fstat(&file)?.st_ino) } else { None })
 }
 
 /// The namespaces that the processes of that proc file system live in, one entry for each, in the
@@ -198,7 +206,8 @@ fn enter_one(
 ) -> Result<Entered, EnterError> {
     let namespace = File::open(file).map_err(|error| {
         // What of a process that ends at that moment is said to be forbidden, too.
-        if fs::metadata(file).is_err() { EnterError::Gone } else { EnterError::Enter(error) }
+        let is_gone = error.kind() == io::ErrorKind::NotFound || fs::metadata(file).is_err();
+        if is_gone { EnterError::Gone } else { EnterError::Enter(error) }
     })?;
     if !namespace.metadata().is_ok_and(|metadata| metadata.ino() == inode) {
         return Err(EnterError::Gone);
