@@ -3,8 +3,12 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::machine::{Living, Machine, Named, last_descendant};
 use common::plugin::{Batch, Daemon, assert_same, config_file, without_time};
@@ -150,8 +154,13 @@ fn a_named_namespace_is_reported_as_from_inside_from_its_coming_to_its_going() {
         let blue = machine.add("blue");
         let mut step = |changes: &str| {
             blue.ip_lines(changes);
-            let spaces = watcher.gather();
-            assert_same(spaces.get("blue"), &once_inside(&blue, table), changes);
+            // The kernel itself looks at carriers when it has time.
+            let (spaces, inside) = eventually(changes, || {
+                let inside = once_inside(&blue, table);
+                let spaces = watcher.gather();
+                (once_inside(&blue, table) == inside).then_some((spaces, inside))
+            });
+            assert_same(spaces.get("blue"), &inside, changes);
             assert_eq!(spaces.names(), ["", "blue"]);
             assert_same(spaces.get(""), before.get(""), "our own");
         };
@@ -418,7 +427,7 @@ impl Drop for Cgroup {
             if fs::remove_dir(&self.0).is_ok() {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10));
         }
     }
 }
@@ -745,4 +754,137 @@ fn a_hundred_namespaces_need_no_more_than_the_hard_limit_of_open_files() {
         assert!(names.iter().all(|name| spaces.interfaces(name) == ["lo"]));
     }
     assert_eq!(watcher.end(), "");
+}
+
+#[test]
+fn a_storm_of_namespaces_changes_no_stable_one() {
+    const STABLE: usize = 5;
+    if is_skipped("a_storm_of_namespaces_changes_no_stable_one") {
+        return;
+    }
+    let machine = Machine::new();
+    let stable: Vec<_> =
+        (0..STABLE).map(|number| machine.add(&format!("stable{number}"))).collect();
+    for (number, namespace) in stable.iter().enumerate() {
+        namespace.ip_lines(
+            "link set lo up
+             link add stable0 type veth peer name stable1
+             link set stable0 up
+             link set stable1 up",
+        );
+        // Counters that no other one has.
+        namespace.sh(&format!("for n in {{0..{number}}}; do echo > /dev/udp/127.0.0.1/9; done"));
+    }
+    let nameless = machine.start(&["unshare", "--net", "cat"]);
+    nameless.sh("ip link add stable0 type veth peer name stable1; ip link set stable0 up");
+    let table = "interfaces = ['*']\nignore_protocol_stats = true\nnamespace_include = ['*']\n";
+    let mut watchers = ["named", "processes"].map(|discovery| {
+        let table = format!("{table}namespace_discovery = '{discovery}'\n");
+        let mut watcher = Watcher::start(&machine, &table);
+        let has_speeds = |lines: &BTreeMap<_, Batch>| {
+            lines.values().flatten().all(|line| text(line).contains("speed="))
+        };
+        let before =
+            eventually("speeds", || Some(stable_lines(&watcher.gather())).filter(has_speeds));
+        assert_eq!(before.len(), if discovery == "named" { STABLE } else { STABLE + 1 });
+        assert_eq!(before["stable4"].len(), 3);
+        (watcher, before)
+    });
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let end = EndStorm(&is_over);
+        for script in storm(STABLE) {
+            let (is_over, machine) = (&is_over, &machine);
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    machine.sh(&script);
+                }
+            });
+        }
+        let start = Instant::now();
+        let mut seen = 0;
+        while start.elapsed() < Duration::from_secs(10) {
+            for (watcher, before) in &mut watchers {
+                let spaces = watcher.gather();
+                for (name, lines) in &*before {
+                    assert_same(&stable_of(&spaces, name), lines, name);
+                }
+                for name in spaces.names() {
+                    seen += assert_is_unmixed(&spaces, name);
+                }
+            }
+        }
+        drop(end);
+        assert!(seen > 0, "no gather met an interface of the storm");
+    });
+    for (mut watcher, before) in watchers {
+        assert_eq!(stable_lines(&watcher.gather()), before);
+        assert_eq!(watcher.end(), "");
+    }
+    drop(nameless);
+}
+
+/// Ends the storm, also when an assertion fails.
+struct EndStorm<'a>(&'a AtomicBool);
+
+impl Drop for EndStorm<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The lines of what stays as it is in all namespaces that stay.
+fn stable_lines(spaces: &Spaces) -> BTreeMap<String, Batch> {
+    let lines = spaces.names().into_iter().map(|name| (name.to_owned(), stable_of(spaces, name)));
+    lines.filter(|(name, lines)| !name.is_empty() && lines.len() > 1).collect()
+}
+
+/// The same of one namespace.
+fn stable_of(spaces: &Spaces, name: &str) -> Batch {
+    let is_stable = |line: &&Vec<u8>| {
+        ["lo ", "stable0 ", "stable1 "]
+            .iter()
+            .any(|name| line.starts_with(format!("net,interface={name}").as_bytes()))
+    };
+    spaces.get(name).iter().filter(is_stable).cloned().collect()
+}
+
+/// A passing namespace has no interface but its own. Returns how many there are.
+fn assert_is_unmixed(spaces: &Spaces, name: &str) -> usize {
+    let interfaces = spaces.interfaces(name);
+    let Some(number) = name.strip_prefix("passing") else { return 0 };
+    let own = [format!("in{number}"), format!("peer{number}"), "lo".to_owned()];
+    assert!(interfaces.iter().all(|one| own.contains(one)), "{name}: {interfaces:?}");
+    interfaces.len() - 1
+}
+
+/// What is done on the machine over and over, by one thread each.
+fn storm(stable: usize) -> Vec<String> {
+    let batch = |lines: &str| format!("ip -batch - <<'END'\n{lines}\nEND\n");
+    let passing = (0..3).map(|number| {
+        let pass = format!(
+            "netns add passing{number}
+             link add in{number} netns passing{number} type veth peer name peer{number} netns passing{number}
+             netns del passing{number}\n"
+        );
+        batch(&pass.repeat(10))
+    });
+    // Inside those that stay, and from one to the next.
+    let mut within = String::new();
+    for number in 0..stable {
+        let next = (number + 1) % stable;
+        write!(
+            within,
+            "ip link add a{number} netns stable{number} type veth peer name b{number} netns stable{next}
+             ip -n stable{number} -batch - <<'END'
+             link add c0 type bridge
+             link set c0 up
+             link set c0 name d0 down
+             link del d0
+             link del a{number}\nEND\n"
+        )
+        .unwrap();
+    }
+    let processes = "for n in 1 2 3 4 5 6 7 8; do unshare --net true; done".to_owned();
+    passing.chain([within, processes]).collect()
 }
