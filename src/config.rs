@@ -46,8 +46,6 @@ pub struct Table {
     pub tags: Vec<Tag>,
     /// `protocols`, unless `ignore_protocol_stats`: what the line `interface=all` has; empty for none.
     pub protocols: Vec<ProtocolItem>,
-    /// `interface_protocols`: which protocol statistics an interface's line has.
-    pub interface_protocols: Groups,
     /// `host_proc`, or else the environment's `HOST_PROC`.
     pub proc: HostProc,
     /// `host_sys`, or else the environment's `HOST_SYS`; without either, `/sys`.
@@ -171,7 +169,7 @@ impl Table {
             state: self.fields.state,
             more: self.fields.more,
             rates: self.fields.rates,
-            protocols: self.interface_protocols,
+            protocols: self.fields.protocols,
         }
     }
 
@@ -413,11 +411,10 @@ impl Reader<'_> {
                 more: options.counters == CounterSet::All,
                 state: options.link_state,
                 rates: options.rates,
-                protocols: !options.interface_protocols.is_empty(),
+                protocols: interface_protocols,
             },
             tags: options.interface_tags,
             protocols,
-            interface_protocols,
             proc: folder(options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
             sys: folder(options.host_sys, "HOST_SYS"),
             source: options.source,

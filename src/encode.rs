@@ -5,7 +5,7 @@ use std::io::Write as _;
 use influxdb_line_protocol::LineProtocolBuilder;
 
 use crate::interface::{Counters, Duplex, Interface, LinkState, MoreCounters};
-use crate::protocol::ProtocolStatistic;
+use crate::protocol::{Groups, ProtocolStatistic};
 
 /// How integers that Telegraf holds as `uint64` are written, `influx_uint_support` of Telegraf's
 /// influx serializer.
@@ -19,10 +19,6 @@ pub enum Unsigned {
 
 /// Which fields an interface's line has, beside the nine of `inputs.net`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are options that know nothing of each other"
-)]
 pub struct Fields {
     /// How counters are written.
     pub unsigned: Unsigned,
@@ -32,8 +28,8 @@ pub struct Fields {
     pub state: bool,
     /// `rates`.
     pub rates: bool,
-    /// `interface_protocols`.
-    pub protocols: bool,
+    /// `interface_protocols`: which statistics of its own.
+    pub protocols: Groups,
 }
 
 /// Appends what an interface's line begins with: the measurement and the tag `interface`.
@@ -107,12 +103,12 @@ pub fn interface_fields(
     {
         push_rates(line, rates, speed_mbits);
     }
-    if fields.protocols {
-        for statistic in details.protocols.iter() {
-            push_key(line, statistic.field, "");
-            push_signed(line, statistic.value);
-            line.push(b'i');
-        }
+    // Another table may have asked for more of them.
+    let is_wanted = |one: &ProtocolStatistic<'_>| fields.protocols.contains(one.group);
+    for statistic in details.protocols.iter().filter(is_wanted) {
+        push_key(line, statistic.field, "");
+        push_signed(line, statistic.value);
+        line.push(b'i');
     }
 }
 
@@ -244,7 +240,7 @@ mod tests {
         more: false,
         state: false,
         rates: false,
-        protocols: false,
+        protocols: Groups::NONE,
     };
 
     fn line(name: &[u8], speed_mbits: Option<i64>, unsigned: Unsigned) -> String {

@@ -157,6 +157,9 @@ impl Group {
 pub struct Groups(u16);
 
 impl Groups {
+    /// Of no group.
+    pub const NONE: Self = Self(0);
+
     /// Whether it holds the group.
     #[must_use]
     pub fn contains(self, group: Group) -> bool {

@@ -17,7 +17,7 @@ use telegraf_net::parse::netlink::{Message, Step, messages};
 use telegraf_net::parse::{
     proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat, sysfs,
 };
-use telegraf_net::protocol::{Group, ProtocolStatistics};
+use telegraf_net::protocol::{Group, Groups, ProtocolStatistics};
 
 /// Any name that Linux allows: one to fifteen bytes without `/`, `:` and white space, and neither
 /// `.` nor `..`. Awkward bytes are common.
@@ -54,7 +54,7 @@ const PLAIN: Fields = Fields {
     more: false,
     state: false,
     rates: false,
-    protocols: false,
+    protocols: Groups::NONE,
 };
 
 fn line_of(name: &[u8], counters: &Counters, speed_mbits: i64) -> Vec<u8> {
