@@ -217,7 +217,8 @@ pub struct Properties {
 /// a tunnel may have none.
 #[must_use]
 pub fn is_address(text: &[u8]) -> bool {
-    text.iter().any(|byte| !matches!(byte, b'0' | b':'))
+    let is_hexadecimal = text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b':');
+    is_hexadecimal && text.iter().any(|byte| !matches!(byte, b'0' | b':'))
 }
 
 /// What opt-in options ask for, kept apart because most interfaces of most hosts need none of it.

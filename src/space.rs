@@ -33,7 +33,7 @@ pub(crate) fn read_netlink(
         Ok(()) => {}
         Err(ReadError::Busy(true)) => {
             files.read_interfaces(problems);
-            netlink.take_counters(files.rows().map(|(name, counters, _)| (name, counters)));
+            netlink.take_counters(files.rows());
         }
         Err(ReadError::Busy(false)) => return Given::NothingNorSpeeds,
         Err(ReadError::Failed(error)) => {

@@ -5,7 +5,7 @@ mod common;
 use std::net::UdpSocket;
 use std::thread;
 
-use common::line::{Follower, Line, Parsed, lines_by, lines_in};
+use common::line::{Follower, Line, Parsed, assert_same_lines, lines_by, lines_in};
 use common::plugin::SOURCES;
 use common::{Netns, eventually, is_skipped, run, text};
 
@@ -160,7 +160,7 @@ fn each_table_has_the_fields_that_it_asks_for() {
             .flat_map(|options| lines_by(&netns, &table(options), source).0.0)
             .collect();
         let apart = Parsed(apart);
-        assert_eq!(together.comparable(&[]), apart.comparable(&[]), "{source}");
+        assert_same_lines(&together.comparable(&[]), &apart.comparable(&[]), source);
         assert_eq!(together.0.len(), 4 * 7);
     }
 }

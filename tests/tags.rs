@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 
-use common::line::{Follower, Line, Parsed, lines_by, lines_in};
+use common::line::{Follower, Line, Parsed, assert_same_lines, lines_by, lines_in};
 use common::plugin::{SOURCES, config_file, with_source};
 use common::{Netns, PLUGIN, is_skipped, run, text};
 
@@ -228,7 +228,8 @@ fn a_change_of_a_tag_shows_in_the_next_gather() {
             assert_eq!(value.as_deref(), expected, "{tag} of {name} by {source} after {changes}");
             // One that is started anew tells the same of all of them.
             let (anew, _) = lines_by(&netns, &config, source);
-            assert_eq!(lines.comparable(&[]), anew.comparable(&[]), "{source} after {changes}");
+            let what = format!("{source} after {changes}");
+            assert_same_lines(&lines.comparable(&[]), &anew.comparable(&[]), &what);
         };
         step("", "v0", "alias", None);
         step("link set v0 alias one", "v0", "alias", Some("one"));
@@ -281,5 +282,6 @@ fn another_namespaces_interfaces_have_the_same_tags() {
     for line in &from_outside.0 {
         assert_eq!(line.tag("namespace").as_deref(), Some(netns.name.as_str()));
     }
-    assert_eq!(from_outside.comparable(&["namespace"]), inside.comparable(&[]));
+    let from_outside = from_outside.comparable(&["namespace"]);
+    assert_same_lines(&from_outside, &inside.comparable(&[]), "from outside, and inside");
 }

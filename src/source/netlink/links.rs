@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::speed::{Answer, Question, SLOW};
-use crate::interface::{Counters, Interface, Presence, Wants, is_address};
+use crate::interface::{Counters, Interface, MoreCounters, Presence, Wants, is_address};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::Stats;
 use crate::rates::Reading;
@@ -294,10 +294,19 @@ impl Links {
     }
 
     /// Takes in the counters that `/proc/net/dev` tells of the interface of that number.
-    pub(super) fn set_counters(&mut self, ifindex: u32, counters: &Counters, reading: &Reading) {
+    pub(super) fn set_counters(
+        &mut self,
+        ifindex: u32,
+        counters: &Counters,
+        more: &MoreCounters,
+        reading: &Reading,
+    ) {
         let wants = self.wants;
         if let Some(link) = self.get_mut(ifindex) {
             link.interface.set_counters(counters, reading, wants);
+            if wants.more {
+                link.interface.set_more(more, reading);
+            }
         }
     }
 

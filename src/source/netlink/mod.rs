@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use self::links::{Links, Tells};
 use self::socket::{Dump, Event, Socket};
 use self::speed::{Question, SLOW, Speeds, Way};
-use crate::interface::{Counters, Interface, Wants};
+use crate::interface::{Counters, Interface, MoreCounters, Wants};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::{self, Stats};
 use crate::parse::netlink::{Message, messages};
@@ -213,15 +213,18 @@ impl Netlink {
     }
 
     /// Takes the counters that were read elsewhere in, by the names of the interfaces.
-    pub fn take_counters<'a>(&mut self, rows: impl Iterator<Item = (&'a [u8], &'a Counters)>) {
+    pub fn take_counters<'a>(
+        &mut self,
+        rows: impl Iterator<Item = (&'a [u8], &'a Counters, &'a MoreCounters)>,
+    ) {
         self.reading.begin(Instant::now());
         let names = self.links.interfaces().map(|one| (one.name.clone(), one.ifindex));
         let mut names: Vec<_> = names.collect();
         names.sort_unstable();
-        for (name, counters) in rows {
+        for (name, counters, more) in rows {
             let found = names.binary_search_by(|(known, _)| (**known).cmp(name));
             if let Some((_, ifindex)) = found.ok().and_then(|place| names.get(place)) {
-                self.links.set_counters(*ifindex, counters, &self.reading);
+                self.links.set_counters(*ifindex, counters, more, &self.reading);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::kernel::{
     Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
     RTM_GETLINK, Request, Requests, done, link_modes, pair, play, recorded, refusal,
 };
-use crate::interface::{Counters, Wants};
+use crate::interface::{Counters, MoreCounters, Wants};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -239,7 +239,8 @@ fn a_driver_that_takes_long_costs_its_own_speed_and_nothing_else() {
     // The kernel holds its lock: counters are to come from elsewhere.
     assert!(matches!(machine.read(), Err(ReadError::Busy(true))));
     let counters = Counters { bytes_sent: 5, ..Counters::default() };
-    let rows = [b"slow0".as_slice(), b"eth0", b"gone0"].map(|name| (name, &counters));
+    let more = MoreCounters::default();
+    let rows = [b"slow0".as_slice(), b"eth0", b"gone0"].map(|name| (name, &counters, &more));
     machine.netlink.take_counters(rows.into_iter());
     assert_eq!(machine.gather(), first);
     let (interfaces, reading) = (machine.netlink.interfaces(), machine.netlink.reading());
