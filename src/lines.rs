@@ -9,6 +9,9 @@ use crate::interface::{Interface, telegraf_name};
 use crate::protocol::ProtocolStatistics;
 use crate::rates::Reading;
 
+/// The bytes of a line, less its time, whose counters have few digits.
+const LINE: usize = 160;
+
 /// The lines of one namespace, by tables.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -96,7 +99,15 @@ impl Lines {
                 let is_same = |choice: &Choice| choice.generation == interface.generation;
                 // Those in between have gone, or have become others.
                 let kept = old.as_slice().iter().position(is_same).and_then(|place| old.nth(place));
-                choices.push(kept.unwrap_or_else(|| Choice::of(table, interface, &self.tags)));
+                choices.push(kept.unwrap_or_else(|| {
+                    let choice = Choice::of(table, interface, &self.tags);
+                    // What it said last counts, as long as it says it under the same tags.
+                    let place = old.as_slice().iter().position(|before| before.is_for(&choice));
+                    match place.and_then(|place| old.nth(place)) {
+                        Some(before) => Choice { line: before.line, ..choice },
+                        None => choice,
+                    }
+                }));
             }
         }
         true
@@ -129,14 +140,13 @@ impl Lines {
             // Most interfaces are idle most of the time.
             if choice.written < interface.changed {
                 choice.written = reading.number;
-                let prefix = usize::try_from(choice.prefix).unwrap_or(usize::MAX);
                 if table.dedup_interval.is_some() {
                     text.clear();
-                    text.extend_from_slice(choice.line.text.get(..prefix).unwrap_or_default());
+                    text.extend_from_slice(choice.tags());
                     encode::interface_fields(text, counters, interface, &table.fields);
                     choice.line.replace(text);
                 } else {
-                    choice.line.text.truncate(prefix);
+                    choice.line.text.truncate(choice.tags().len());
                     encode::interface_fields(
                         &mut choice.line.text,
                         counters,
@@ -173,6 +183,8 @@ impl Choice {
         let is_reported = table.selection.selects(interface);
         let mut text = Vec::new();
         if is_reported {
+            // About what the line of an idle interface takes, so that it seldom has to grow.
+            text.reserve_exact(LINE);
             encode::interface_prefix(&mut text, telegraf_name(&interface.name));
             let properties = interface.details.as_ref().map(|details| &details.properties);
             let properties = properties
@@ -190,6 +202,19 @@ impl Choice {
             written: 0,
             line: SentLine { text, sent: None },
         }
+    }
+}
+
+impl Choice {
+    /// Whether the lines of both begin with the same tags.
+    fn is_for(&self, other: &Self) -> bool {
+        self.is_reported && other.is_reported && self.tags() == other.tags()
+    }
+
+    /// What of the line stands before the fields.
+    fn tags(&self) -> &[u8] {
+        let prefix = usize::try_from(self.prefix).unwrap_or(usize::MAX);
+        self.line.text.get(..prefix).unwrap_or_default()
     }
 }
 

@@ -98,11 +98,37 @@ struct Seat {
 struct State {
     /// To be answered by one dump each.
     bulk: Vec<(Arc<Seat>, Vec<Question>)>,
-    quick: VecDeque<(Arc<Seat>, Question)>,
-    slow: VecDeque<(Arc<Seat>, Question)>,
+    quick: Queue,
+    slow: Queue,
     /// Since when the kernel is being asked, and whether for one that was slow before.
     asking: Option<(Instant, bool)>,
     is_over: bool,
+}
+
+/// Questions in the order in which they were asked, together with who asked.
+#[derive(Debug, Default)]
+struct Queue(VecDeque<(Arc<Seat>, VecDeque<Question>)>);
+
+impl Queue {
+    fn push(&mut self, seat: &Arc<Seat>, questions: Vec<Question>) {
+        if !questions.is_empty() {
+            self.0.push_back((Arc::clone(seat), questions.into()));
+        }
+    }
+
+    fn pop(&mut self) -> Option<(Arc<Seat>, Question)> {
+        loop {
+            let (seat, questions) = self.0.front_mut()?;
+            if let Some(question) = questions.pop_front() {
+                return Some((Arc::clone(seat), question));
+            }
+            self.0.pop_front();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|(_, questions)| questions.is_empty())
+    }
 }
 
 enum Task {
@@ -147,11 +173,13 @@ impl Speeds {
 
     /// Puts questions on the desk, to be answered one by one, the quick ones first.
     pub(super) fn ask(&self, questions: Vec<Question>) {
+        // In one piece, which goes back to the system when the answers are taken.
+        lock(&self.seat.answers).reserve_exact(questions.len());
+        let mut quick = questions;
+        let slow = quick.extract_if(.., |question| question.is_slow).collect();
         let mut state = lock(&self.desk.state);
-        for question in questions {
-            let queue = if question.is_slow { &mut state.slow } else { &mut state.quick };
-            queue.push_back((Arc::clone(&self.seat), question));
-        }
+        state.quick.push(&self.seat, quick);
+        state.slow.push(&self.seat, slow);
         self.desk.change.notify_all();
     }
 
@@ -209,7 +237,7 @@ impl State {
         if let Some((seat, questions)) = self.bulk.pop() {
             return Some(Task::All(seat, questions));
         }
-        let next = self.quick.pop_front().or_else(|| self.slow.pop_front());
+        let next = self.quick.pop().or_else(|| self.slow.pop());
         next.map(|(seat, question)| Task::One(seat, question))
     }
 }
@@ -227,8 +255,7 @@ impl Desk {
                 }
                 Task::All(seat, questions) => {
                     let left = seat.answer_together(&mut scratch, questions);
-                    let left = left.into_iter().map(|question| (Arc::clone(&seat), question));
-                    lock(&self.state).quick.extend(left);
+                    lock(&self.state).quick.push(&seat, left);
                 }
             }
         }

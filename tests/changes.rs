@@ -1,0 +1,204 @@
+//! What a line tells of the gather before it: rates, and that it is left out when it says nothing new.
+
+mod common;
+
+use std::net::UdpSocket;
+use std::thread;
+use std::time::Duration;
+
+use common::line::{Follower, Line};
+use common::plugin::SOURCES;
+use common::{Netns, is_skipped};
+
+const COUNTERS: [&str; 8] = [
+    "bytes_sent",
+    "bytes_recv",
+    "packets_sent",
+    "packets_recv",
+    "err_in",
+    "err_out",
+    "drop_in",
+    "drop_out",
+];
+
+/// A pair of interfaces that are up, one of them with an address to send from.
+fn pair() -> Netns {
+    let netns = Netns::new();
+    netns.ip_lines(
+        "link add v0 type veth peer name v1
+         addr add 10.99.0.1/24 dev v0
+         link set v0 up
+         link set v1 up
+         neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev v0",
+    );
+    netns
+}
+
+/// Sends so many datagrams through `v0`.
+fn send(netns: &Netns, count: usize) {
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            netns.enter();
+            let socket = UdpSocket::bind("10.99.0.1:0").unwrap();
+            for _ in 0..count {
+                socket.send_to(b"packet", "10.99.0.2:9").unwrap();
+            }
+        });
+    });
+}
+
+fn rate_keys(line: &Line) -> Vec<&str> {
+    let keys = line.fields.keys().map(String::as_str);
+    keys.filter(|key| key.ends_with("_rate") || key.starts_with("utilization")).collect()
+}
+
+#[test]
+fn a_rate_is_what_the_counter_grew_by_in_the_time_between() {
+    if is_skipped("a_rate_is_what_the_counter_grew_by_in_the_time_between") {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = pair();
+        let config = "[[inputs.net]]\nrates = true\nignore_protocol_stats = true\n";
+        let mut plugin = Follower::start(&netns, config, source);
+        let first = plugin.gather();
+        assert_eq!(rate_keys(first.line("v0")), [""; 0], "{source}");
+        send(&netns, 50);
+        thread::sleep(Duration::from_millis(300));
+        let second = plugin.gather();
+        for name in ["v0", "v1"] {
+            let (before, now) = (first.line(name), second.line(name));
+            // The plugin reads the time of day and the monotonic clock one after the other.
+            #[expect(clippy::cast_precision_loss, reason = "some hundred million")]
+            let seconds = (now.time - before.time) as f64 / 1e9;
+            for counter in COUNTERS {
+                let grown = now.integer(counter).unwrap() - before.integer(counter).unwrap();
+                let grown = f64::from(i32::try_from(grown).unwrap());
+                let rate = now.float(&format!("{counter}_rate")).unwrap();
+                let error = (rate * seconds - grown).abs();
+                assert!(error <= grown * 0.5, "{source} {counter} of {name}: {rate} for {grown}");
+            }
+            // Of 10000 Mbit/s.
+            for (utilization, rate) in
+                [("utilization_out", "bytes_sent_rate"), ("utilization_in", "bytes_recv_rate")]
+            {
+                let expected = now.float(rate).unwrap() * 8.0 / 1e10 * 100.0;
+                let error = (now.float(utilization).unwrap() - expected).abs();
+                assert!(error <= expected * 1e-9, "{source} {utilization} of {name}");
+            }
+        }
+        assert!(second.line("v0").float("packets_sent_rate").unwrap() > 0.0);
+        assert!(second.line("v1").float("bytes_recv_rate").unwrap() > 0.0);
+        let third = plugin.gather();
+        assert_eq!(third.line("v0").field("bytes_sent_rate"), Some("0"), "{source}");
+        assert_eq!(plugin.end(), "");
+    }
+}
+
+#[test]
+fn without_a_speed_there_is_no_utilization() {
+    if is_skipped("without_a_speed_there_is_no_utilization") {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = Netns::new();
+        netns.ip_lines("link set lo up\nlink add v0 type veth peer name v1\nlink set v0 up");
+        let config = "[[inputs.net]]\ninterfaces = ['*']\nrates = true\n";
+        let mut plugin = Follower::start(&netns, config, source);
+        plugin.gather();
+        let lines = plugin.gather();
+        // A loopback has none, and one that is down tells none.
+        for name in ["lo", "v1"] {
+            assert_eq!(rate_keys(lines.line(name)).len(), 8, "{source} {name}");
+        }
+        assert_eq!(rate_keys(lines.line("v0")).len(), 10, "{source}");
+    }
+}
+
+#[test]
+fn an_interface_that_is_made_anew_under_its_name_starts_without_rates() {
+    if is_skipped("an_interface_that_is_made_anew_under_its_name_starts_without_rates") {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = pair();
+        let config = "[[inputs.net]]\ninterfaces = ['v0']\nrates = true\n";
+        let mut plugin = Follower::start(&netns, config, source);
+        plugin.gather();
+        assert_eq!(rate_keys(plugin.gather().line("v0")).len(), 10, "{source}");
+        // No counter goes backwards by that.
+        netns.ip_lines("link del v0\nlink add v0 type veth peer name v1\nlink set v0 up");
+        assert_eq!(rate_keys(plugin.gather().line("v0")), [""; 0], "{source}");
+        assert!(!rate_keys(plugin.gather().line("v0")).is_empty(), "{source}");
+    }
+}
+
+#[test]
+fn a_line_that_says_nothing_new_is_left_out_until_it_does() {
+    if is_skipped("a_line_that_says_nothing_new_is_left_out_until_it_does") {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = pair();
+        let config = "[[inputs.net]]\ninterfaces = ['v*']\ndedup_interval = '1h'\n\
+                      interface_tags = ['alias']\nprotocols = ['udp:noports']\n";
+        let mut plugin = Follower::start(&netns, config, source);
+        let mut step = |change: &dyn Fn(), expected: &[&str]| {
+            change();
+            assert_eq!(plugin.gather().names(), expected, "by {source}");
+        };
+        let ip = |lines: &'static str| {
+            let netns = &netns;
+            move || netns.ip_lines(lines)
+        };
+        step(&|| {}, &["v1", "v0", "all"]);
+        step(&|| {}, &[]);
+        step(&|| send(&netns, 1), &["v1", "v0"]);
+        step(&|| {}, &[]);
+        // A tag, the speed, the name, and the protocol statistics.
+        step(&ip("link set v1 alias one"), &["v1"]);
+        step(&|| {}, &[]);
+        step(&ip("link set v1 down"), &["v1"]);
+        step(&ip("link set v1 up"), &["v1"]);
+        step(&ip("link set v1 down\nlink set v1 name v2"), &["v2"]);
+        step(&|| refused(&netns), &["all"]);
+        step(&|| {}, &[]);
+        assert_eq!(plugin.end(), "");
+        // One that is started anew says all of it.
+        let mut plugin = Follower::start(&netns, config, source);
+        assert_eq!(plugin.gather().names(), ["v2", "v0", "all"], "by {source}");
+    }
+}
+
+/// Has the loopback count a datagram that nobody listened for.
+fn refused(netns: &Netns) {
+    netns.ip_lines("link set lo up");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            netns.enter();
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let _ = socket.send_to(b"packet", "127.0.0.1:9");
+        });
+    });
+}
+
+#[test]
+fn a_line_comes_again_when_its_time_has_passed_and_each_table_has_its_own() {
+    if is_skipped("a_line_comes_again_when_its_time_has_passed_and_each_table_has_its_own") {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = pair();
+        let table = |interval: &str| {
+            format!(
+                "[[inputs.net]]\ninterfaces = ['v0']\nprotocols = ['udp:noports']\n\
+                 dedup_interval = '{interval}'\n"
+            )
+        };
+        let config = [table("0s"), table("1ms"), table("1h")].concat();
+        let mut plugin = Follower::start(&netns, &config, source);
+        assert_eq!(plugin.gather().names().len(), 6, "{source}");
+        thread::sleep(Duration::from_millis(5));
+        assert_eq!(plugin.gather().names().len(), 4, "{source}");
+    }
+}
