@@ -61,7 +61,7 @@ pub(super) enum Tells {
 
 impl Link {
     /// Takes in what the kernel tells now, and returns whether it is another one by that.
-    fn update(&mut self, link: &rtnl_link::Link<'_>, next_reading: u64) -> bool {
+    fn update(&mut self, link: &rtnl_link::Link<'_>, wants: Wants, next_reading: u64) -> bool {
         let interface = &mut self.interface;
         let presence = Presence::Known(link.flags);
         let mut is_other = *interface.name != *link.name || interface.presence != presence;
@@ -86,11 +86,14 @@ impl Link {
                 is_other = true;
             }
         };
+        set(&mut properties.kind, link.kind.unwrap_or_default());
+        properties.is_physical = Some(self.may_be_device);
+        if !wants.properties {
+            return is_other;
+        }
         set(&mut properties.alias, link.alias);
         set(&mut properties.altname, &link.altnames().collect::<Vec<_>>().join(&b','));
         set(&mut properties.mac, &mac(link.address));
-        set(&mut properties.kind, link.kind.unwrap_or_default());
-        properties.is_physical = Some(self.may_be_device);
         // An interface has the same driver all its life.
         if let Some((bus, device)) = link.parent.filter(|_| properties.driver.is_empty()) {
             set(&mut properties.driver, &driver(bus, device));
@@ -169,14 +172,14 @@ impl Links {
             LinkMessage::New(link) => link.ifindex,
             LinkMessage::Gone(ifindex) => *ifindex,
         };
-        let place = self.place(ifindex);
+        let (place, wants) = (self.place(ifindex), self.wants);
         if tells == Tells::Change {
             self.named.push(ifindex);
         }
         match (message, place) {
             (LinkMessage::New(new), place) => {
                 let place = place.unwrap_or_else(|place| {
-                    let interface = Interface::new(ifindex, new.name, self.wants);
+                    let interface = Interface::new(ifindex, new.name, wants);
                     self.table.insert(place, Link { interface, ..Link::default() });
                     place
                 });
@@ -185,7 +188,7 @@ impl Links {
                     self.named.extend(link.master.into_iter().chain(new.master));
                 }
                 link.mark = true;
-                if link.update(new, next_reading) || link.interface.generation == 0 {
+                if link.update(new, wants, next_reading) || link.interface.generation == 0 {
                     self.version += 1;
                     link.interface.generation = self.version;
                 }
