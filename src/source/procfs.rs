@@ -101,7 +101,9 @@ impl Procfs {
         reading.clone_from(proc_net.reading());
         let (mut count, mut hurried) = (0, false);
         for (name, counters, more) in proc_net.rows() {
-            let Some(interface) = bring_to(interfaces, count, name, *wants) else { continue };
+            let Some(interface) = bring_to(interfaces, count, name, *wants, version) else {
+                continue;
+            };
             // What is remembered of an interface does not hold for another one of its name.
             if wants.details() {
                 hurried = hurried || hurry();
@@ -198,11 +200,16 @@ fn bring_to<'a>(
     place: usize,
     name: &[u8],
     wants: Wants,
+    version: &mut u64,
 ) -> Option<&'a mut Interface> {
     let rest = interfaces.get_mut(place..)?;
     match rest.iter().position(|interface| *interface.name == *name) {
-        // Those in between have most likely gone.
-        Some(found) => rest.get_mut(..=found)?.rotate_right(1),
+        Some(0) => {}
+        // Those in between have most likely gone. What was decided about it lies in its old place.
+        Some(found) => {
+            rest.get_mut(..=found)?.rotate_right(1);
+            *version += 1;
+        }
         None => interfaces.insert(place, Interface::new(0, name, wants)),
     }
     interfaces.get_mut(place)
