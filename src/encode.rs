@@ -49,11 +49,12 @@ pub fn tag(line: &mut Vec<u8>, key: &str, value: &[u8]) {
     line.extend_from_slice(key.as_bytes());
     line.push(b'=');
     // Exactly comma, equals sign and space are escaped: a backslash stands for itself there, and
-    // Telegraf never undoes a doubled one. A line break would end the line.
+    // Telegraf never undoes a doubled one. Its grammar has no line break, tab and form feed
+    // in a tag: they would cost the line.
     for &byte in value.iter().take(last + 1) {
         match byte {
             b',' | b'=' | b' ' => line.extend_from_slice(&[b'\\', byte]),
-            b'\n' | b'\r' => line.extend_from_slice(b"\\ "),
+            b'\n' | b'\r' | b'\t' | b'\x0c' => line.extend_from_slice(b"\\ "),
             _ => line.push(byte),
         }
     }

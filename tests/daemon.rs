@@ -553,6 +553,23 @@ fn a_failed_gather_is_logged_once_when_it_starts_and_once_when_it_ends() {
 }
 
 #[test]
+fn interfaces_whose_rows_change_places_keep_their_own_counters() {
+    let mut plugin = Plugin::start(2, &[]);
+    let header = proc_net_dev(0);
+    for rows in [[("if0", 1), ("if1", 2)], [("if1", 20), ("if0", 10)], [("if1", 200), ("if0", 100)]]
+    {
+        let row =
+            |(name, bytes)| format!("  {name}: {bytes} 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+        write_dev(plugin.folder.path(), &(header.clone() + &rows.map(row).concat()));
+        plugin.trigger(b"\n");
+        for (line, (name, bytes)) in plugin.read_lines(2).iter().zip(rows) {
+            assert!(line.starts_with(&format!("net,interface={name} ")), "{line}");
+            assert!(line.contains(&format!(",bytes_recv={bytes}i,")), "{line}");
+        }
+    }
+}
+
+#[test]
 fn ten_thousand_gathers_leave_file_descriptors_and_memory_as_they_were() {
     let mut plugin = Plugin::start(100, &[]);
     let process = format!("/proc/{}", plugin.process.id());

@@ -120,6 +120,28 @@ fn set_alias(netns: &Netns, name: &str, alias: &[u8]) {
 }
 
 #[test]
+fn a_port_of_a_bridge_whose_address_stays_has_its_master_at_once() {
+    if is_skipped("a_port_of_a_bridge_whose_address_stays_has_its_master_at_once") {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = Netns::new();
+        netns.ip_lines(
+            "link add b0 address 02:00:00:00:00:99 type bridge
+             link add v0 type veth peer name v1",
+        );
+        let mut plugin = Follower::start(&netns, &table("interface_tags = ['master']\n"), source);
+        let mut master = |change: &str| {
+            netns.ip_lines(change);
+            plugin.gather().line("v0").tag("master")
+        };
+        assert_eq!(master(""), None, "{source}");
+        assert_eq!(master("link set v0 master b0").as_deref(), Some("b0"), "{source}");
+        assert_eq!(master("link set v0 nomaster"), None, "{source}");
+    }
+}
+
+#[test]
 fn any_alias_reaches_telegraf() {
     if is_skipped("any_alias_reaches_telegraf") {
         return;
@@ -144,7 +166,8 @@ fn any_alias_reaches_telegraf() {
         // It cannot hold a line break either, which would be another line.
         (b"two\nlines value=1i", Some(b"two lines value=1i")),
         (b"cr\r\nlf", Some(b"cr  lf")),
-        (b"tab\tand\x01\x7f", Some(b"tab\tand\x01\x7f")),
+        // Nor a tab or a form feed, which Telegraf takes for the end of it.
+        (b"tab\tff\x0cand\x01\x7f", Some(b"tab ff and\x01\x7f")),
         ("größe 🦀 \u{3000}".as_bytes(), Some("größe 🦀 \u{3000}".as_bytes())),
         (b"no utf-8 \xff\xc3", Some(b"no utf-8 \xff\xc3")),
         (&long, Some(&long)),

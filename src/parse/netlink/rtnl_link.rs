@@ -13,6 +13,7 @@ const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
+const IFLA_WIRELESS: u16 = 11;
 const IFLA_TXQLEN: u16 = 13;
 const IFLA_OPERSTATE: u16 = 16;
 const IFLA_LINKINFO: u16 = 18;
@@ -130,6 +131,8 @@ impl<'a> LinkMessage<'a> {
                 IFLA_IFNAME => link.name = text_of(value),
                 IFLA_LINK => link.lower = u32_of(value).filter(|&lower| lower != 0),
                 IFLA_MASTER => link.master = u32_of(value),
+                // An event of wireless extensions, which has nothing but the name beside it.
+                IFLA_WIRELESS => return None,
                 IFLA_LINKINFO => {
                     link.kind = value_of(value, IFLA_INFO_KIND).map(text_of);
                     if link.kind == Some(b"vxlan") {
@@ -293,6 +296,8 @@ mod tests {
         assert_eq!(read(&message(RTM_DELLINK, AF_BRIDGE, &name)), None);
         assert_eq!(read(&message(RTM_NEWLINK, AF_BRIDGE, &name)), None);
         assert_eq!(read(&message(RTM_NEWLINK, 0, &[])), None);
+        let wireless: [(u16, &[u8]); 2] = [(IFLA_IFNAME, b"wlan0\0"), (IFLA_WIRELESS, &[0; 8])];
+        assert_eq!(read(&message(RTM_NEWLINK, 0, &wireless)), None);
         assert_eq!(read(&message(RTM_GETLINK, 0, &name)), None);
     }
 }

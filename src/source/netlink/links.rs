@@ -69,6 +69,8 @@ impl Link {
             interface.name = link.name.into();
         }
         interface.presence = presence;
+        // Their names may be tags.
+        is_other |= self.lower != link.lower || self.master != link.master;
         self.lower = link.lower;
         self.master = link.master;
         // Kernels before 5.14 do not tell of a device; what has a kind was made by software.
