@@ -1,6 +1,7 @@
 //! The lines that one network namespace gives to each table: what is decided once, what was
 //! written last, and what is left out because it says nothing new.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::config::Table;
@@ -15,9 +16,6 @@ const LINE: usize = 160;
 /// The lines of one namespace, by tables.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// The tags of all its lines but `interface`: first the namespace's name, which is empty for our
-    /// own, then what else is told of it.
-    tags: Vec<(&'static str, Vec<u8>)>,
     tables: Vec<TableLines>,
     /// The version of the interfaces that the choices were made for.
     version: Option<u64>,
@@ -30,6 +28,9 @@ pub struct Lines {
 struct TableLines {
     /// Its number in the configuration.
     table: usize,
+    /// The tags of all lines beside those of their interfaces: none for our own namespace; of others
+    /// the name, and what else is told of them.
+    tags: Vec<(&'static str, Vec<u8>)>,
     /// One for each interface, in the source's order.
     choices: Vec<Choice>,
     protocols: SentLine,
@@ -67,18 +68,20 @@ pub struct Batch<'a> {
 }
 
 impl Lines {
-    /// For these tables, by their numbers in the configuration.
-    #[must_use]
-    pub fn new(tags: Vec<(&'static str, Vec<u8>)>, tables: impl Iterator<Item = usize>) -> Self {
-        let lines =
-            |table| TableLines { table, choices: Vec::new(), protocols: SentLine::default() };
-        Self { tags, tables: tables.map(lines).collect(), ..Self::default() }
+    /// Makes lines for that table too, by its number in the configuration, all of them with these
+    /// tags.
+    pub fn add_table(&mut self, number: usize, tags: Vec<(&'static str, Vec<u8>)>) {
+        let (choices, protocols) = (Vec::new(), SentLine::default());
+        self.tables.push(TableLines { table: number, tags, choices, protocols });
     }
 
-    /// Whether any table wants them.
-    #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        !self.tables.is_empty()
+    /// Goes on with another source, which counts versions and readings anew. What was written last
+    /// stays known.
+    pub fn start_anew(&mut self) {
+        self.version = None;
+        for choice in self.tables.iter_mut().flat_map(|lines| &mut lines.choices) {
+            choice.generation = 0;
+        }
     }
 
     /// Decides which interfaces the tables report, where their version is another one than before.
@@ -91,24 +94,20 @@ impl Lines {
             return false;
         }
         self.version = Some(version);
-        for TableLines { table, choices, .. } in &mut self.tables {
+        for TableLines { table, tags, choices, .. } in &mut self.tables {
             let Some(table) = tables.get(*table) else { continue };
-            let mut old = std::mem::take(choices).into_iter();
+            let mut before = Before::of(std::mem::take(choices));
             choices.reserve_exact(interfaces.clone().count());
-            for interface in interfaces.clone() {
-                let is_same = |choice: &Choice| choice.generation == interface.generation;
-                // Those in between have gone, or have become others.
-                let kept = old.as_slice().iter().position(is_same).and_then(|place| old.nth(place));
-                choices.push(kept.unwrap_or_else(|| {
-                    let choice = Choice::of(table, interface, &self.tags);
+            choices.extend(interfaces.clone().map(|interface| {
+                before.take_same(interface.generation).unwrap_or_else(|| {
+                    let choice = Choice::of(table, interface, tags);
                     // What it said last counts, as long as it says it under the same tags.
-                    let place = old.as_slice().iter().position(|before| before.is_for(&choice));
-                    match place.and_then(|place| old.nth(place)) {
-                        Some(before) => Choice { line: before.line, ..choice },
+                    match before.take_line(choice.tags()) {
+                        Some(line) => Choice { line, ..choice },
                         None => choice,
                     }
-                }));
-            }
+                })
+            }));
         }
         true
     }
@@ -166,19 +165,20 @@ impl Lines {
         (number, table): (usize, &Table),
         statistics: &ProtocolStatistics,
     ) {
-        let Self { tables, text, tags, .. } = self;
+        let Self { tables, text, .. } = self;
         let Some(lines) = tables.iter_mut().find(|lines| lines.table == number) else { return };
         let wanted = statistics
             .iter()
             .filter(|statistic| table.protocols.iter().any(|item| item.names(statistic)));
         text.clear();
-        encode::protocol_line(text, tags, wanted);
+        encode::protocol_line(text, &lines.tags, wanted);
         lines.protocols.replace(text);
         lines.protocols.append(batch, table.dedup_interval);
     }
 }
 
 impl Choice {
+    /// What the table makes of the interface, whose lines also have these tags.
     fn of(table: &Table, interface: &Interface, tags: &[(&'static str, Vec<u8>)]) -> Self {
         let is_reported = table.selection.selects(interface);
         let mut text = Vec::new();
@@ -203,19 +203,65 @@ impl Choice {
             line: SentLine { text, sent: None },
         }
     }
-}
-
-impl Choice {
-    /// Whether the lines of both begin with the same tags.
-    fn is_for(&self, other: &Self) -> bool {
-        self.is_reported && other.is_reported && self.tags() == other.tags()
-    }
 
     /// What of the line stands before the fields.
     fn tags(&self) -> &[u8] {
         let prefix = usize::try_from(self.prefix).unwrap_or(usize::MAX);
         self.line.text.get(..prefix).unwrap_or_default()
     }
+}
+
+/// The choices before, each to be taken once. Mostly they are taken one after the other.
+struct Before {
+    choices: Vec<Option<Choice>>,
+    /// The place after that of the last one that was taken.
+    next: usize,
+    /// Their places by their generations, once needed.
+    by_generation: Option<HashMap<u64, usize>>,
+    /// The places of those that are reported by their tags, once needed.
+    by_tags: Option<HashMap<Vec<u8>, usize>>,
+}
+
+impl Before {
+    fn of(choices: Vec<Choice>) -> Self {
+        let choices = choices.into_iter().map(Some).collect();
+        Self { choices, next: 0, by_generation: None, by_tags: None }
+    }
+
+    /// Takes the one about an interface that is still what it was.
+    fn take_same(&mut self, generation: u64) -> Option<Choice> {
+        let Self { choices, next, by_generation, .. } = self;
+        let place = match choices.get(*next) {
+            Some(Some(choice)) if choice.generation == generation => *next,
+            _ => {
+                let places = by_generation.get_or_insert_with(|| {
+                    places(choices, |choice| Some(choice.generation)).collect()
+                });
+                *places.get(&generation)?
+            }
+        };
+        *next = place + 1;
+        choices.get_mut(place)?.take()
+    }
+
+    /// Takes the line with these tags.
+    fn take_line(&mut self, tags: &[u8]) -> Option<SentLine> {
+        let Self { choices, by_tags, .. } = self;
+        let places = by_tags.get_or_insert_with(|| {
+            let tags_of = |choice: &Choice| choice.is_reported.then(|| choice.tags().to_vec());
+            places(choices, tags_of).collect()
+        });
+        choices.get_mut(*places.get(tags)?)?.take().map(|choice| choice.line)
+    }
+}
+
+/// The places of those that have a key, by their keys.
+fn places<'a, K>(
+    choices: &'a [Option<Choice>],
+    key: impl Fn(&Choice) -> Option<K> + 'a,
+) -> impl Iterator<Item = (K, usize)> + 'a {
+    let choices = choices.iter().enumerate();
+    choices.filter_map(move |(place, choice)| Some((key(choice.as_ref()?)?, place)))
 }
 
 impl SentLine {

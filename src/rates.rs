@@ -38,6 +38,11 @@ impl Reading {
         self.at = Some(now);
     }
 
+    /// Has the same one begin at a later moment, such as when the kernel kept it waiting.
+    pub fn restart(&mut self, now: Instant) {
+        self.at = Some(now);
+    }
+
     /// Goes on counting, as if this were the first.
     pub fn forget_gaps(&mut self) {
         *self = Self { number: self.number, ..Self::default() };
@@ -55,25 +60,41 @@ impl Reading {
 /// How fast the eight counters of one interface grow.
 #[derive(Debug, Default)]
 pub struct Rates {
-    previous: Option<(Counters, Instant)>,
+    /// Of the reading before the last one that had any.
+    before: Option<Sample>,
+    /// Of the last one.
+    last: Option<Sample>,
     /// Per second, in the order of [`Counters::NAMES`]. `None` where there is nothing to compare with:
     /// in the first reading, after a counter went backwards, and after a gap of more than three times
     /// the usual one.
     pub per_second: Option<[f64; 8]>,
 }
 
+/// Counters of one reading.
+#[derive(Debug)]
+struct Sample {
+    reading: u64,
+    at: Instant,
+    counters: Counters,
+}
+
 impl Rates {
-    /// Takes the counters of a reading in.
+    /// Takes the counters of a reading in. When they come a second time, the latest ones hold.
     pub fn advance(&mut self, counters: &Counters, reading: &Reading) {
         self.per_second = None;
         let Some(at) = reading.at else { return };
-        let Some((before, then)) = self.previous.replace((*counters, at)) else { return };
-        let gap = at.saturating_duration_since(then);
+        let sample = Sample { reading: reading.number, at, counters: *counters };
+        let last = self.last.replace(sample);
+        if last.as_ref().is_none_or(|last| last.reading != reading.number) {
+            self.before = last;
+        }
+        let Some(before) = &self.before else { return };
+        let gap = at.saturating_duration_since(before.at);
         if gap.is_zero() || reading.max_gap.is_some_and(|max_gap| gap > max_gap) {
             return;
         }
         let mut rates = [0.0; 8];
-        let pairs = counters.values().into_iter().zip(before.values());
+        let pairs = counters.values().into_iter().zip(before.counters.values());
         for (rate, (now, before)) in rates.iter_mut().zip(pairs) {
             // A wrap looks like a reset, and is not guessed.
             let Some(growth) = now.checked_sub(before) else { return };
@@ -114,6 +135,24 @@ mod tests {
     fn after_a_step_back_there_is_none_and_a_wrap_is_not_guessed() {
         let steps = [(0.0, u64::MAX), (10.0, 50), (10.0, 60)];
         assert_eq!(rates(&steps), [None, None, Some(1.0)]);
+    }
+
+    #[test]
+    fn counters_that_come_twice_in_a_reading_are_compared_with_the_one_before() {
+        let (mut reading, mut rates) = (Reading::default(), Rates::default());
+        let start = Instant::now();
+        let mut rate = |reading: &Reading, bytes_recv| {
+            rates.advance(&Counters { bytes_recv, ..Counters::default() }, reading);
+            rates.per_second.map(|per_second| per_second[1])
+        };
+        reading.begin(start);
+        assert_eq!(rate(&reading, 0), None);
+        reading.begin(start + Duration::from_secs(10));
+        assert_eq!(rate(&reading, 100), Some(10.0));
+        reading.restart(start + Duration::from_secs(20));
+        assert_eq!(rate(&reading, 400), Some(20.0));
+        reading.begin(start + Duration::from_secs(30));
+        assert_eq!(rate(&reading, 500), Some(10.0));
     }
 
     #[test]

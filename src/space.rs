@@ -1,85 +1,187 @@
-//! How one network namespace is read, by either source, for the lines of its tables.
+//! One network namespace as its tables report it: by netlink, with procfs for a gather that netlink
+//! cannot answer, or by procfs alone.
+
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
 use crate::config::Table;
 use crate::interface::{Interface, Wants};
-use crate::lines::Lines;
+use crate::lines::{Batch, Lines};
 use crate::log::{Level, Problems};
-use crate::source::netlink::{Netlink, ReadError, Scratch};
+use crate::parse::Quoted;
+use crate::source::netlink::{Netlink, ReadError, Scratch, Sockets};
 use crate::source::proc_net::ProcNet;
 use crate::source::procfs::Procfs;
 
-/// What netlink gives in one gather.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Given {
-    /// Everything that a line has.
-    All,
-    /// Nothing.
-    Nothing,
-    /// Nothing, and a speed that is asked for elsewhere would not come soon.
-    NothingNorSpeeds,
+/// A network namespace.
+#[derive(Debug)]
+pub(crate) struct Space {
+    netlink: Option<Netlink>,
+    procfs: Procfs,
+    lines: Lines,
+    /// Whether the interfaces of the last gather are netlink's, or else those of procfs.
+    is_by_netlink: bool,
 }
 
-/// Reads a namespace by netlink, with the counters of its `/proc/net` while netlink is busy. `name`
-/// is what it is called in a message.
-pub(crate) fn read_netlink(
-    netlink: &mut Netlink,
-    files: &mut ProcNet,
-    lines: &mut Lines,
-    (tables, name): (&[Table], &str),
-    scratch: &mut Scratch,
-    problems: &mut Problems,
-) -> Given {
-    match netlink.read(scratch) {
-        Ok(()) => {}
-        Err(ReadError::Busy(true)) => {
-            files.read_interfaces(problems);
-            netlink.take_counters(files.rows());
-        }
-        Err(ReadError::Busy(false)) => return Given::NothingNorSpeeds,
-        Err(ReadError::Failed(error)) => {
-            let message = format_args!("netlink{name}: {error}; /proc/net/dev stands in for it");
-            problems.report(&format!("netlink{name}"), Level::Warn, message);
-            return Given::Nothing;
+impl Space {
+    /// One that nothing was read of. Its lines are still to be [added](Self::add_table).
+    pub(crate) fn new(netlink: Option<Netlink>, procfs: Procfs) -> Self {
+        let is_by_netlink = netlink.is_some();
+        Self { netlink, procfs, lines: Lines::default(), is_by_netlink }
+    }
+
+    /// Has that table, by its number in the configuration, report it. Its lines have these tags
+    /// beside those of their interfaces.
+    pub(crate) fn add_table(&mut self, number: usize, tags: Vec<(&'static str, Vec<u8>)>) {
+        self.lines.add_table(number, tags);
+    }
+
+    /// What of interfaces is to be known too, by procfs.
+    pub(crate) fn add_wants(&mut self, wants: Wants) {
+        self.procfs.add_wants(wants);
+    }
+
+    /// Becomes readable when there are kernel events to [follow](Self::follow).
+    pub(crate) fn events(&self) -> Option<BorrowedFd<'_>> {
+        self.netlink.as_ref().map(Netlink::events)
+    }
+
+    /// Takes in the kernel's events that are there.
+    pub(crate) fn follow(&mut self, scratch: &mut Scratch) {
+        if let Some(netlink) = &mut self.netlink {
+            netlink.follow(scratch);
         }
     }
+
+    /// Whether its sockets have to be [replaced](Self::replace).
+    pub(crate) fn is_broken(&self) -> bool {
+        self.netlink.as_ref().is_some_and(Netlink::is_broken)
+    }
+
+    /// Goes on with other sockets of the same namespace.
+    pub(crate) fn replace(&mut self, sockets: Sockets) {
+        if let Some(netlink) = &mut self.netlink {
+            netlink.replace(sockets);
+        }
+    }
+
+    /// When the last gather read its counters, by the monotonic clock.
+    pub(crate) fn read_at(&self) -> Option<Instant> {
+        let netlink = self.netlink.as_ref().filter(|_| self.is_by_netlink);
+        netlink.map_or(self.procfs.reading(), Netlink::reading).at
+    }
+
+    /// Reads its interfaces; `files` are those of its `/proc/net`, and `name` is its own, which is empty
+    /// for our own namespace. Once `hurry` says so, files of sysfs are asked no more.
+    pub(crate) fn read(
+        &mut self,
+        files: &mut ProcNet,
+        (tables, name): (&[Table], &[u8]),
+        scratch: &mut Scratch,
+        problems: &mut Problems,
+        hurry: &mut impl FnMut() -> bool,
+    ) {
+        let Self { netlink, procfs, lines, is_by_netlink } = self;
+        let by_netlink = netlink.as_mut().and_then(|netlink| {
+            read_netlink(netlink, files, name, scratch, problems).then_some(netlink)
+        });
+        if std::mem::replace(is_by_netlink, by_netlink.is_some()) != by_netlink.is_some() {
+            // Each counts versions and readings for itself.
+            lines.start_anew();
+        }
+        if let Some(netlink) = by_netlink {
+            // What it stood in with has grown old by the next time.
+            procfs.forget();
+            choose_by_netlink(netlink, lines, tables);
+            netlink.fetch_speeds();
+            let (wants, reading) = (netlink.wants(), netlink.reading().number);
+            return read_interface_protocols(netlink.interfaces_mut(), files, wants, reading);
+        }
+        files.read_interfaces(problems);
+        procfs.read(files, problems.log(), &mut *hurry);
+        let mut may_ask = true;
+        if let Some(netlink) = netlink {
+            procfs.take_kinds(netlink.interfaces());
+            may_ask = netlink.may_ask_drivers();
+        }
+        choose_by_procfs(procfs, lines, tables);
+        procfs.fetch_details(may_ask, hurry);
+        // What was asked of those that are reported may have changed their tags.
+        choose_by_procfs(procfs, lines, tables);
+        let (wants, reading) = (procfs.wants(), procfs.reading().number);
+        read_interface_protocols(procfs.interfaces_mut().iter_mut(), files, wants, reading);
+    }
+
+    /// Appends the lines of one table: those of the interfaces, then that of the protocol statistics.
+    pub(crate) fn append(
+        &mut self,
+        batch: &mut Batch<'_>,
+        numbered: (usize, &Table),
+        files: &ProcNet,
+    ) {
+        let Self { netlink, procfs, lines, is_by_netlink } = self;
+        if let Some(netlink) = netlink.as_ref().filter(|_| *is_by_netlink) {
+            let (interfaces, reading) = (netlink.interfaces(), netlink.reading());
+            lines.append_interfaces(batch, numbered, interfaces, reading);
+        } else {
+            let (interfaces, reading) = (procfs.interfaces().iter(), procfs.reading());
+            lines.append_interfaces(batch, numbered, interfaces, reading);
+        }
+        lines.append_protocols(batch, numbered, files.protocols());
+    }
+
+    /// Does what could wait until the batch was written.
+    pub(crate) fn after_write(&mut self) {
+        if let Some(netlink) = &mut self.netlink {
+            netlink.refresh_speeds();
+        }
+    }
+}
+
+/// Reads all counters by netlink. Where that cannot be done, but netlink knows which interfaces there
+/// are, their counters come from the files. Returns whether either went well.
+fn read_netlink(
+    netlink: &mut Netlink,
+    files: &mut ProcNet,
+    name: &[u8],
+    scratch: &mut Scratch,
+    problems: &mut Problems,
+) -> bool {
+    match netlink.read(scratch) {
+        Ok(()) => return true,
+        Err(ReadError::Busy) => {}
+        Err(ReadError::Failed(error)) => {
+            let place = match name {
+                b"" => "netlink".to_owned(),
+                name => format!("netlink in {}", Quoted(name)),
+            };
+            let message = format_args!("{place}: {error}; /proc/net/dev stands in for it");
+            problems.report(&place, Level::Warn, message);
+        }
+    }
+    if netlink.is_current() {
+        files.read_interfaces(problems);
+        netlink.take_counters(files.rows(), files.read_at());
+    }
+    netlink.is_current()
+}
+
+/// Decides who is reported, where that may have changed.
+fn choose_by_netlink(netlink: &mut Netlink, lines: &mut Lines, tables: &[Table]) {
     if lines.choose(tables, netlink.version(), &netlink.interfaces()) {
         for (place, interface) in netlink.interfaces_mut().enumerate() {
             interface.speed_refresh = lines.speed_refresh(tables, place);
         }
     }
-    netlink.fetch_speeds();
-    let (wants, reading) = (netlink.wants(), netlink.reading().number);
-    read_interface_protocols(netlink.interfaces_mut(), files, wants, reading);
-    Given::All
 }
 
-/// Reads a namespace by procfs. Without `may_ask`, sysfs is not asked for what may take long; once
-/// `hurry` says so, for nothing more.
-pub(crate) fn read_procfs(
-    procfs: &mut Procfs,
-    files: &mut ProcNet,
-    lines: &mut Lines,
-    tables: &[Table],
-    may_ask: bool,
-    problems: &mut Problems,
-    hurry: &mut impl FnMut() -> bool,
-) {
-    files.read_interfaces(problems);
-    procfs.read(files, problems.log(), &mut *hurry);
+/// The same by procfs.
+fn choose_by_procfs(procfs: &mut Procfs, lines: &mut Lines, tables: &[Table]) {
     if lines.choose(tables, procfs.version(), &procfs.interfaces().iter()) {
         for (place, interface) in procfs.interfaces_mut().iter_mut().enumerate() {
             interface.speed_refresh = lines.speed_refresh(tables, place);
         }
     }
-    if may_ask {
-        procfs.fetch_details(hurry);
-    } else {
-        procfs.forget_speeds();
-    }
-    // What was asked of those that are reported may have changed their tags.
-    lines.choose(tables, procfs.version(), &procfs.interfaces().iter());
-    let (wants, reading) = (procfs.wants(), procfs.reading().number);
-    read_interface_protocols(procfs.interfaces_mut().iter_mut(), files, wants, reading);
 }
 
 /// Reads the protocol statistics of those that are reported.

@@ -7,6 +7,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use common::machine::last_descendant;
+use common::plugin::{Batch, Daemon, assert_same};
+use common::trace::{Trace, is_skipped_without_strace};
 use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, text};
 use libc::{AF_NETLINK, EACCES, EAFNOSUPPORT, EPERM, NETLINK_GENERIC};
 use libc::{SYS_bind, SYS_recvfrom, SYS_recvmsg, SYS_sendmsg, SYS_sendto, SYS_socket};
@@ -212,4 +215,84 @@ fn where_replies_never_come_each_gather_answers_by_procfs() {
     let log = "I! source: netlink, which this kernel has\n\
                W! netlink: no answer within 500 ms; /proc/net/dev stands in for it\n";
     check(&namespace(), &forbidden, "auto", log);
+}
+
+/// The tables of a namespace and of a second one, for which netlink fails on its way: the second must
+/// have lines of its own.
+fn two(options: &str, namespaces: &str) -> String {
+    format!(
+        "[[inputs.net]]\ninterfaces = ['*']\nignore_protocol_stats = true\n{options}\n\
+         namespace_include = {namespaces}\n[[inputs.net]]\ninterfaces = ['none']\n"
+    )
+}
+
+/// The batch after netlink began to fail, for which it knows the interfaces, two after it does not,
+/// and one when it works again.
+fn failing_batches(daemon: &mut Daemon) -> [Batch; 4] {
+    let trace = Trace::failing("sendto", "EACCES", last_descendant(daemon.pid()));
+    let [first, second, third] = [(); 3].map(|()| daemon.batch());
+    assert!(trace.text().contains("(INJECTED)"));
+    drop(trace);
+    [first, second, third, daemon.batch()]
+}
+
+#[test]
+fn where_netlink_fails_on_its_way_kinds_tags_and_quiet_interfaces_stay_what_they_are() {
+    let test = "where_netlink_fails_on_its_way_kinds_tags_and_quiet_interfaces_stay_what_they_are";
+    if cannot_run(test) || is_skipped_without_strace(test) {
+        return;
+    }
+    let (netns, other) = (namespace(), namespace());
+    netns.ip_lines("link property add dev br0 altname bridge0\nlink set half1 master br0");
+    let failures = |places: &[&str]| {
+        let failure = |place: &&str| {
+            format!(
+                "{place}: send: Permission denied (os error 13); /proc/net/dev stands in for it\n"
+            )
+        };
+        let lines = |level| places.iter().map(failure).map(move |line| format!("{level}{line}"));
+        lines("W! ").chain(lines("I! over: ")).collect::<String>()
+    };
+
+    let tags = "kind_exclude = ['veth']\ninterface_tags = ['kind', 'altname', 'mac']";
+    let mut daemon = Daemon::start_as(plugin(&netns), &two(tags, "['']"));
+    let before = daemon.batch();
+    assert!(text(&before.join(&b'\n')).contains("altname=bridge0"), "{before:?}");
+    assert_eq!(before.len(), 3, "lo, ifb7, br0: {before:?}");
+    for batch in failing_batches(&mut daemon) {
+        assert_same(&batch, &before, "failing, and before");
+    }
+    assert_eq!(daemon.end(), failures(&["netlink"]));
+
+    // Files do not tell the speed there.
+    let name = &other.name;
+    let tags = "kind_exclude = ['veth']\ninterface_tags = ['kind']";
+    let mut daemon = Daemon::start_as(plugin(&netns), &two(tags, &format!("['{name}']")));
+    let before = daemon.batch();
+    assert_eq!(before.len(), 3, "lo, ifb7, br0: {before:?}");
+    let without_speed = |line: &Vec<u8>| text(line).replace(",speed=-1i", "").into_bytes();
+    let without_speed: Batch = before.iter().map(without_speed).collect();
+    let [first, second, third, last] = failing_batches(&mut daemon);
+    assert_same(&first, &before, "failing, and before");
+    assert_same(&second, &without_speed, "failing, and before");
+    assert_same(&third, &without_speed, "failing, and before");
+    assert_same(&last, &before, "after, and before");
+    assert_eq!(daemon.end(), failures(&["netlink", &format!("netlink in \"{name}\"")]));
+
+    let mut daemon = Daemon::start_as(plugin(&netns), &two("dedup_interval = '10m'", "['']"));
+    assert_eq!(daemon.batch().len(), 7);
+    assert_eq!(failing_batches(&mut daemon).concat(), Batch::new());
+    daemon.end();
+
+    let mut daemon = Daemon::start_as(plugin(&netns), &two("rates = true", "['']"));
+    daemon.batch();
+    let has_rates = |batch: &Batch| {
+        let with = batch.iter().filter(|line| text(line).contains(",bytes_recv_rate=0")).count();
+        assert!(with == 0 || with == batch.len(), "{batch:?}");
+        with > 0
+    };
+    // The first batch by files alone has nothing to compare with.
+    let of_three = failing_batches(&mut daemon).map(|batch| has_rates(&batch));
+    assert_eq!(of_three[..3], [true, false, true]);
+    daemon.end();
 }

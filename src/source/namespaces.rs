@@ -37,6 +37,8 @@ pub struct Found {
     pub inode: u64,
     /// Its name, or else the digits of that number.
     pub name: Vec<u8>,
+    /// Whether it has a name.
+    pub is_named: bool,
     /// A file to enter it by.
     pub file: PathBuf,
     /// The folder in `/proc` of a process that lives in it, where one was looked for.
@@ -53,12 +55,23 @@ impl Found {
     }
 }
 
+/// Those that have names.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// In the order of their names, each of which is there once.
+    pub found: Vec<Found>,
+    /// There is a name that no namespace is mounted on yet.
+    pub is_unfinished: bool,
+    /// The folders that cannot be listed, and why.
+    pub unread: Vec<(PathBuf, io::Error)>,
+}
+
 /// What a namespace is read by, opened inside.
 #[derive(Debug)]
 pub struct Entered {
-    /// For interfaces.
-    pub sockets: Sockets,
-    /// For counters while netlink is busy, and for protocol statistics.
+    /// For interfaces, where they are asked for; an error where there is no netlink inside.
+    pub sockets: Option<Result<Sockets, NetlinkError>>,
+    /// For counters while netlink cannot give them, and for protocol statistics.
     pub files: ProcNet,
 }
 
@@ -67,18 +80,18 @@ pub struct Entered {
 pub enum EnterError {
     /// It is gone.
     Gone,
-    /// This process may not (`CAP_SYS_ADMIN`), or the system lacks something.
-    Enter(io::Error),
-    /// There is no netlink inside.
-    Netlink(NetlinkError),
+    /// This process may not: it takes `CAP_SYS_ADMIN`.
+    Forbidden(io::Error),
+    /// The system lacks something, such as room for more open files.
+    Failed(io::Error),
 }
 
-impl EnterError {
-    /// Whether this process lacks the privilege, for this and every other one.
-    #[must_use]
-    pub fn is_forbidden(&self) -> bool {
-        let Self::Enter(error) = self else { return false };
-        error.kind() == io::ErrorKind::PermissionDenied
+impl From<io::Error> for EnterError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Self::Forbidden(error),
+            _ => Self::Failed(error),
+        }
     }
 }
 
@@ -86,37 +99,46 @@ impl fmt::Display for EnterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("it is gone"),
-            Self::Enter(error) => error.fmt(f),
-            Self::Netlink(error) => error.fmt(f),
+            Self::Forbidden(error) | Self::Failed(error) => error.fmt(f),
         }
     }
 }
 
-/// The named namespaces of the file system with that root, in the order of their names. With them,
-/// whether there is a name that no namespace is mounted on yet.
+/// The named namespaces of the file system with that root.
 #[must_use]
-pub fn named(root: &Path) -> (Vec<Found>, bool) {
-    let mut found = Vec::new();
-    let mut is_unfinished = false;
-    for entry in FOLDERS.iter().filter_map(|folder| fs::read_dir(root.join(folder)).ok()).flatten()
-    {
-        let Ok(entry) = entry else { continue };
-        let file = entry.path();
-        match mounted_inode(&file) {
-            Ok(Some(inode)) => found.push(Found {
-                inode,
-                name: entry.file_name().as_bytes().to_vec(),
-                file,
-                process: None,
-                container: None,
-            }),
-            Ok(None) => is_unfinished = true,
-            // It has just gone.
-            Err(_) => {}
+pub fn named(root: &Path) -> Named {
+    let mut named = Named::default();
+    for folder in FOLDERS.map(|folder| root.join(folder)) {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    named.unread.push((folder, error));
+                }
+                continue;
+            }
+        };
+        for entry in entries.flatten() {
+            let file = entry.path();
+            match mounted_inode(&file) {
+                Ok(Some(inode)) => named.found.push(Found {
+                    inode,
+                    name: entry.file_name().as_bytes().to_vec(),
+                    is_named: true,
+                    file,
+                    process: None,
+                    container: None,
+                }),
+                Ok(None) => named.is_unfinished = true,
+                // It has just gone.
+                Err(_) => {}
+            }
         }
     }
-    found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    (found, is_unfinished)
+    // Of two of the same name, the one in the first folder stays.
+    named.found.sort_by(|one, other| one.name.cmp(&other.name));
+    named.found.dedup_by(|later, first| later.name == first.name);
+    named
 }
 
 /// The inode of the namespace that is mounted on that file, if there is one by now.
@@ -156,6 +178,7 @@ pub fn of_processes(proc: &Path) -> (Vec<Found>, usize) {
         found.push(Found {
             inode,
             name: inode.to_string().into_bytes(),
+            is_named: false,
             file,
             container: proc_pid_cgroup::container(&cgroup).map(<[u8]>::to_vec),
             process: Some(process),
@@ -170,52 +193,54 @@ pub fn inode_of(process: &Path) -> Option<u64> {
     fs::metadata(process.join("ns/net")).ok().map(|metadata| metadata.ino())
 }
 
+/// What to enter a namespace for.
+#[derive(Debug, Clone, Copy)]
+pub struct Purpose {
+    /// To read its interfaces by netlink.
+    pub by_netlink: bool,
+    /// To read these protocol statistics.
+    pub groups: Groups,
+    /// To read protocol statistics of its interfaces.
+    pub interface_protocols: bool,
+}
+
 /// Enters namespaces, by their files if their inodes still have those numbers, one after the other,
 /// and opens what they are read by.
 ///
 /// # Errors
 ///
 /// When there is no thread to do it on. Each namespace that cannot be entered is an error of its
-/// own; after one for want of privileges, the others are not tried.
+/// own.
 pub fn enter(
-    namespaces: Vec<(PathBuf, u64)>,
-    groups: Groups,
-    interface_protocols: bool,
+    namespaces: Vec<(PathBuf, u64, Purpose)>,
 ) -> io::Result<Vec<Result<Entered, EnterError>>> {
     let work = move || {
-        let mut entered = Vec::with_capacity(namespaces.len());
-        for (file, inode) in namespaces {
-            let one = enter_one(&file, inode, groups, interface_protocols);
-            let is_forbidden = one.as_ref().is_err_and(EnterError::is_forbidden);
-            entered.push(one);
-            if is_forbidden {
-                break;
-            }
-        }
-        entered
+        let entered =
+            namespaces.iter().map(|(file, inode, purpose)| enter_one(file, *inode, *purpose));
+        entered.collect()
     };
     let thread = thread::Builder::new().name("netns".into()).spawn(work)?;
     thread.join().map_err(|_| io::ErrorKind::Other.into())
 }
 
-fn enter_one(
-    file: &Path,
-    inode: u64,
-    groups: Groups,
-    interface_protocols: bool,
-) -> Result<Entered, EnterError> {
+fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, EnterError> {
     let namespace = File::open(file).map_err(|error| {
         // What of a process that ends at that moment is said to be forbidden, too.
         let is_gone = error.kind() == io::ErrorKind::NotFound || fs::metadata(file).is_err();
-        if is_gone { EnterError::Gone } else { EnterError::Enter(error) }
+        if is_gone { EnterError::Gone } else { error.into() }
     })?;
     if !namespace.metadata().is_ok_and(|metadata| metadata.ino() == inode) {
         return Err(EnterError::Gone);
     }
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-        .map_err(|errno| EnterError::Enter(errno.into()))?;
-    let sockets = Sockets::open_elsewhere().map_err(EnterError::Netlink)?;
-    Ok(Entered { sockets, files: ProcNet::enter(groups, interface_protocols) })
+        .map_err(io::Error::from)?;
+    let files = ProcNet::enter(purpose.groups, purpose.interface_protocols);
+    let files = files.map_err(EnterError::Failed)?;
+    let sockets = purpose.by_netlink.then(Sockets::open_elsewhere);
+    if let Some(Err(NetlinkError::Call(_, errno @ (Errno::MFILE | Errno::NFILE)))) = sockets {
+        return Err(EnterError::Failed(errno.into()));
+    }
+    Ok(Entered { sockets, files })
 }
 
 /// Lets this process open as many files as it may: a namespace takes several.

@@ -18,7 +18,6 @@ use crate::parse::{
     Quoted, proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,
 };
 use crate::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics};
-use crate::rates::Reading;
 use crate::source::{Made, open_file, read_again, read_file};
 
 /// The most bad rows of one file that are logged one by one.
@@ -46,7 +45,8 @@ pub struct ProcNet {
     /// The text of `dev`, which the names of `rows` lie in.
     dev_text: Vec<u8>,
     rows: Vec<Row>,
-    reading: Reading,
+    /// When they were read last.
+    read_at: Instant,
     /// Whether this gather has read the rows already.
     is_read: bool,
     /// The text of the last file of protocol statistics.
@@ -145,23 +145,28 @@ impl ProcNet {
     }
 
     /// Of the network namespace of this thread, for a time when it is another: opens what will be
-    /// read, the files of these groups and, if wanted, those of interfaces.
-    #[must_use]
-    pub fn enter(groups: Groups, interface_protocols: bool) -> Self {
-        let folder = Path::new("/proc/thread-self/net");
-        let open = |name: &str, made, wanted: bool| {
-            let path = folder.join(name);
-            let file = wanted.then(|| open_file(&path).ok()).flatten();
-            KernelFile { path, made, state: FileState::Entered(file) }
-        };
-        let dev_snmp6 = interface_protocols.then(|| File::open(folder.join("dev_snmp6")).ok());
-        let folder = Folder {
-            dev: open("dev", Made::RowByRow, true),
-            dev_snmp6: DevSnmp6::Entered(dev_snmp6.flatten().map(OwnedFd::from)),
-            protocol_files: ProtocolFile::ALL
-                .map(|file| open(file.name(), made(file), groups.has_any_of(file))),
-        };
-        Self::over(vec![folder], None)
+    /// read, the files of these groups and, if wanted, those of interfaces. What the kernel lacks is
+    /// left out.
+    ///
+    /// # Errors
+    ///
+    /// When a file that is there cannot be opened, as where this process has too many.
+    pub fn enter(groups: Groups, interface_protocols: bool) -> io::Result<Self> {
+        let net = Path::new("/proc/thread-self/net");
+        let mut folder = Folder::at(net, || FileState::Entered(None));
+        folder.dev.state = FileState::Entered(unless_missing(open_file(&folder.dev.path))?);
+        for (file, kernel_file) in ProtocolFile::ALL.into_iter().zip(&mut folder.protocol_files) {
+            if groups.has_any_of(file) {
+                let opened = unless_missing(open_file(&kernel_file.path))?;
+                kernel_file.state = FileState::Entered(opened);
+            }
+        }
+        folder.dev_snmp6 = DevSnmp6::Entered(None);
+        if interface_protocols {
+            let opened = unless_missing(File::open(net.join("dev_snmp6")))?;
+            folder.dev_snmp6 = DevSnmp6::Entered(opened.map(OwnedFd::from));
+        }
+        Ok(Self::over(vec![folder], None))
     }
 
     fn over(folders: Vec<Folder>, process_1: Option<PathBuf>) -> Self {
@@ -170,7 +175,7 @@ impl ProcNet {
             folders,
             dev_text: Vec::new(),
             rows: Vec::new(),
-            reading: Reading::default(),
+            read_at: Instant::now(),
             is_read: false,
             text: Vec::new(),
             protocols: ProtocolStatistics::default(),
@@ -201,7 +206,7 @@ impl ProcNet {
             return;
         }
         self.rows.clear();
-        self.reading.begin(Instant::now());
+        self.read_at = Instant::now();
         if let Err(failure) = self.read_dev_text(problems.log()) {
             self.dev_text.clear();
             let files = self.folders.iter().map(|folder| folder.dev.path.display().to_string());
@@ -233,10 +238,10 @@ impl ProcNet {
         }
     }
 
-    /// What the last reading of counters was.
+    /// When counters were read last.
     #[must_use]
-    pub fn reading(&self) -> &Reading {
-        &self.reading
+    pub fn read_at(&self) -> Instant {
+        self.read_at
     }
 
     /// The names and counters of the last reading, in the kernel's order.
@@ -450,6 +455,14 @@ impl Drop for BadRows<'_> {
             let message = format_args!("{file}: {more} more bad rows");
             self.problems.report(&format!("{file} more"), Level::Error, message);
         }
+    }
+}
+
+/// What was opened; `None` where there is nothing.
+fn unless_missing(opened: io::Result<File>) -> io::Result<Option<File>> {
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
     }
 }
 

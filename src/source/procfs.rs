@@ -1,5 +1,6 @@
 //! Interfaces by the counters of `/proc/net/dev` and by `/sys/class/net`.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -24,6 +25,8 @@ use crate::source::read_file;
 #[derive(Debug)]
 pub struct Procfs {
     class_net: ClassNet,
+    /// Whether any sysfs may show it.
+    has_sysfs: bool,
     /// Whether its interfaces are those of the namespace that this process lives in.
     is_own: bool,
     wants: Wants,
@@ -48,8 +51,9 @@ struct ClassNet {
 }
 
 impl Procfs {
-    /// Takes a sysfs for what that `/proc/net` counts, which may be our own, `/sys` without a name, and says so when it
-    /// shows another network namespace than the host's, whose counters these are.
+    /// Takes a sysfs for what that `/proc/net` counts, which may be our own; without a name it is
+    /// `/sys`. Says so when it shows another network namespace than the host's, whose counters these
+    /// are.
     #[must_use]
     pub fn open(proc_net: &ProcNet, is_own: bool, sys: Option<&Path>, log: Log) -> Self {
         let class_net = ClassNet::of(sys);
@@ -62,12 +66,14 @@ impl Procfs {
     /// Of a network namespace that no sysfs shows: its interfaces have neither flags nor speed.
     #[must_use]
     pub fn without_sysfs() -> Self {
-        Self::over(ClassNet { is_foreign: Some(true), ..ClassNet::of(None) }, false)
+        let class_net = ClassNet { is_foreign: Some(true), ..ClassNet::of(None) };
+        Self { has_sysfs: false, ..Self::over(class_net, false) }
     }
 
     fn over(class_net: ClassNet, is_own: bool) -> Self {
         Self {
             class_net,
+            has_sysfs: true,
             is_own,
             wants: Wants::default(),
             interfaces: Vec::new(),
@@ -97,8 +103,8 @@ impl Procfs {
     /// interfaces. Once `hurry` says so, no more is asked for, and an interface that only its flags
     /// could select is taken for gone.
     pub fn read(&mut self, proc_net: &ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
-        let Self { class_net, is_own, wants, interfaces, reading, version } = self;
-        reading.clone_from(proc_net.reading());
+        let Self { class_net, is_own, wants, interfaces, reading, version, .. } = self;
+        reading.begin(proc_net.read_at());
         let (mut count, mut hurried) = (0, false);
         for (name, counters, more) in proc_net.rows() {
             let Some(interface) = bring_to(interfaces, count, name, *wants, version) else {
@@ -137,18 +143,49 @@ impl Procfs {
         }
     }
 
-    /// Asks sysfs for the speed of those that are reported, and for what else is wanted of them.
-    /// Once `hurry` says so, no more is asked for.
-    pub fn fetch_details(&mut self, mut hurry: impl FnMut() -> bool) {
-        let Self { class_net, wants, interfaces, reading, version, .. } = self;
+    /// Takes from the interfaces that netlink knows what files do not tell of those that they have
+    /// just told of: kinds and alternative names.
+    pub fn take_kinds<'a>(&mut self, known: impl Iterator<Item = &'a Interface>) {
+        let Self { wants, interfaces, version, .. } = self;
+        if !wants.kind && !wants.properties {
+            return;
+        }
+        let known: HashMap<_, _> = known.map(|known| (&*known.name, known)).collect();
+        for interface in interfaces {
+            let Some(known) = known.get(&*interface.name) else { continue };
+            // One without a number is not shown by sysfs.
+            if interface.ifindex != 0 && interface.ifindex != known.ifindex {
+                continue;
+            }
+            let (Some(details), Some(known)) = (&mut interface.details, &known.details) else {
+                continue;
+            };
+            let properties = &mut details.properties;
+            let is_same = properties.kind == known.properties.kind
+                && properties.altname == known.properties.altname;
+            if !is_same {
+                properties.kind.clone_from(&known.properties.kind);
+                properties.altname.clone_from(&known.properties.altname);
+                *version += 1;
+                interface.generation = *version;
+            }
+        }
+    }
+
+    /// Asks sysfs for what is wanted of those that are reported: their speeds and whatever else a
+    /// driver tells only if it `may_ask` drivers, which may take long. Once `hurry` says so, no more
+    /// is asked for.
+    pub fn fetch_details(&mut self, may_ask: bool, mut hurry: impl FnMut() -> bool) {
+        let Self { class_net, has_sysfs, wants, interfaces, reading, version, .. } = self;
         let mut hurried = false;
         for interface in interfaces.iter_mut().filter(|one| one.speed_refresh.is_some()) {
             hurried = hurried || hurry();
-            let link_modes = (!hurried).then(|| class_net.link_modes(&interface.name, *wants));
+            let asks = may_ask && *has_sysfs && !hurried;
+            let link_modes = asks.then(|| class_net.link_modes(&interface.name, *wants));
             interface.set_link_modes(link_modes, reading.number);
             let Some(details) = &mut interface.details else { continue };
             if wants.state {
-                let state = (!hurried).then(|| class_net.state(&interface.name));
+                let state = (!hurried).then(|| class_net.state(&interface.name, may_ask));
                 details.state = state.unwrap_or_default();
                 interface.changed = reading.number;
             }
@@ -163,10 +200,12 @@ impl Procfs {
         }
     }
 
-    /// Asks for no speed: that would take as long as what keeps netlink from answering.
-    pub fn forget_speeds(&mut self) {
-        for interface in &mut self.interfaces {
-            interface.set_link_modes(None, self.reading.number);
+    /// Forgets all interfaces: the next reading is like the first one.
+    pub fn forget(&mut self) {
+        if !self.interfaces.is_empty() {
+            self.interfaces = Vec::new();
+            self.reading.forget_gaps();
+            self.version += 1;
         }
     }
 
@@ -307,14 +346,15 @@ impl ClassNet {
         LinkModes { speed_mbits: speed_mbits.unwrap_or(SPEED_UNKNOWN), duplex: duplex.flatten() }
     }
 
-    fn state(&mut self, interface: &[u8]) -> LinkState {
+    fn state(&mut self, interface: &[u8], may_ask: bool) -> LinkState {
         if self.is_foreign == Some(true) {
             return LinkState::default();
         }
         let mut number = |attribute| self.read(interface, attribute).ok().and_then(sysfs::number);
         LinkState {
             ifindex: number("ifindex"),
-            carrier: number("carrier").map(|carrier| carrier != 0),
+            // That waits for the kernel's lock, as the speed does.
+            carrier: may_ask.then(|| number("carrier")).flatten().map(|carrier| carrier != 0),
             mtu: number("mtu"),
             carrier_changes: number("carrier_changes"),
             carrier_up_count: number("carrier_up_count"),
@@ -327,10 +367,11 @@ impl ClassNet {
         }
     }
 
-    /// What an interface is; its kind and whether it is physical are known.
+    /// What an interface is; what files do not tell, and its kind, stay what is known.
     fn properties(&mut self, interface: &[u8], known: &Properties) -> Properties {
         let mut properties = Properties {
             kind: known.kind.clone(),
+            altname: known.altname.clone(),
             is_physical: known.is_physical,
             ..Properties::default()
         };

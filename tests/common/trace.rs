@@ -16,9 +16,18 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn of_process(pid: u32) -> Self {
+        Self::with(&[], pid)
+    }
+
+    /// Has every call of that name fail, as by strace's option `inject`, until this is dropped.
+    pub(crate) fn failing(call: &str, error: &str, pid: u32) -> Self {
+        Self::with(&["-e", &format!("inject={call}:error={error}")], pid)
+    }
+
+    fn with(options: &[&str], pid: u32) -> Self {
         let file = NamedTempFile::new().unwrap();
         let mut command = Command::new("strace");
-        command.args(["-f", "-o"]).arg(file.path());
+        command.args(options).args(["-f", "-o"]).arg(file.path());
         command.args(["-p", &pid.to_string()]).stderr(Stdio::null());
         let trace = Self { strace: command.spawn().unwrap(), file };
         let tasks = format!("/proc/{pid}/task");

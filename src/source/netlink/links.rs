@@ -168,6 +168,11 @@ impl Links {
         self.table.iter().any(|link| !link.is_up() && counts(link))
     }
 
+    /// Whether there is one whose driver was slow.
+    pub(super) fn has_slow(&self) -> bool {
+        self.table.iter().any(Link::is_slow)
+    }
+
     /// Takes in an event, or a part of a dump.
     pub(super) fn apply(&mut self, message: &LinkMessage<'_>, tells: Tells, next_reading: u64) {
         let ifindex = match message {

@@ -39,9 +39,8 @@ const MAX_SINGLE: usize = 64;
 #[derive(Debug)]
 pub enum ReadError {
     /// A driver has been asked for its speed for so long that the kernel's lock is held. The
-    /// counters can be had from `/proc/net/dev`, which does not take it; with `true`, the table of
-    /// interfaces is current nevertheless.
-    Busy(bool),
+    /// counters can be had from `/proc/net/dev`, which does not take it.
+    Busy,
     /// Netlink failed. The sockets have to be [replaced](Netlink::replace).
     Failed(NetlinkError),
 }
@@ -61,7 +60,7 @@ impl Sockets {
     ///
     /// [`NetlinkError`], where the kernel lacks or forbids netlink.
     pub fn open() -> Result<Self, NetlinkError> {
-        Self::with(Way::open())
+        Self::with(Way::open()?)
     }
 
     /// The same in a network namespace other than that of this process, whose sysfs does not show it.
@@ -70,7 +69,7 @@ impl Sockets {
     ///
     /// [`NetlinkError`], where the kernel lacks or forbids netlink.
     pub fn open_elsewhere() -> Result<Self, NetlinkError> {
-        Self::with(Way::open_elsewhere())
+        Self::with(Way::open_elsewhere()?)
     }
 
     fn with(way: Way) -> Result<Self, NetlinkError> {
@@ -125,6 +124,19 @@ impl Netlink {
         self.is_broken
     }
 
+    /// Whether it is known which interfaces there are, also if the last reading went wrong: then
+    /// their counters can be [taken in](Self::take_counters) from elsewhere.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.is_current
+    }
+
+    /// Whether a driver can be asked now by other ways too, without waiting for long.
+    #[must_use]
+    pub fn may_ask_drivers(&self) -> bool {
+        !self.speeds.is_stuck() && !self.links.has_slow()
+    }
+
     /// Goes on with other sockets of the same namespace.
     pub fn replace(&mut self, sockets: Sockets) {
         self.requests = sockets.requests;
@@ -155,6 +167,7 @@ impl Netlink {
                 Ok(Some(Event::Lost)) => self.is_current = false,
                 Err(_) => {
                     self.is_broken = true;
+                    self.is_current = false;
                     break;
                 }
             }
@@ -168,10 +181,10 @@ impl Netlink {
     ///
     /// [`ReadError`], when they have to come from elsewhere this time.
     pub fn read(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
-        if self.speeds.is_stuck() {
-            return Err(ReadError::Busy(self.is_current && !self.is_broken));
-        }
         self.reading.begin(Instant::now());
+        if self.speeds.is_stuck() {
+            return Err(ReadError::Busy);
+        }
         let tried = self.try_read(scratch);
         self.decided = Some(self.links.version());
         tried.map_err(|error| {
@@ -212,12 +225,14 @@ impl Netlink {
         tried
     }
 
-    /// Takes the counters that were read elsewhere in, by the names of the interfaces.
+    /// Takes the counters in that were read elsewhere at that moment, by the names of the interfaces:
+    /// the last reading has those then.
     pub fn take_counters<'a>(
         &mut self,
         rows: impl Iterator<Item = (&'a [u8], &'a Counters, &'a MoreCounters)>,
+        at: Instant,
     ) {
-        self.reading.begin(Instant::now());
+        self.reading.restart(at);
         let names = self.links.interfaces().map(|one| (one.name.clone(), one.ifindex));
         let mut names: Vec<_> = names.collect();
         names.sort_unstable();
@@ -297,8 +312,8 @@ impl Netlink {
         for _ in 0..TRIES {
             // Where some were lost, the others may be older than what the dump tells.
             while self.events.next_event(scratch)?.is_some() {}
-            self.is_current = true;
             self.dump_links(scratch, Tells::Change)?;
+            self.is_current = true;
             // What happened since the dump began.
             self.follow(scratch);
             if self.is_current {
@@ -345,9 +360,14 @@ impl Netlink {
     fn read_counters(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         self.strangers.clear();
         let mut next = 0;
+        let mut is_first = true;
         let Self { requests, links, strangers, reading, .. } = self;
         let take = |message: &Message<'_>| {
             let Some(stats) = Stats::of(message) else { return };
+            // The kernel keeps a request waiting while others hold its lock.
+            if std::mem::take(&mut is_first) {
+                reading.restart(Instant::now());
+            }
             match links.set_stats(&stats, reading, next) {
                 Some(place) => next = place + 1,
                 None => strangers.push(stats.ifindex),

@@ -10,6 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use super::PATIENCE;
 use super::socket::{Dump, NetlinkError, Scratch, Socket};
 use crate::interface::{LinkModes, SPEED_UNKNOWN};
@@ -314,24 +316,29 @@ impl Seat {
 
 impl Way {
     /// Ethtool netlink where the kernel has it, or else the files of `/sys`.
-    pub(super) fn open() -> Self {
+    pub(super) fn open() -> Result<Self, NetlinkError> {
         Self::of(Socket::generic(), Some("/sys/class/net".into()))
     }
 
     /// Ethtool netlink where the kernel has it.
-    pub(super) fn open_elsewhere() -> Self {
+    pub(super) fn open_elsewhere() -> Result<Self, NetlinkError> {
         Self::of(Socket::generic(), None)
     }
 
-    pub(super) fn of(generic: Result<Socket, NetlinkError>, class_net: Option<PathBuf>) -> Self {
+    pub(super) fn of(
+        generic: Result<Socket, NetlinkError>,
+        class_net: Option<PathBuf>,
+    ) -> Result<Self, NetlinkError> {
         let ethtool = generic.and_then(|mut socket| {
             let scratch = &mut Scratch::default();
             let family = socket.get(scratch, ethtool::request_family, ethtool::family)?;
             Ok((socket, family.ok_or(NetlinkError::Malformed)?))
         });
         match ethtool {
-            Ok((socket, family)) => Self::Ethtool(socket, family),
-            Err(_) => class_net.map_or(Self::Nowhere, Self::Sysfs),
+            Ok((socket, family)) => Ok(Self::Ethtool(socket, family)),
+            // That says nothing about what the kernel has.
+            Err(error @ NetlinkError::Call(_, Errno::MFILE | Errno::NFILE)) => Err(error),
+            Err(_) => Ok(class_net.map_or(Self::Nowhere, Self::Sysfs)),
         }
     }
 

@@ -145,7 +145,8 @@ impl Machine {
     fn gather(&mut self) -> BTreeMap<u32, Option<i64>> {
         self.follow();
         if let Err(error) = self.read() {
-            assert!(matches!(error, ReadError::Busy(true)), "{error:?}");
+            assert!(matches!(error, ReadError::Busy), "{error:?}");
+            assert!(self.netlink.is_current());
         }
         for interface in self.netlink.interfaces_mut() {
             let is_reported = !self.unreported.contains(&interface.ifindex);
@@ -181,7 +182,7 @@ impl Machine {
 
     /// Whether a driver is being asked and does not answer.
     fn is_busy(&mut self) -> bool {
-        matches!(self.read(), Err(ReadError::Busy(_)))
+        matches!(self.read(), Err(ReadError::Busy))
     }
 
     /// Makes the driver of an interface known as slow.
@@ -237,16 +238,16 @@ fn a_driver_that_takes_long_costs_its_own_speed_and_nothing_else() {
     // Software first, then the devices.
     assert_eq!(machine.asked.take(), [one(9), one(2), one(3), one(4)]);
     // The kernel holds its lock: counters are to come from elsewhere.
-    assert!(matches!(machine.read(), Err(ReadError::Busy(true))));
+    assert!(machine.is_busy() && machine.netlink.is_current());
     let counters = Counters { bytes_sent: 5, ..Counters::default() };
     let more = MoreCounters::default();
     let rows = [b"slow0".as_slice(), b"eth0", b"gone0"].map(|name| (name, &counters, &more));
-    machine.netlink.take_counters(rows.into_iter());
-    assert_eq!(machine.gather(), first);
+    machine.netlink.take_counters(rows.into_iter(), Instant::now());
     let (interfaces, reading) = (machine.netlink.interfaces(), machine.netlink.reading());
     let lines: Vec<_> =
         interfaces.map(|one| (one.ifindex, one.counters(reading).copied())).collect();
     assert_eq!(lines, [(2, Some(counters)), (3, None), (4, Some(counters)), (9, None)]);
+    assert_eq!(machine.gather(), first);
     assert_eq!(machine.asked.take(), []);
     machine.drivers.release();
     machine.gather_until(4, 4000);
@@ -538,7 +539,7 @@ fn with_a_speed_refresh_of_zero_each_line_has_the_speed_of_its_moment() {
 /// What the family `ethtool` is found to be by.
 fn way(answer: impl Fn() -> Vec<u8> + Send + 'static) -> (Way, Requests) {
     let (socket, requests) = play(move |_| vec![answer()]);
-    (Way::of(Ok(socket), Some("/none".into())), requests)
+    (Way::of(Ok(socket), Some("/none".into())).unwrap(), requests)
 }
 
 #[test]
@@ -581,8 +582,8 @@ fn without_the_family_speeds_are_read_from_sysfs() {
             Interface { flags: 0, ..Interface::device(5, "down0") },
             Interface::device(6, "none0"),
         ]);
-        let mut machine =
-            Machine::with(&interfaces, Way::of(generic, Some(folder.path().to_owned())));
+        let way = Way::of(generic, Some(folder.path().to_owned())).unwrap();
+        let mut machine = Machine::with(&interfaces, way);
         let speeds = machine.gather();
         let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
         assert_eq!(of, [Some(2500), Some(-1), Some(-1), Some(-1), Some(-1), Some(-1)]);
