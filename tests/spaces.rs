@@ -741,6 +741,147 @@ fn namespaces_that_come_and_go_leave_no_file_open() {
 }
 
 #[test]
+fn our_own_namespace_is_reported_once_and_of_two_of_one_name_the_first() {
+    let test = "our_own_namespace_is_reported_once_and_of_two_of_one_name_the_first";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let blue = machine.add("blue");
+    blue.ip_lines("link add first type ifb");
+    // Docker names its host's own.
+    machine.sh("mkdir -p /run/docker/netns
+                touch /run/docker/netns/default /run/docker/netns/blue
+                mount --bind /proc/self/ns/net /run/docker/netns/default
+                unshare --net=/run/docker/netns/blue true");
+    for (namespaces, expected) in [
+        ("namespace_include = ['*']", &["", "blue"][..]),
+        ("namespace_include = ['?*']", &["blue", "default"]),
+        ("namespace_include = ['default']", &["default"]),
+        ("namespace_include = ['*']\nnamespace_discovery = 'processes'", &["", "blue"]),
+    ] {
+        let table = format!("interfaces = ['*']\n{namespaces}\n");
+        let mut watcher = Watcher::start(&machine, &table);
+        let spaces = watcher.gather();
+        assert_eq!(spaces.names(), expected, "{namespaces}");
+        if expected.contains(&"blue") {
+            assert_eq!(spaces.interfaces("blue"), ["lo", "first"]);
+        }
+        assert_eq!(watcher.end(), "");
+    }
+}
+
+#[test]
+fn each_table_looks_for_namespaces_where_it_is_told_to() {
+    let test = "each_table_looks_for_namespaces_where_it_is_told_to";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.add("blue");
+    let nameless = machine.start(&["unshare", "--net", "cat"]);
+    let table = "interfaces = ['lo']\nignore_protocol_stats = true\nnamespace_include = ['?*']\n";
+    let by_processes = "[[inputs.net]]\ninterfaces = ['none']\nnamespace_include = ['?*']\n\
+                        namespace_discovery = 'processes'\n";
+    let mut watcher = Watcher::start(&machine, &format!("{table}{by_processes}"));
+    let spaces = watcher.gather();
+    assert_eq!(spaces.names(), sorted(["blue", &nameless.inode()]));
+    assert_eq!(spaces.interfaces("blue"), ["lo"]);
+    assert_eq!(spaces.interfaces(&nameless.inode()), [""; 0]);
+    assert_eq!(watcher.end(), "");
+}
+
+#[test]
+fn namespaces_that_there_are_no_files_for_are_left_out_and_one_line_says_so() {
+    let test = "namespaces_that_there_are_no_files_for_are_left_out_and_one_line_says_so";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    for number in 0..30 {
+        machine.add(&format!("space{number:02}")).ip_lines(
+            "link add up0 type veth peer name up1
+             link set up0 up
+             link set up1 up",
+        );
+    }
+    let by = ["prlimit", "--nofile=64:64"];
+    let table = format!("{EVERYTHING}namespace_include = ['*']\n");
+    let mut watcher = Watcher::start_as(&machine, &by, &table);
+    let mut gather = || {
+        let spaces = watcher.gather();
+        let names: Vec<_> = spaces.names().into_iter().map(str::to_owned).collect();
+        assert!((5..30).contains(&names.len()), "{names:?}");
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            // Nothing of them is missing.
+            assert_eq!(spaces.field(name, "up0", "speed"), Some(10_000), "{name}");
+            assert!(spaces.field(name, "up0", "ip6_inreceives").is_some(), "{name}");
+            assert!(spaces.field(name, "all", "tcpext_listendrops").is_some(), "{name}");
+        }
+        names
+    };
+    let names = gather();
+    assert_eq!(gather(), names);
+    let log = watcher.end();
+    let left_out = 30 - (names.len() - 1);
+    let start = format!("E! cannot read {left_out} network namespaces, /run/netns/space");
+    let end = ": Too many open files (os error 24)\n";
+    assert!(log.starts_with(&start) && log.ends_with(end) && log.lines().count() == 1, "{log}");
+}
+
+#[test]
+fn a_folder_of_names_that_cannot_be_listed_is_told_of() {
+    let test = "a_folder_of_names_that_cannot_be_listed_is_told_of";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.add("blue");
+    machine.sh("mkdir -p /run/docker/netns
+                chmod 700 /run/docker
+                touch /run/docker/netns/hidden
+                unshare --net=/run/docker/netns/hidden true");
+    let by = [&NOBODY[..], &["--inh-caps=+sys_admin", "--ambient-caps=+sys_admin"]].concat();
+    let mut watcher = Watcher::start_as(&machine, &by, "namespace_include = ['*']\n");
+    for _ in 0..3 {
+        assert_eq!(watcher.gather().names(), ["", "blue"]);
+    }
+    machine.sh("chmod 755 /run/docker");
+    assert_eq!(watcher.gather().names(), ["", "blue", "hidden"]);
+    let problem = "network namespaces with a name in /run/docker/netns are not reported: Permission \
+                   denied (os error 13): it takes CAP_DAC_READ_SEARCH, and for a host's \
+                   CAP_SYS_PTRACE\n";
+    assert_eq!(watcher.end(), format!("W! {problem}I! over: {problem}"));
+}
+
+#[test]
+fn one_namespace_that_may_not_be_entered_keeps_no_other_out() {
+    let test = "one_namespace_that_may_not_be_entered_keeps_no_other_out";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.add("blue");
+    // Root of a user namespace may enter what it made itself.
+    let script =
+        "touch /run/netns/made && unshare --net=/run/netns/made true && exec \"$0\" \"$@\"";
+    let by = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script];
+    let may = machine.command(by[0]).args(&by[1..]).arg("true").status().unwrap().success();
+    if is_skipped_without(test, "user namespaces", may) {
+        return;
+    }
+    let table = "interfaces = ['*']\nnamespace_include = ['*']\n";
+    let mut watcher = Watcher::start_as(&machine, &by, table);
+    for _ in 0..3 {
+        let spaces = watcher.gather();
+        assert_eq!(spaces.names(), ["", "made"]);
+        // By netlink, as speeds show.
+        assert_eq!(spaces.field("made", "lo", "speed"), Some(-1));
+    }
+    assert_eq!(watcher.end(), FORBIDDEN);
+}
+
+#[test]
 fn a_hundred_namespaces_need_no_more_than_the_hard_limit_of_open_files() {
     let test = "a_hundred_namespaces_need_no_more_than_the_hard_limit_of_open_files";
     if is_skipped(test) {
