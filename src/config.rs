@@ -334,11 +334,11 @@ impl Config {
                 match (name.get_ref().as_ref(), value.get_ref()) {
                     ("net", DeValue::Array(array)) => {
                         for table in array {
-                            tables.push(reader.table(table)?);
+                            tables.push(reader.table(table, &tables)?);
                         }
                     }
                     // Telegraf takes single brackets too.
-                    ("net", _) => tables.push(reader.table(value)?),
+                    ("net", _) => tables.push(reader.table(value, &tables)?),
                     (other, _) => {
                         return Err(reader.foreign(name.span(), &format!("inputs.{other}")));
                     }
@@ -360,7 +360,8 @@ struct Reader<'t> {
 }
 
 impl Reader<'_> {
-    fn table(&self, value: &Spanned<DeValue<'_>>) -> Result<Table, ConfigError> {
+    /// Reads a table; `before` are those above it.
+    fn table(&self, value: &Spanned<DeValue<'_>>, before: &[Table]) -> Result<Table, ConfigError> {
         let DeValue::Table(entries) = value.get_ref() else {
             let message = r#""inputs.net" is a table: write [[inputs.net]] above its options"#;
             return Err(self.error(value.span(), message));
@@ -393,7 +394,7 @@ impl Reader<'_> {
         let interface_protocols = interface_protocols
             .map(|item| self.interface_protocol(item))
             .collect::<Result<_, _>>()?;
-        Ok(Table {
+        let table = Table {
             selection: Selection {
                 interfaces: self.patterns("interfaces", &options.interfaces)?,
                 exclude: self.patterns("interface_exclude", &options.interface_exclude)?,
@@ -429,7 +430,43 @@ impl Reader<'_> {
                 exclude: self.patterns("namespace_exclude", &options.namespace_exclude)?,
                 discovery: options.namespace_discovery,
             },
-        })
+        };
+        self.check_namespaces(value.span(), entries, &table, before)?;
+        Ok(table)
+    }
+
+    /// Has namespaces looked for only where they are reported, and in one `/proc`.
+    fn check_namespaces(
+        &self,
+        span: Range<usize>,
+        entries: &DeTable<'_>,
+        table: &Table,
+        before: &[Table],
+    ) -> Result<(), ConfigError> {
+        let span_of = |key| entries.get_key_value(key).map(|(key, _)| key.span());
+        if !table.namespaces.has_others() {
+            if table.namespaces.discovery == Discovery::Processes {
+                let message = "\"namespace_discovery\" = \"processes\" looks for network namespaces, \
+                               and this table reports none but its own: add, for example, \
+                               namespace_include = [\"\", \"*\"]";
+                let span = span_of("namespace_discovery").unwrap_or(span);
+                return Err(self.error(span, message));
+            }
+            return Ok(());
+        }
+        let first = before.iter().find(|other| other.namespaces.has_others());
+        let Some(first) = first.filter(|first| first.proc != table.proc) else { return Ok(()) };
+        let name = |proc: &HostProc| match proc {
+            HostProc::Own => "our own /proc".to_owned(),
+            HostProc::Of(folder) => format!("{:?}", folder.to_string_lossy()),
+        };
+        let message = format!(
+            "\"host_proc\": all tables that report other network namespaces must have the same: \
+             here it is {}, in the first of them {}; \"source\" = \"netlink\" means our own /proc",
+            name(&table.proc),
+            name(&first.proc)
+        );
+        Err(self.error(span_of("host_proc").unwrap_or(span), message))
     }
 
     fn check_key(&self, span: Range<usize>, key: &str) -> Result<(), ConfigError> {
@@ -759,6 +796,7 @@ mod tests {
                 line.unwrap_or_else(|| panic!("{option} is missing")).replace("# ", "");
             parse(&format!("[[inputs.net]]\n{uncommented}")).unwrap();
         }
+        only_table(&SAMPLE.replace("  # ", "  "));
     }
 
     #[test]
@@ -825,6 +863,40 @@ mod tests {
     }
 
     #[test]
+    fn namespaces_are_looked_for_in_one_proc_for_all_tables() {
+        let others = "[[inputs.net]]\nnamespace_include = ['*']\n";
+        let without = "[[inputs.net]]\nhost_proc = '/c'\n";
+        let netlink = &format!("{others}source = 'netlink'\n");
+        let [at_a, at_env] = ["/a", "/env/proc"].map(|it| format!("{others}host_proc = '{it}'\n"));
+        let (at_a, at_env) = (at_a.as_str(), at_env.as_str());
+        for tables in [
+            [others, others, at_env],
+            [at_a, without, at_a],
+            [netlink, "[[inputs.net]]\n", netlink],
+        ] {
+            parse(&tables.concat()).unwrap();
+        }
+        let at_b = "[[inputs.net]]\nnamespace_exclude = ['a']\nhost_proc = '/b'\n";
+        for (tables, line, here, first) in [
+            ([at_a, at_a, at_b], 9, "\"/b\"", "\"/a\""),
+            ([without, at_a, at_b], 8, "\"/b\"", "\"/a\""),
+            ([without, at_a, others], 6, "\"/env/proc\"", "\"/a\""),
+            ([others, without, netlink], 5, "our own /proc", "\"/env/proc\""),
+            ([netlink, others, without], 4, "\"/env/proc\"", "our own /proc"),
+        ] {
+            let expected = format!(
+                "line {line}: \"host_proc\": all tables that report other network namespaces must \
+                 have the same: here it is {here}, in the first of them {first}; \"source\" = \
+                 \"netlink\" means our own /proc"
+            );
+            assert_eq!(parse(&tables.concat()).unwrap_err(), expected);
+        }
+        // Without HOST_PROC, netlink's is that of the others.
+        let tables = [others, netlink, &format!("{others}source = 'procfs'\n")].concat();
+        Config::parse(tables.as_bytes(), &|_| None).unwrap();
+    }
+
+    #[test]
     fn every_error_says_the_line_the_key_and_the_way_out() {
         let cases = [
             ("", "no [[inputs.net]] table; --sample-config prints one to start from"),
@@ -868,6 +940,14 @@ mod tests {
             (
                 "[[inputs.net]]\nhost_proc = '/p'\nsource = 'netlink'",
                 r#"line 2: "host_proc" names another /proc, and "source" = "netlink" reads"#,
+            ),
+            (
+                "[[inputs.net]]\nrates = true\nnamespace_discovery = 'processes'",
+                r#"line 3: "namespace_discovery" = "processes" looks for network namespaces, and this table reports none but its own: add, for example, namespace_include = ["", "*"]"#,
+            ),
+            (
+                "[[inputs.net]]\nnamespace_include = []\nnamespace_discovery = 'processes'",
+                r#"line 3: "namespace_discovery" = "processes" looks for"#,
             ),
             (
                 "[[inputs.net]]\nspeed_refresh = 'often'",

@@ -122,6 +122,15 @@ fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
             "[[inputs.net]]\nhost_sys = '${TELEGRAF_NET_UNSET}'\n",
             " line 2: \"host_sys\": the environment variable",
         ),
+        (
+            "[[inputs.net]]\nnamespace_discovery = 'processes'\n",
+            r#" line 2: "namespace_discovery" = "processes" looks for network namespaces, and this"#,
+        ),
+        (
+            "[[inputs.net]]\nnamespace_include = ['*']\n[[inputs.net]]\n\
+             namespace_exclude = ['*']\nhost_proc = '/p'\n",
+            r#" line 5: "host_proc": all tables that report other network namespaces must have the"#,
+        ),
         ("[[inputs.net\n", " line 1: not valid TOML"),
         ("[[inputs.cpu]]\n", r#" line 1: "inputs.cpu" does not belong here"#),
         ("", " no [[inputs.net]] table"),
