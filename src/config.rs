@@ -985,4 +985,46 @@ mod tests {
             assert!(!error.contains('\n'), "{error:?}");
         }
     }
+
+    #[test]
+    fn every_option_says_the_line_of_a_value_that_it_does_not_take() {
+        let mut cases = Vec::new();
+        for (option, takes) in OPTIONS {
+            let problem = format!(" takes {takes}: ");
+            cases.push((option, "5".to_owned(), 2, problem.clone()));
+            if takes.starts_with("a list") {
+                cases.push((option, "'x'".into(), 2, problem.clone()));
+                cases.push((option, "[\n5]".into(), 3, problem));
+            }
+        }
+        let names = ["interfaces", "interface_exclude", "namespace_include", "namespace_exclude"];
+        let (kinds, durations) =
+            (["kind_include", "kind_exclude"], ["dedup_interval", "speed_refresh"]);
+        for (options, value, line, problem) in [
+            (&names[..], "[\n'', '*',\n'a', '[b']", 4, r#": "[b" is not a valid pattern"#),
+            (&kinds, "['virtual',\n'loopback', 'a', '{b']", 3, r#": "{b" is not a valid pattern"#),
+            (&["protocols"], "['ip',\n'udp:a*',\n'tcp:[b']", 4, r#": "[b" is not a valid pattern"#),
+            (&["protocols"], "['ip',\n'ipp:*']", 3, r#": "ipp" is not a group of"#),
+            (&["interface_protocols"], "['ip6',\n'tcp']", 3, r#": "tcp" is not kept per "#),
+            (&["interface_protocols"], "['ip7']", 2, r#": "ip7" is not kept per interface (there"#),
+            (&["interface_tags"], "['alias',\n'colour']", 3, " takes a list of properties"),
+            (&["counters"], "'some'", 2, r#" takes "basic" or "all": unknown variant `some`"#),
+            (&["namespace_discovery"], "'all'", 2, r#" takes "named" or "processes": unknown "#),
+            (&durations, "''", 2, r#": "" is no duration ("#),
+            (&durations, "'-1s'", 2, r#": "-1s" is no duration ("#),
+            (&durations, "'60'", 2, r#": "60" is no duration ("#),
+            (&durations, "'99999999999999999999s'", 2, r#": "99999999999999999999s" is "#),
+            (&durations, "'600000000000y'", 2, r#": "600000000000y" is no duration ("#),
+        ] {
+            cases
+                .extend(options.iter().map(|&option| (option, value.into(), line, problem.into())));
+        }
+        for (option, value, line, problem) in cases {
+            let text = format!("[[inputs.net]]\n{option} = {value}\n");
+            let error = parse(&text).expect_err(&text);
+            let start = format!("line {line}: \"{option}\"{problem}");
+            assert!(error.starts_with(&start), "{text:?} gave {error:?}");
+            assert!(!error.contains('\n'), "{error:?}");
+        }
+    }
 }
