@@ -1,15 +1,21 @@
 //! Whatever bytes come in: names survive, parsers stand, patterns mean what they say.
 
-use influxdb_line_protocol::parse_lines;
+mod common;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use common::line::Line;
+use influxdb_line_protocol::{FieldValue, parse_lines};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use telegraf_net::config::Config;
 use telegraf_net::encode::{
-    Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line,
+    Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
 };
 use telegraf_net::filter::{PatternReason, Patterns};
-use telegraf_net::interface::{Counters, Flags, Interface, LinkModes};
+use telegraf_net::interface::{Counters, Details, Flags, Interface, LinkModes};
 use telegraf_net::parse::netlink::ethtool::{self, LinkModesReply};
 use telegraf_net::parse::netlink::rtnl_link::LinkMessage;
 use telegraf_net::parse::netlink::rtnl_stats::Stats;
@@ -18,6 +24,7 @@ use telegraf_net::parse::{
     proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat, sysfs,
 };
 use telegraf_net::protocol::{Group, Groups, ProtocolStatistics};
+use telegraf_net::rates::{Rates, Reading};
 
 /// Any name that Linux allows: one to fifteen bytes without `/`, `:` and white space, and neither
 /// `.` nor `..`. Awkward bytes are common.
@@ -28,25 +35,44 @@ fn interface_name() -> impl Strategy<Value = Vec<u8>> {
         .prop_filter("reserved", |name| !matches!(name.as_slice(), b"." | b".."))
 }
 
-/// The tag value of a line's `interface` tag, read by the rules of Telegraf's parser: a backslash
-/// escapes a comma, an equals sign or a space, and is itself before anything else.
-fn telegraf_tag(line: &[u8]) -> (Vec<u8>, &[u8]) {
-    let mut rest = line.strip_prefix(b"net,interface=").unwrap();
-    let mut value = Vec::new();
-    loop {
-        match rest {
-            [b'\\', escaped @ (b',' | b'=' | b' '), behind @ ..] => {
-                value.push(*escaped);
-                rest = behind;
-            }
-            [b' ', behind @ ..] => return (value, behind),
-            [b',' | b'=', ..] | [] => panic!("the tag does not end in a space"),
-            [byte, behind @ ..] => {
-                value.push(*byte);
-                rest = behind;
-            }
+/// What else can be a tag, whose text operators and file names give: any bytes.
+fn tag_value() -> impl Strategy<Value = Vec<u8>> {
+    let byte = || prop_oneof![3 => select(b"\\\\,= \n\r\t\x0c\"a".as_slice()), 1 => any::<u8>()];
+    prop_oneof![
+        4 => vec(byte(), 0..12),
+        3 => any::<String>().prop_map(String::into_bytes),
+        2 => vec(select(b"\\,= \n\ta".as_slice()), 0..8),
+        1 => vec(Just(b'\\'), 0..4),
+    ]
+}
+
+fn tags() -> impl Strategy<Value = [(&'static str, Vec<u8>); 3]> {
+    [tag_value(), tag_value(), tag_value()]
+        .prop_map(|[a, b, c]| [("namespace", a), ("alias", b), ("altname", c)])
+}
+
+/// The like of it that the crate's parser reads as Telegraf does: it takes no invalid UTF-8, and has a
+/// backslash escape another one, whatever stands behind that.
+fn for_the_crate(value: &[u8]) -> Vec<u8> {
+    let mut value = String::from_utf8_lossy(value).into_owned().into_bytes();
+    for place in 1..value.len() {
+        if value[place - 1] == b'\\' && b"\\,= \n\r\t\x0c".contains(&value[place]) {
+            value[place - 1] = b'/';
         }
     }
+    value
+}
+
+/// What a reader makes of a tag: it has no backslash at its end, white space that line protocol has no
+/// escape for is a space, and there is none without text.
+fn expected_tags(name: &[u8], tags: &[(&'static str, Vec<u8>)]) -> BTreeMap<String, Vec<u8>> {
+    let tags = tags.iter().map(|(key, value)| (*key, value.as_slice()));
+    let tags = tags.chain([("interface", name)]).map(|(key, value)| {
+        let end = value.iter().rposition(|&byte| byte != b'\\').map_or(0, |last| last + 1);
+        let space = |&byte: &u8| if b"\n\r\t\x0c".contains(&byte) { b' ' } else { byte };
+        (key.to_owned(), value[..end].iter().map(space).collect::<Vec<_>>())
+    });
+    tags.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 const PLAIN: Fields = Fields {
@@ -57,9 +83,17 @@ const PLAIN: Fields = Fields {
     protocols: Groups::NONE,
 };
 
-fn line_of(name: &[u8], counters: &Counters, speed_mbits: i64) -> Vec<u8> {
+fn line_of(
+    name: &[u8],
+    tags: &[(&'static str, Vec<u8>)],
+    counters: &Counters,
+    speed_mbits: i64,
+) -> Vec<u8> {
     let mut line = Vec::new();
     interface_prefix(&mut line, name);
+    for (key, value) in tags {
+        tag(&mut line, key, value);
+    }
     let mut interface = Interface::default();
     interface.set_link_modes(Some(LinkModes { speed_mbits, duplex: None }), 1);
     interface_fields(&mut line, counters, &interface, &PLAIN);
@@ -67,22 +101,43 @@ fn line_of(name: &[u8], counters: &Counters, speed_mbits: i64) -> Vec<u8> {
     line
 }
 
-fn without_trailing_backslashes(name: &[u8]) -> &[u8] {
-    let end = name.iter().rposition(|&byte| byte != b'\\').map_or(0, |last| last + 1);
-    &name[..end]
+/// The fields of a line that has these rates, as the crate's parser reads them.
+fn floats_of(per_second: [f64; 8], speed_mbits: i64) -> Vec<(String, f64)> {
+    let mut interface = Interface::default();
+    interface.set_link_modes(Some(LinkModes { speed_mbits, duplex: None }), 1);
+    let mut details = Details::default();
+    details.rates.per_second = Some(per_second);
+    interface.details = Some(Box::new(details));
+    let mut line = b"net".to_vec();
+    let fields = Fields { rates: true, ..PLAIN };
+    interface_fields(&mut line, &Counters::default(), &interface, &fields);
+    line_end(&mut line, 1);
+    let line = String::from_utf8(line).unwrap();
+    let mut parsed: Vec<_> = parse_lines(&line).collect::<Result<_, _>>().unwrap();
+    assert_eq!(parsed.len(), 1, "{line}");
+    let fields = parsed.remove(0).field_set.into_iter().filter_map(|(key, value)| match value {
+        FieldValue::F64(value) => Some((key.to_string(), value)),
+        _ => None,
+    });
+    fields.collect()
 }
 
 fn counters() -> impl Strategy<Value = Counters> {
-    any::<[u64; 8]>().prop_map(|[a, b, c, d, e, f, g, h]| Counters {
-        bytes_sent: a,
-        bytes_recv: b,
-        packets_sent: c,
-        packets_recv: d,
-        err_in: e,
-        err_out: f,
-        drop_in: g,
-        drop_out: h,
-    })
+    any::<[u64; 8]>().prop_map(counters_of)
+}
+
+/// In the order of [`Counters::values`].
+fn counters_of(values: [u64; 8]) -> Counters {
+    Counters {
+        bytes_sent: values[0],
+        bytes_recv: values[1],
+        packets_sent: values[2],
+        packets_recv: values[3],
+        err_in: values[4],
+        err_out: values[5],
+        drop_in: values[6],
+        drop_out: values[7],
+    }
 }
 
 /// What kernel files, patterns and configurations are made of.
@@ -497,29 +552,33 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_name_survives_telegrafs_parser(name in interface_name(), counters in counters(), speed in any::<i64>()) {
-        let line = line_of(&name, &counters, speed);
-        prop_assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(line.len() - 1));
-        let expected = without_trailing_backslashes(&name);
-        if expected.is_empty() {
-            prop_assert!(line.starts_with(b"net bytes_sent="));
-        } else {
-            let (value, rest) = telegraf_tag(&line);
-            prop_assert_eq!(value, expected);
-            prop_assert!(rest.starts_with(b"bytes_sent="));
+    fn tags_survive_telegrafs_parser(name in interface_name(), tags in tags(), counters in counters(), speed in any::<i64>()) {
+        let mut statistics = ProtocolStatistics::default();
+        statistics.push(Group::Tcp, None, "MaxConn", -1);
+        let mut all = Vec::new();
+        protocol_line(&mut all, &tags, statistics.iter());
+        line_end(&mut all, 1);
+        for (name, line) in [(&name[..], line_of(&name, &tags, &counters, speed)), (b"all", all)] {
+            let (last, line) = line.split_last().unwrap();
+            prop_assert_eq!(*last, b'\n');
+            prop_assert!(!line.iter().any(|byte| b"\n\r\t\x0c".contains(byte)));
+            let line = Line::parse(line);
+            prop_assert_eq!(line.tags, expected_tags(name, &tags));
+            prop_assert!(line.fields.contains_key("bytes_sent") || line.fields.contains_key("tcp_maxconn"));
         }
     }
 
     #[test]
-    fn a_name_and_its_counters_survive_the_crates_parser(name in interface_name(), counters in counters(), speed in any::<i64>()) {
-        // It takes no invalid UTF-8, no control characters, and reads a doubled backslash as one.
-        let Ok(text) = str::from_utf8(&name) else { return Ok(()) };
-        prop_assume!(!text.contains('\\') && !text.contains(char::is_control));
-        let line = String::from_utf8(line_of(&name, &counters, speed)).unwrap();
+    fn tags_and_counters_survive_the_crates_parser(name in interface_name(), tags in tags(), counters in counters(), speed in any::<i64>()) {
+        let (name, tags) = (for_the_crate(&name), tags.map(|(key, value)| (key, for_the_crate(&value))));
+        let expected = expected_tags(&name, &tags);
+        let line = String::from_utf8(line_of(&name, &tags, &counters, speed)).unwrap();
         let parsed: Vec<_> = parse_lines(&line).collect::<Result<_, _>>().unwrap();
         let [parsed] = parsed.as_slice() else { panic!("{} lines", parsed.len()) };
         prop_assert_eq!(parsed.series.measurement.as_str(), "net");
-        prop_assert_eq!(parsed.tag_value("interface").unwrap().as_str(), text);
+        let tags = parsed.series.tag_set.iter().flatten();
+        let tags: BTreeMap<_, _> = tags.map(|(key, value)| (key.to_string(), value.to_string().into_bytes())).collect();
+        prop_assert_eq!(tags, expected);
         prop_assert_eq!(parsed.timestamp, Some(1));
         let fields: Vec<_> = parsed.field_set.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let expected = [
@@ -534,6 +593,41 @@ proptest! {
             format!("speed={speed}i"),
         ];
         prop_assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn the_crates_parser_reads_the_same_rates(per_second in any::<[f64; 8]>(), speed in any::<i64>()) {
+        // Far beyond what there can be, a percentage of the speed would be infinite.
+        prop_assume!(per_second.iter().all(|rate| rate.abs() < 1e307));
+        let fields = floats_of(per_second, speed);
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let values: Vec<_> = fields.iter().map(|(_, value)| *value).collect();
+        prop_assert_eq!(bits(&values[..8]), bits(&per_second));
+        prop_assert_eq!(values.len(), if speed > 0 { 10 } else { 8 });
+        prop_assert!(values.iter().all(|value| value.is_finite()));
+        let keys = fields[..8].iter().map(|(key, _)| key.strip_suffix("_rate").unwrap());
+        prop_assert_eq!(keys.collect::<Vec<_>>(), Counters::NAMES);
+    }
+
+    #[test]
+    fn a_rate_is_finite_whatever_the_counters_and_the_time_between(
+        steps in vec((any::<[u64; 8]>(), prop_oneof![0..3_u64, 0..u64::MAX / 8]), 2..8),
+        speed in any::<i64>(),
+    ) {
+        let (mut reading, mut rates) = (Reading::default(), Rates::default());
+        let (mut now, mut values) = (Instant::now(), [0_u64; 8]);
+        for (growth, gap_ns) in steps {
+            now += Duration::from_nanos(gap_ns);
+            for (value, growth) in values.iter_mut().zip(growth) {
+                *value = value.saturating_add(growth);
+            }
+            reading.begin(now);
+            rates.advance(&counters_of(values), &reading);
+            if let Some(per_second) = rates.per_second {
+                let fields = floats_of(per_second, speed);
+                prop_assert!(fields.iter().all(|(_, value)| value.is_finite() && *value >= 0.0), "{:?}", fields);
+            }
+        }
     }
 
     #[test]
@@ -566,7 +660,7 @@ proptest! {
                 match row {
                     Ok(row) => {
                         prop_assert!(!row.name.is_empty());
-                        line_of(row.name, &row.counters, -1);
+                        line_of(row.name, &[], &row.counters, -1);
                     }
                     Err(error) => prop_assert!(!error.to_string().contains('\n')),
                 }
