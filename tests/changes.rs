@@ -4,7 +4,7 @@ mod common;
 
 use std::net::UdpSocket;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::line::{Follower, Line};
 use common::plugin::SOURCES;
@@ -112,6 +112,41 @@ fn without_a_speed_there_is_no_utilization() {
             assert_eq!(rate_keys(lines.line(name)).len(), 8, "{source} {name}");
         }
         assert_eq!(rate_keys(lines.line("v0")).len(), 10, "{source}");
+    }
+}
+
+#[test]
+fn after_a_long_gap_one_line_has_no_rates() {
+    if is_skipped("after_a_long_gap_one_line_has_no_rates") {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = pair();
+        let config = "[[inputs.net]]\ninterfaces = ['v0']\nrates = true\n\
+                      ignore_protocol_stats = true\n";
+        let mut plugin = Follower::start(&netns, config, source);
+        let mut asked = Instant::now();
+        // How many rates there are, and the most that the gap before can have been.
+        let mut gather = || {
+            let before = std::mem::replace(&mut asked, Instant::now());
+            let count = rate_keys(plugin.gather().line("v0")).len();
+            (count, before.elapsed())
+        };
+        assert_eq!(gather().0, 0, "{source}");
+        let usual = Duration::from_millis(200);
+        let mut longest = usual;
+        for number in 2..6 {
+            thread::sleep(usual);
+            let (count, gap) = gather();
+            assert!(number > 2 || count == 10, "{source}: {count}");
+            longest = longest.max(gap);
+        }
+        thread::sleep(longest * 10);
+        assert_eq!(gather().0, 0, "{source}");
+        // The machine may be so slow that this gap is a long one too.
+        while let (0, gap) = gather() {
+            assert!(gap > usual * 3, "{source}: {gap:?}");
+        }
     }
 }
 
