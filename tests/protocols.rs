@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::thread;
 
-use common::line::{Line, Parsed, assert_same_lines, lines_by, lines_in};
+use common::line::{Follower, Line, Parsed, assert_same_lines, lines_by, lines_in};
 use common::plugin::SOURCES;
-use common::{Netns, is_skipped, run, text};
+use common::{Netns, has, is_skipped, is_skipped_without, run, text};
 
 /// Reads the fields that a file holds by now.
 type Fields<'a> = &'a dyn Fn() -> BTreeMap<String, i64>;
@@ -35,19 +35,23 @@ fn with_ipv6() -> Netns {
          link set v0 up
          link set v1 up",
     );
+    for (from, to) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("fd00::1", "fd00::2")] {
+        send(&netns, from, to);
+    }
+    netns
+}
+
+/// Sends five datagrams. A loopback answers each that nobody listens.
+fn send(netns: &Netns, from: &str, to: &str) {
     thread::scope(|scope| {
         scope.spawn(|| {
             netns.enter();
-            for (from, to) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("fd00::1", "fd00::2")] {
-                let socket = UdpSocket::bind((from, 0)).unwrap();
-                for _ in 0..5 {
-                    // The loopback answers that nobody listens.
-                    let _ = socket.send_to(b"packet", (to, 9));
-                }
+            let socket = UdpSocket::bind((from, 0)).unwrap();
+            for _ in 0..5 {
+                let _ = socket.send_to(b"packet", (to, 9));
             }
         });
     });
-    netns
 }
 
 fn file(netns: &Netns, name: &str) -> String {
@@ -286,6 +290,34 @@ fn an_interface_has_its_own_statistics_of_ipv6() {
     let apart = options.map(|options| lines_in(&netns, &table(options), &[]).0);
     let apart = Parsed(apart.concat()).comparable(&[]);
     assert_same_lines(&together.comparable(&[]), &apart, "together, and apart");
+}
+
+#[test]
+fn statistics_of_an_interface_go_on_where_its_counters_do_not() {
+    let test = "statistics_of_an_interface_go_on_where_its_counters_do_not";
+    if is_skipped(test) || is_skipped_without(test, "tc", has("tc", "-V")) {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = with_ipv6();
+        // With a queue of no length, what is to be sent is no packet yet.
+        run(netns.command("tc").args("qdisc add dev v0 root pfifo limit 0".split(' ')));
+        let options = "interface_protocols = ['ip6']\nignore_protocol_stats = true";
+        let mut plugin = Follower::start(&netns, &table(options), source);
+        let mut before = plugin.gather();
+        for _ in 0..2 {
+            send(&netns, "fd00::1", "fd00::2");
+            let now = plugin.gather();
+            let values = |key| [&before, &now].map(|lines| lines.line("v0").integer(key).unwrap());
+            let [requests, requests_now] = values("ip6_outrequests");
+            assert_eq!(requests_now, requests + 5, "{source}");
+            for counter in ["packets_sent", "drop_out"] {
+                let [before, now] = values(counter);
+                assert_eq!(before, now, "{counter} by {source}");
+            }
+            before = now;
+        }
+    }
 }
 
 #[test]
