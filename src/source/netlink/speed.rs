@@ -192,12 +192,14 @@ impl Speeds {
         self.desk.change.notify_all();
     }
 
-    /// Waits until all questions are answered that are not expected to take long.
+    /// Waits until all questions are answered that are not expected to take long. One driver is
+    /// waited for no longer than the limit, however often this is called.
     pub(super) fn wait(&self, limit: Duration) {
-        let deadline = Instant::now() + limit;
+        let start = Instant::now();
         let mut state = lock(&self.desk.state);
         while state.is_worth_waiting() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let since = state.asking.map_or(start, |(since, _)| since.min(start));
+            let left = (since + limit).saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::speed::{Question, SLOW, Way};
-use super::super::{Asker, Netlink, NetlinkError, ReadError, Scratch, Sockets};
+use super::super::{Asker, Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets};
 use super::kernel::{
     Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
     RTM_GETLINK, Request, Requests, done, link_modes, pair, play, recorded, refusal,
@@ -89,7 +90,7 @@ impl Drivers {
 struct Machine {
     netlink: Netlink,
     scratch: Scratch,
-    _asker: Asker,
+    asker: Rc<Asker>,
     interfaces: Arc<Mutex<BTreeMap<u32, Interface>>>,
     drivers: Drivers,
     /// What was asked about speeds.
@@ -102,28 +103,33 @@ struct Machine {
 impl Machine {
     /// All are reported; each has the speed of a thousand Mbit/s times its number.
     fn new(interfaces: &[Interface]) -> Self {
+        Self::by(Rc::new(Asker::start().unwrap()), interfaces)
+    }
+
+    /// The same, whose drivers that thread asks.
+    fn by(asker: Rc<Asker>, interfaces: &[Interface]) -> Self {
         let drivers = Drivers::default();
         for interface in interfaces {
             drivers.set_speed(interface.ifindex, speed_of(interface.ifindex));
         }
         let kernel = drivers.clone();
-        let (ethtool, asked) = play(move |request| kernel.answer(request));
-        Self { drivers, asked, ..Self::with(interfaces, Way::Ethtool(ethtool, ETHTOOL)) }
+        let (ethtool, requests) = play(move |request| kernel.answer(request));
+        let way = Way::Ethtool(ethtool, ETHTOOL);
+        Self { drivers, asked: requests, ..Self::with(asker, interfaces, way) }
     }
 
     /// Its drivers are asked that way.
-    fn with(interfaces: &[Interface], way: Way) -> Self {
+    fn with(asker: Rc<Asker>, interfaces: &[Interface], way: Way) -> Self {
         let by_number = interfaces.iter().map(|interface| (interface.ifindex, *interface));
         let interfaces: Arc<Mutex<BTreeMap<_, _>>> = Arc::new(Mutex::new(by_number.collect()));
         let known = Arc::clone(&interfaces);
         let (requests, _) = play(move |request| answer(&known.lock().unwrap(), request));
         let (events_here, events) = pair();
-        let asker = Asker::start().unwrap();
         let sockets = Sockets { requests, events: events_here, way };
         Self {
             netlink: Netlink::new(sockets, &asker, Wants::default()),
             scratch: Scratch::default(),
-            _asker: asker,
+            asker,
             interfaces,
             drivers: Drivers::default(),
             asked: Requests::default(),
@@ -131,6 +137,11 @@ impl Machine {
             unreported: BTreeSet::new(),
             speed_refresh: HOUR,
         }
+    }
+
+    /// Another network namespace, whose drivers the same thread asks.
+    fn beside(&self, interfaces: &[Interface]) -> Self {
+        Self::by(Rc::clone(&self.asker), interfaces)
     }
 
     fn follow(&mut self) {
@@ -271,6 +282,24 @@ fn nobody_waits_again_for_a_driver_that_was_slow() {
     assert!(machine.is_busy());
     machine.drivers.release();
     machine.gather_until(2, 2000);
+}
+
+#[test]
+fn one_driver_that_takes_long_is_waited_for_once_whatever_the_number_of_namespaces() {
+    let mut machine = Machine::new(&[Interface::device(2, "slow0")]);
+    let mut others = [3, 4].map(|ifindex| machine.beside(&[Interface::device(ifindex, "eth0")]));
+    for other in &mut others {
+        other.gather();
+        other.name_all();
+    }
+    machine.drivers.hang(2);
+    assert_eq!(machine.speed(2), None);
+    let start = Instant::now();
+    for other in &mut others {
+        assert!(other.gather().values().all(Option::is_none));
+    }
+    assert!(start.elapsed() < SPEED_WAIT / 2);
+    machine.drivers.release();
 }
 
 #[test]
@@ -582,8 +611,9 @@ fn without_the_family_speeds_are_read_from_sysfs() {
             Interface { flags: 0, ..Interface::device(5, "down0") },
             Interface::device(6, "none0"),
         ]);
+        let asker = Rc::new(Asker::start().unwrap());
         let way = Way::of(generic, Some(folder.path().to_owned())).unwrap();
-        let mut machine = Machine::with(&interfaces, way);
+        let mut machine = Machine::with(asker, &interfaces, way);
         let speeds = machine.gather();
         let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
         assert_eq!(of, [Some(2500), Some(-1), Some(-1), Some(-1), Some(-1), Some(-1)]);
