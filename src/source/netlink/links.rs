@@ -48,6 +48,8 @@ pub(super) struct Links {
     /// The numbers of those that messages named since the last sweep.
     named: Vec<u32>,
     last_ticket: u64,
+    /// The tickets of questions that were open and are no longer.
+    withdrawn: Vec<u64>,
     /// Whether questions tell the interface's name.
     wants_names: bool,
 }
@@ -203,6 +205,7 @@ impl Links {
             (LinkMessage::Gone(_), Ok(place)) => {
                 let gone = self.table.remove(place);
                 self.named.extend(gone.master);
+                self.withdrawn.extend(gone.question);
                 self.version += 1;
             }
             (LinkMessage::Gone(_), Err(_)) => {}
@@ -227,9 +230,11 @@ impl Links {
         let mut named = std::mem::take(&mut self.named);
         while !named.is_empty() {
             for ifindex in named.drain(..) {
-                if let Some(link) = self.get_mut(ifindex).filter(|link| !link.mark) {
+                let place = self.place(ifindex).ok();
+                let link = place.and_then(|place| self.table.get_mut(place));
+                if let Some(link) = link.filter(|link| !link.mark) {
                     link.mark = true;
-                    link.question = None;
+                    self.withdrawn.extend(link.question.take());
                     link.answered = None;
                     link.interface.set_link_modes(None, next_reading);
                 }
@@ -363,6 +368,11 @@ impl Links {
             }
         }
         questions
+    }
+
+    /// The tickets of questions that are open no longer, since the last call.
+    pub(super) fn take_withdrawn(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.withdrawn)
     }
 
     /// Whether so many questions are best answered by a dump, which asks every driver: only when

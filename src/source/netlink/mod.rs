@@ -172,7 +172,7 @@ impl Netlink {
                 }
             }
         }
-        self.links.settle(next_reading);
+        self.settle(next_reading);
     }
 
     /// Reads the counters of every interface.
@@ -338,8 +338,17 @@ impl Netlink {
                 self.links.apply(&LinkMessage::Gone(ifindex), tells, self.reading.number);
             }
         }
-        self.links.settle(self.reading.number);
+        self.settle(self.reading.number);
         Ok(())
+    }
+
+    /// Finishes what messages began.
+    fn settle(&mut self, next_reading: u64) {
+        self.links.settle(next_reading);
+        let withdrawn = self.links.take_withdrawn();
+        if !withdrawn.is_empty() {
+            self.speeds.withdraw(&withdrawn);
+        }
     }
 
     /// Takes one interface in; returns whether it is there.

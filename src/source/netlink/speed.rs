@@ -98,8 +98,10 @@ struct Seat {
 
 #[derive(Debug, Default)]
 struct State {
-    /// To be answered by one dump each.
-    bulk: Vec<(Arc<Seat>, Vec<Question>)>,
+    /// To be answered by one dump for each batch.
+    bulk: Queue,
+    /// The batch that is being answered by a dump.
+    in_dump: Queue,
     quick: Queue,
     slow: Queue,
     /// Since when the kernel is being asked, and whether for one that was slow before.
@@ -107,35 +109,77 @@ struct State {
     is_over: bool,
 }
 
-/// Questions in the order in which they were asked, together with who asked.
+/// Questions in the order in which they were asked. No batch is empty.
 #[derive(Debug, Default)]
-struct Queue(VecDeque<(Arc<Seat>, VecDeque<Question>)>);
+struct Queue(VecDeque<Batch>);
+
+/// Questions that were asked together, in the order of their tickets.
+#[derive(Debug)]
+struct Batch {
+    seat: Arc<Seat>,
+    questions: VecDeque<Question>,
+}
+
+impl Batch {
+    fn is_from(&self, seat: &Arc<Seat>) -> bool {
+        Arc::ptr_eq(&self.seat, seat)
+    }
+}
 
 impl Queue {
-    fn push(&mut self, seat: &Arc<Seat>, questions: Vec<Question>) {
+    fn push(&mut self, seat: &Arc<Seat>, questions: impl Into<VecDeque<Question>>) {
+        let questions = questions.into();
         if !questions.is_empty() {
-            self.0.push_back((Arc::clone(seat), questions.into()));
+            self.0.push_back(Batch { seat: Arc::clone(seat), questions });
         }
     }
 
     fn pop(&mut self) -> Option<(Arc<Seat>, Question)> {
-        loop {
-            let (seat, questions) = self.0.front_mut()?;
-            if let Some(question) = questions.pop_front() {
-                return Some((Arc::clone(seat), question));
-            }
+        let batch = self.0.front_mut()?;
+        let next = batch.questions.pop_front().map(|question| (Arc::clone(&batch.seat), question));
+        if batch.questions.is_empty() {
             self.0.pop_front();
         }
+        next
+    }
+
+    fn pop_batch(&mut self) -> Option<Batch> {
+        self.0.pop_front()
+    }
+
+    /// Takes those questions out that are here.
+    fn remove(&mut self, seat: &Arc<Seat>, tickets: &[u64]) {
+        for Batch { questions, .. } in self.0.iter_mut().filter(|batch| batch.is_from(seat)) {
+            for ticket in tickets {
+                let place = questions.binary_search_by_key(ticket, |question| question.ticket);
+                place.ok().and_then(|place| questions.remove(place));
+            }
+        }
+        self.0.retain(|batch| !batch.questions.is_empty());
+    }
+
+    fn forget(&mut self, seat: &Arc<Seat>) {
+        self.0.retain(|batch| !batch.is_from(seat));
     }
 
     fn is_empty(&self) -> bool {
-        self.0.iter().all(|(_, questions)| questions.is_empty())
+        self.0.is_empty()
     }
 }
 
 enum Task {
-    All(Arc<Seat>, Vec<Question>),
+    /// To be answered together: the batch in [`State::in_dump`], of so many questions.
+    All(Arc<Seat>, usize),
     One(Arc<Seat>, Question),
+}
+
+/// What a dump told.
+struct Told {
+    /// In the order of the interfaces' numbers.
+    replies: Vec<LinkModesReply>,
+    end: Result<Dump, NetlinkError>,
+    /// How long each driver took, where all were quick.
+    took: Option<Duration>,
 }
 
 impl Asker {
@@ -178,7 +222,7 @@ impl Speeds {
         // In one piece, which goes back to the system when the answers are taken.
         lock(&self.seat.answers).reserve_exact(questions.len());
         let mut quick = questions;
-        let slow = quick.extract_if(.., |question| question.is_slow).collect();
+        let slow: Vec<_> = quick.extract_if(.., |question| question.is_slow).collect();
         let mut state = lock(&self.desk.state);
         state.quick.push(&self.seat, quick);
         state.slow.push(&self.seat, slow);
@@ -188,8 +232,15 @@ impl Speeds {
     /// Puts questions on the desk, to be answered together. All drivers are asked then, also those
     /// that are in no question.
     pub(super) fn ask_all(&self, questions: Vec<Question>) {
-        lock(&self.desk.state).bulk.push((Arc::clone(&self.seat), questions));
+        lock(&self.desk.state).bulk.push(&self.seat, questions);
         self.desk.change.notify_all();
+    }
+
+    /// Takes questions back, by their tickets, as far as no driver is being asked yet.
+    pub(super) fn withdraw(&self, tickets: &[u64]) {
+        for queue in lock(&self.desk.state).queues() {
+            queue.remove(&self.seat, tickets);
+        }
     }
 
     /// Waits until all questions are answered that are not expected to take long. One driver is
@@ -221,6 +272,16 @@ impl Speeds {
     }
 }
 
+impl Drop for Speeds {
+    /// Leaves no question behind: with it, the socket would stay open and keep its network namespace
+    /// alive.
+    fn drop(&mut self) {
+        for queue in lock(&self.desk.state).queues() {
+            queue.forget(&self.seat);
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -237,9 +298,16 @@ impl State {
         self.asking.is_some_and(|(since, _)| since.elapsed() > STUCK)
     }
 
+    fn queues(&mut self) -> [&mut Queue; 4] {
+        [&mut self.bulk, &mut self.in_dump, &mut self.quick, &mut self.slow]
+    }
+
     fn next_task(&mut self) -> Option<Task> {
-        if let Some((seat, questions)) = self.bulk.pop() {
-            return Some(Task::All(seat, questions));
+        if let Some(batch) = self.bulk.pop_batch() {
+            let task = Task::All(Arc::clone(&batch.seat), batch.questions.len());
+            // There, they can be taken back meanwhile.
+            self.in_dump.0.push_back(batch);
+            return Some(task);
         }
         let next = self.quick.pop().or_else(|| self.slow.pop());
         next.map(|(seat, question)| Task::One(seat, question))
@@ -257,9 +325,13 @@ impl Desk {
                     let link_modes = lock(&seat.way).ask(&mut scratch, &question);
                     seat.answer(&question, link_modes, Some(start.elapsed()));
                 }
-                Task::All(seat, questions) => {
-                    let left = seat.answer_together(&mut scratch, questions);
-                    lock(&self.state).quick.push(&seat, left);
+                Task::All(seat, count) => {
+                    let told = seat.ask_all(&mut scratch, count);
+                    let mut state = lock(&self.state);
+                    if let Some(batch) = state.in_dump.pop_batch() {
+                        let left = seat.answer_together(&told, batch.questions);
+                        state.quick.push(&seat, left);
+                    }
                 }
             }
         }
@@ -293,22 +365,28 @@ impl Seat {
         lock(&self.answers).push(Answer { ifindex, ticket, link_modes, took });
     }
 
-    /// Answers by one dump, and returns what it leaves open, to be asked for one by one.
-    fn answer_together(&self, scratch: &mut Scratch, questions: Vec<Question>) -> Vec<Question> {
+    /// Asks by one dump, for about so many.
+    fn ask_all(&self, scratch: &mut Scratch, count: usize) -> Told {
         let start = Instant::now();
-        let mut replies = Vec::with_capacity(questions.len());
-        let dump = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
+        let mut replies = Vec::with_capacity(count);
+        let end = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
         replies.sort_unstable_by_key(|reply| reply.ifindex);
         let limit = STUCK + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
         // Whose driver was the slow one is found out when they are asked one by one.
         let took = (start.elapsed() < limit).then_some(Duration::ZERO);
+        Told { replies, end, took }
+    }
+
+    /// Answers by what a dump told, and returns what it leaves open, to be asked for one by one.
+    fn answer_together(&self, told: &Told, questions: VecDeque<Question>) -> Vec<Question> {
+        let Told { replies, end, took } = told;
         let mut left = Vec::new();
         for question in questions {
             let found = replies.binary_search_by_key(&question.ifindex, |reply| reply.ifindex);
-            match (found.ok().and_then(|place| replies.get(place)), &dump) {
-                (Some(reply), _) => self.answer(&question, Some(reply.link_modes), took),
+            match (found.ok().and_then(|place| replies.get(place)), end) {
+                (Some(reply), _) => self.answer(&question, Some(reply.link_modes), *took),
                 // Who does not support it is passed over.
-                (None, Ok(Dump::Whole)) => self.answer(&question, Some(NOTHING), took),
+                (None, Ok(Dump::Whole)) => self.answer(&question, Some(NOTHING), *took),
                 (None, _) => left.push(question),
             }
         }

@@ -80,6 +80,11 @@ impl Requests {
     pub(super) fn take(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
+
+    /// Whether no more can come: the socket is closed.
+    pub(super) fn are_over(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
 }
 
 /// Plays a kernel that answers each request with these datagrams, whose messages get the request's

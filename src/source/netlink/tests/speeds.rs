@@ -512,6 +512,63 @@ fn an_answer_to_a_question_from_before_the_event_is_discarded() {
 }
 
 #[test]
+fn a_question_that_an_event_has_made_void_is_not_put_any_more() {
+    let down = |interface| Interface { flags: 0, ..interface };
+    let [eth0, eth1] = [Interface::device(3, "eth0"), Interface::device(4, "eth1")];
+    let gone = Interface::device(5, "gone0");
+    let vlan = Interface { lower: Some(3), ..Interface::device(6, "eth0.6") };
+    let mut machine = Machine::new(&[Interface::device(2, "slow0"), eth0, eth1, gone, vlan]);
+    machine.drivers.hang(2);
+    machine.gather();
+    machine.change(&[down(eth0), down(vlan)]);
+    machine.events.send(&gone.gone()).unwrap();
+    machine.interfaces.lock().unwrap().remove(&5);
+    for _ in 0..5 {
+        machine.change(&[eth1]);
+        machine.gather();
+    }
+    machine.drivers.release();
+    machine.gather_until(4, 4000);
+    assert_eq!(machine.asked.take(), [one(2), one(4)]);
+}
+
+#[test]
+fn a_dump_that_is_cut_off_is_completed_without_those_that_went_down_meanwhile() {
+    let veth = Interface::software(139, "veth", "veth");
+    let mut machine = Machine::new(&many_and(&[]));
+    machine.drivers.change(|state| state.failing = Some(138));
+    machine.drivers.hang(101);
+    machine.gather();
+    machine.change(&[Interface { flags: 0, ..veth }]);
+    machine.follow();
+    machine.drivers.release();
+    machine.gather_until(140, speed_of(140).into());
+    assert_eq!(machine.asked.take(), [ALL, one(138), one(140)]);
+}
+
+#[test]
+fn a_namespace_that_is_forgotten_is_not_kept_alive_by_questions() {
+    let mut machine = Machine::new(&[Interface::device(2, "slow0")]);
+    let mut other = machine.beside(&[Interface::device(3, "eth0")]);
+    other.gather();
+    machine.drivers.hang(2);
+    machine.gather();
+    other.name_all();
+    other.gather();
+    let asked = other.asked.clone();
+    drop(other);
+    eventually(|| asked.are_over());
+    assert_eq!(asked.take(), [one(3)]);
+    // The one that is being asked, as soon as that is over.
+    let (drivers, asked) = (machine.drivers.clone(), machine.asked.clone());
+    let thread = Rc::clone(&machine.asker);
+    drop(machine);
+    drivers.release();
+    eventually(|| asked.are_over());
+    drop(thread);
+}
+
+#[test]
 fn a_driver_that_took_long_over_an_answer_that_is_discarded_is_slow_nevertheless() {
     let device = Interface::device(2, "slow0");
     let mut machine = Machine::new(&[device]);
