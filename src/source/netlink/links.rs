@@ -122,28 +122,26 @@ impl Link {
         self.took.filter(|_| self.is_slow()).unwrap_or_default() * SLOW_REST
     }
 
+    /// Whether its driver is to be asked now.
+    fn is_due(&self, now: Instant) -> bool {
+        self.is_asked() && self.question.is_none() && self.has_rested(now)
+    }
+
     /// Whether its driver's last answer has grown older than it may.
-    fn is_answer_old(&self, now: Instant) -> bool {
-        let limit = self.interface.speed_refresh.unwrap_or(Duration::MAX).max(self.slow_rest());
-        self.answered.is_none_or(|answered| now.duration_since(answered) >= limit)
-    }
-
-    /// Whether its driver is to be asked before its next line.
-    fn needs_answer(&self, now: Instant) -> bool {
-        let is_always_asked = self.interface.speed_refresh == Some(Duration::ZERO);
-        let is_due = match (self.interface.link_modes, self.answered) {
-            (Some(_), _) => is_always_asked && self.is_answer_old(now),
-            (None, Some(tried)) => {
-                now.duration_since(tried) >= NO_ANSWER_REST.max(self.slow_rest())
-            }
-            (None, None) => true,
+    fn has_rested(&self, now: Instant) -> bool {
+        let Some(answered) = self.answered else { return true };
+        let limit = match self.interface.link_modes {
+            Some(_) => self.interface.speed_refresh.unwrap_or(Duration::MAX),
+            None => NO_ANSWER_REST,
         };
-        self.is_asked() && self.question.is_none() && is_due
+        now.duration_since(answered) >= limit.max(self.slow_rest())
     }
 
-    /// Whether its driver is to be asked when there is time.
-    fn may_be_asked(&self, now: Instant) -> bool {
-        self.is_asked() && self.question.is_none() && self.is_answer_old(now)
+    /// Whether its next line waits for what its driver tells. A slow one is asked when no network
+    /// namespace is left to be read.
+    fn is_waited_for(&self) -> bool {
+        let is_always_asked = self.interface.speed_refresh == Some(Duration::ZERO);
+        !self.is_slow() && (is_always_asked || self.interface.link_modes.is_none())
     }
 }
 
@@ -339,12 +337,12 @@ impl Links {
     /// Opens a question about every interface whose driver is to be asked before its next line;
     /// those made by software come first.
     pub(super) fn needed_questions(&mut self, now: Instant) -> Vec<Question> {
-        self.questions(|link| link.needs_answer(now))
+        self.questions(|link| link.is_due(now) && link.is_waited_for())
     }
 
-    /// Opens a question about every interface whose driver's answer has grown old.
+    /// Opens a question about every other interface whose driver is to be asked again.
     pub(super) fn due_questions(&mut self, now: Instant) -> Vec<Question> {
-        self.questions(|link| link.may_be_asked(now))
+        self.questions(|link| link.is_due(now) && !link.is_waited_for())
     }
 
     fn questions(&mut self, is_due: impl Fn(&Link) -> bool) -> Vec<Question> {

@@ -272,8 +272,8 @@ impl Netlink {
         self.links.version()
     }
 
-    /// Asks the drivers that the next lines cannot do without, and waits for them, but not for slow
-    /// ones.
+    /// Asks the drivers that the next lines cannot do without, and waits for them. Slow ones are not
+    /// among them.
     pub fn fetch_speeds(&mut self) {
         let now = Instant::now();
         self.take_answers(now);
@@ -285,7 +285,8 @@ impl Netlink {
         }
     }
 
-    /// Asks the drivers whose answers have grown old, and waits for none.
+    /// Asks the drivers whose answers have grown old, and the slow ones, and waits for none. The
+    /// kernel's lock may be held from here on, so that no network namespace should be left to be read.
     pub fn refresh_speeds(&mut self) {
         let questions = self.links.due_questions(Instant::now());
         if !questions.is_empty() {
