@@ -29,7 +29,10 @@ struct Link {
     may_be_device: bool,
     /// The ticket of the question to its driver that is open, if one is.
     question: Option<u64>,
-    answered: Option<Instant>,
+    /// When its driver last was asked or answered, also where that counts no longer.
+    tried: Option<Instant>,
+    /// Something happened to it since.
+    is_void: bool,
     /// How long its driver took, where that was measured.
     took: Option<Duration>,
     /// Told of by the dump, or touched by the change, that is being worked in.
@@ -127,14 +130,16 @@ impl Link {
         self.is_asked() && self.question.is_none() && self.has_rested(now)
     }
 
-    /// Whether its driver's last answer has grown older than it may.
+    /// Whether its driver's last answer has grown older than it may, and a slow driver has had its
+    /// rest, whatever happened since.
     fn has_rested(&self, now: Instant) -> bool {
-        let Some(answered) = self.answered else { return true };
+        let Some(tried) = self.tried else { return true };
         let limit = match self.interface.link_modes {
+            _ if self.is_void => Duration::ZERO,
             Some(_) => self.interface.speed_refresh.unwrap_or(Duration::MAX),
             None => NO_ANSWER_REST,
         };
-        now.duration_since(answered) >= limit.max(self.slow_rest())
+        now.saturating_duration_since(tried) >= limit.max(self.slow_rest())
     }
 
     /// Whether its next line waits for what its driver tells. A slow one is asked when no network
@@ -233,7 +238,7 @@ impl Links {
                 if let Some(link) = link.filter(|link| !link.mark) {
                     link.mark = true;
                     self.withdrawn.extend(link.question.take());
-                    link.answered = None;
+                    link.is_void = true;
                     link.interface.set_link_modes(None, next_reading);
                 }
             }
@@ -337,21 +342,23 @@ impl Links {
     /// Opens a question about every interface whose driver is to be asked before its next line;
     /// those made by software come first.
     pub(super) fn needed_questions(&mut self, now: Instant) -> Vec<Question> {
-        self.questions(|link| link.is_due(now) && link.is_waited_for())
+        self.questions(now, Link::is_waited_for)
     }
 
     /// Opens a question about every other interface whose driver is to be asked again.
     pub(super) fn due_questions(&mut self, now: Instant) -> Vec<Question> {
-        self.questions(|link| link.is_due(now) && !link.is_waited_for())
+        self.questions(now, |link| !link.is_waited_for())
     }
 
-    fn questions(&mut self, is_due: impl Fn(&Link) -> bool) -> Vec<Question> {
+    fn questions(&mut self, now: Instant, are_meant: impl Fn(&Link) -> bool) -> Vec<Question> {
         let mut questions = Vec::new();
         for may_be_device in [false, true] {
             for link in &mut self.table {
-                if link.may_be_device == may_be_device && is_due(link) {
+                let is_its_turn = link.may_be_device == may_be_device;
+                if is_its_turn && link.is_due(now) && are_meant(link) {
                     self.last_ticket += 1;
                     link.question = Some(self.last_ticket);
+                    link.tried = Some(now);
                     questions.push(Question {
                         ifindex: link.interface.ifindex,
                         ticket: self.last_ticket,
@@ -394,7 +401,7 @@ impl Links {
         let Some(link) = self.get_mut(answer.ifindex) else { return };
         if link.question == Some(answer.ticket) {
             link.question = None;
-            link.answered = Some(now);
+            (link.tried, link.is_void) = (Some(now), false);
             link.took = answer.took;
             link.interface.set_link_modes(answer.link_modes, reading);
         } else {

@@ -318,15 +318,14 @@ impl Desk {
     /// The thread's life.
     fn answer_all(&self) {
         let mut scratch = Scratch::default();
-        while let Some(task) = self.wait_for_task() {
+        while let Some((task, start)) = self.wait_for_task() {
             match task {
                 Task::One(seat, question) => {
-                    let start = Instant::now();
                     let link_modes = lock(&seat.way).ask(&mut scratch, &question);
                     seat.answer(&question, link_modes, Some(start.elapsed()));
                 }
                 Task::All(seat, count) => {
-                    let told = seat.ask_all(&mut scratch, count);
+                    let told = seat.ask_all(&mut scratch, count, start);
                     let mut state = lock(&self.state);
                     if let Some(batch) = state.in_dump.pop_batch() {
                         let left = seat.answer_together(&told, batch.questions);
@@ -337,8 +336,9 @@ impl Desk {
         }
     }
 
-    /// Waits for a question; `None` at the end.
-    fn wait_for_task(&self) -> Option<Task> {
+    /// Waits for a question; `None` at the end. The moment is what waiting for the answer counts from,
+    /// so that a driver that was waited for in vain took too long.
+    fn wait_for_task(&self) -> Option<(Task, Instant)> {
         let mut state = lock(&self.state);
         loop {
             state.asking = None;
@@ -347,11 +347,12 @@ impl Desk {
             }
             if let Some(task) = state.next_task() {
                 let is_slow = matches!(&task, Task::One(_, question) if question.is_slow);
-                state.asking = Some((Instant::now(), is_slow));
+                let start = Instant::now();
+                state.asking = Some((start, is_slow));
                 if is_slow {
                     self.change.notify_all();
                 }
-                return Some(task);
+                return Some((task, start));
             }
             self.change.notify_all();
             state = self.change.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -366,8 +367,7 @@ impl Seat {
     }
 
     /// Asks by one dump, for about so many.
-    fn ask_all(&self, scratch: &mut Scratch, count: usize) -> Told {
-        let start = Instant::now();
+    fn ask_all(&self, scratch: &mut Scratch, count: usize, start: Instant) -> Told {
         let mut replies = Vec::with_capacity(count);
         let end = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
         replies.sort_unstable_by_key(|reply| reply.ifindex);

@@ -98,6 +98,8 @@ struct Machine {
     events: UnixDatagram,
     unreported: BTreeSet<u32>,
     speed_refresh: Duration,
+    /// How often all drivers have rested.
+    rests: u32,
 }
 
 impl Machine {
@@ -136,6 +138,7 @@ impl Machine {
             events,
             unreported: BTreeSet::new(),
             speed_refresh: HOUR,
+            rests: 0,
         }
     }
 
@@ -198,7 +201,9 @@ impl Machine {
 
     /// Asks what can wait until the batch was written, as if every driver had rested for long.
     fn refresh_rested(&mut self) {
-        let questions = self.netlink.links.due_questions(Instant::now() + 24 * HOUR);
+        self.rests += 1;
+        let now = Instant::now() + self.rests * 24 * HOUR;
+        let questions = self.netlink.links.due_questions(now);
         self.netlink.ask(questions);
     }
 
@@ -342,6 +347,41 @@ fn a_driver_that_was_slow_is_asked_rarely() {
     assert_eq!(numbers(machine.netlink.links.due_questions(now)), []);
     let later = now + 24 * HOUR;
     assert_eq!(numbers(machine.netlink.links.due_questions(later)), [2]);
+}
+
+#[test]
+fn events_do_not_have_a_driver_that_was_slow_asked_more_often() {
+    let slow = Interface::device(2, "slow0");
+    let mut machine = Machine::new(&[slow, Interface::device(3, "eth0")]);
+    machine.make_slow(2);
+    machine.gather_until(3, 3000);
+    for _ in 0..3 {
+        machine.asked.take();
+        machine.change(&[Interface { flags: 0, ..slow }]);
+        machine.change(&[slow]);
+        machine.name_all();
+        // No stale speed.
+        assert_eq!(machine.gather(), speeds([(2, None), (3, Some(3000))]));
+        machine.netlink.refresh_speeds();
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(machine.asked.take(), [one(3)]);
+    }
+    // A driver that was asked in vain has been asked.
+    machine.drivers.hang(2);
+    machine.refresh_rested();
+    eventually(|| machine.is_busy());
+    machine.name_all();
+    machine.gather();
+    machine.netlink.refresh_speeds();
+    thread::sleep(SLOW);
+    machine.drivers.release();
+    machine.gather_until(3, 3000);
+    machine.netlink.refresh_speeds();
+    thread::sleep(Duration::from_millis(50));
+    let asked = machine.asked.take();
+    assert_eq!(asked.iter().filter(|&&asked| asked == one(2)).count(), 1, "{asked:?}");
+    machine.refresh_rested();
+    machine.gather_until(2, 2000);
 }
 
 #[test]
