@@ -21,6 +21,7 @@ const SLOW_REST: u32 = 100;
 
 /// One interface of the table.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they know nothing of each other")]
 struct Link {
     interface: Interface,
     lower: Option<u32>,
@@ -35,7 +36,9 @@ struct Link {
     is_void: bool,
     /// How long its driver took, where that was measured.
     took: Option<Duration>,
-    /// Told of by the dump, or touched by the change, that is being worked in.
+    /// An event named it, or what it is stacked on, since the table was settled.
+    is_named: bool,
+    /// Told of by the dump that is being worked in.
     mark: bool,
 }
 
@@ -48,8 +51,8 @@ pub(super) struct Links {
     version: u64,
     /// The version that the names of masters and lower ones were looked up for.
     looked_up: u64,
-    /// The numbers of those that messages named since the last sweep.
-    named: Vec<u32>,
+    /// Whether any was named since the table was settled.
+    has_named: bool,
     last_ticket: u64,
     /// The tickets of questions that were open and are no longer.
     withdrawn: Vec<u64>,
@@ -185,9 +188,7 @@ impl Links {
             LinkMessage::Gone(ifindex) => *ifindex,
         };
         let (place, wants) = (self.place(ifindex), self.wants);
-        if tells == Tells::Change {
-            self.named.push(ifindex);
-        }
+        let mut masters = [None, None];
         match (message, place) {
             (LinkMessage::New(new), place) => {
                 let place = place.unwrap_or_else(|place| {
@@ -197,79 +198,97 @@ impl Links {
                 });
                 let Some(link) = self.table.get_mut(place) else { return };
                 if link.master != new.master {
-                    self.named.extend(link.master.into_iter().chain(new.master));
+                    masters = [link.master, new.master];
                 }
                 link.mark = true;
                 if link.update(new, wants, next_reading) || link.interface.generation == 0 {
                     self.version += 1;
                     link.interface.generation = self.version;
                 }
+                if tells == Tells::Change {
+                    self.name(ifindex, next_reading);
+                }
             }
             (LinkMessage::Gone(_), Ok(place)) => {
                 let gone = self.table.remove(place);
-                self.named.extend(gone.master);
+                masters = [gone.master, None];
                 self.withdrawn.extend(gone.question);
                 self.version += 1;
             }
             (LinkMessage::Gone(_), Err(_)) => {}
         }
+        for master in masters.into_iter().flatten() {
+            self.name(master, next_reading);
+        }
     }
 
-    /// Finishes what messages began: forgets what the drivers told of those that they named, and of
-    /// what is stacked on them (their VLANs, their bridge or bond, and so on), and looks names up.
+    /// Something happened to an interface: what its driver told is void.
+    fn name(&mut self, ifindex: u32, next_reading: u64) {
+        let Ok(place) = self.place(ifindex) else { return };
+        let Some(link) = self.table.get_mut(place) else { return };
+        link.is_named = true;
+        link.is_void = true;
+        link.interface.set_link_modes(None, next_reading);
+        self.withdrawn.extend(link.question.take());
+        self.has_named = true;
+    }
+
+    /// Finishes what messages began, before the table is used: also void is what the drivers told of
+    /// all that is stacked on those that were named (their VLANs, their bridge or bond, and so on), and
+    /// names may have changed. This walks through the table, as no single event should.
     pub(super) fn settle(&mut self, next_reading: u64) {
-        self.forget_named_answers(next_reading);
+        if self.has_named {
+            self.name_stacked(next_reading);
+        }
         if self.wants.properties && self.looked_up != self.version {
             self.look_names_up();
             self.looked_up = self.version;
         }
     }
 
-    fn forget_named_answers(&mut self, next_reading: u64) {
-        if self.named.is_empty() {
-            return;
-        }
-        self.clear_marks();
-        let mut named = std::mem::take(&mut self.named);
-        while !named.is_empty() {
-            for ifindex in named.drain(..) {
-                let place = self.place(ifindex).ok();
-                let link = place.and_then(|place| self.table.get_mut(place));
-                if let Some(link) = link.filter(|link| !link.mark) {
-                    link.mark = true;
-                    self.withdrawn.extend(link.question.take());
-                    link.is_void = true;
-                    link.interface.set_link_modes(None, next_reading);
-                }
-            }
-            let is_marked = |ifindex| self.get(ifindex).is_some_and(|link| link.mark);
+    fn name_stacked(&mut self, next_reading: u64) {
+        loop {
+            let is_named = |ifindex| self.get(ifindex).is_some_and(|link| link.is_named);
+            let is_unnamed = |ifindex| self.get(ifindex).is_some_and(|link| !link.is_named);
+            let mut stacked = Vec::new();
             for link in &self.table {
-                if !link.mark && link.lower.is_some_and(is_marked) {
-                    named.push(link.interface.ifindex);
+                if !link.is_named && link.lower.is_some_and(is_named) {
+                    stacked.push(link.interface.ifindex);
                 }
-                named.extend(link.master.filter(|&master| {
-                    link.mark && self.get(master).is_some_and(|master| !master.mark)
-                }));
+                stacked.extend(link.master.filter(|&master| link.is_named && is_unnamed(master)));
+            }
+            if stacked.is_empty() {
+                break;
+            }
+            for ifindex in stacked {
+                self.name(ifindex, next_reading);
             }
         }
-        self.named = named;
+        for link in &mut self.table {
+            link.is_named = false;
+        }
+        self.has_named = false;
     }
 
     /// Brings the names of masters and lower ones up to date.
     fn look_names_up(&mut self) {
         for place in 0..self.table.len() {
             let Some(link) = self.table.get(place) else { return };
-            let name_of = |ifindex: Option<u32>| -> Box<[u8]> {
+            let name_of = |ifindex: Option<u32>| {
                 let link = ifindex.and_then(|ifindex| self.get(ifindex));
-                link.map(|link| link.interface.name.clone()).unwrap_or_default()
+                link.map_or([].as_slice(), |link| &link.interface.name)
             };
             let (master, lower) = (name_of(link.master), name_of(link.lower));
+            let Some(details) = &link.interface.details else { continue };
+            let properties = &details.properties;
+            if *properties.master == *master && *properties.lower == *lower {
+                continue;
+            }
+            let (master, lower) = (master.into(), lower.into());
             let Some(link) = self.table.get_mut(place) else { return };
-            let Some(details) = link.interface.details.as_mut() else { continue };
-            let properties = &mut details.properties;
-            if properties.master != master || properties.lower != lower {
-                properties.master = master;
-                properties.lower = lower;
+            if let Some(details) = &mut link.interface.details {
+                details.properties.master = master;
+                details.properties.lower = lower;
                 self.version += 1;
                 link.interface.generation = self.version;
             }

@@ -172,7 +172,7 @@ impl Netlink {
                 }
             }
         }
-        self.settle(next_reading);
+        self.withdraw_questions();
     }
 
     /// Reads the counters of every interface.
@@ -183,9 +183,11 @@ impl Netlink {
     pub fn read(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
         self.reading.begin(Instant::now());
         if self.speeds.is_stuck() {
+            self.settle(self.reading.number);
             return Err(ReadError::Busy);
         }
         let tried = self.try_read(scratch);
+        self.settle(self.reading.number);
         self.decided = Some(self.links.version());
         tried.map_err(|error| {
             self.is_broken = true;
@@ -339,13 +341,17 @@ impl Netlink {
                 self.links.apply(&LinkMessage::Gone(ifindex), tells, self.reading.number);
             }
         }
-        self.settle(self.reading.number);
         Ok(())
     }
 
-    /// Finishes what messages began.
+    /// Makes the table ready to be used, after whatever messages.
     fn settle(&mut self, next_reading: u64) {
         self.links.settle(next_reading);
+        self.withdraw_questions();
+    }
+
+    /// Takes the questions back that events have made void.
+    fn withdraw_questions(&mut self) {
         let withdrawn = self.links.take_withdrawn();
         if !withdrawn.is_empty() {
             self.speeds.withdraw(&withdrawn);

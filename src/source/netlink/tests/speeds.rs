@@ -167,6 +167,10 @@ impl Machine {
             interface.speed_refresh = is_reported.then_some(self.speed_refresh);
         }
         self.netlink.fetch_speeds();
+        self.speeds()
+    }
+
+    fn speeds(&self) -> BTreeMap<u32, Option<i64>> {
         let interfaces = self.netlink.interfaces();
         interfaces.map(|interface| (interface.ifindex, interface.speed_mbits())).collect()
     }
@@ -205,6 +209,13 @@ impl Machine {
         let now = Instant::now() + self.rests * 24 * HOUR;
         let questions = self.netlink.links.due_questions(now);
         self.netlink.ask(questions);
+    }
+
+    /// Has the driver of an interface asked again, which does not answer.
+    fn make_busy(&mut self, ifindex: u32) {
+        self.drivers.hang(ifindex);
+        self.refresh_rested();
+        eventually(|| self.is_busy());
     }
 
     /// Makes the driver of an interface known as slow.
@@ -538,6 +549,30 @@ fn an_event_has_the_speeds_of_all_that_is_stacked_on_the_interface_asked_for_aga
         let asked: BTreeSet<_> = machine.asked.take().into_iter().collect();
         assert_eq!(asked, expected.iter().copied().map(one).collect(), "{changed:?}");
         assert!(expected.iter().all(|ifindex| speeds[ifindex] == Some(1)), "{speeds:?}");
+    }
+}
+
+#[test]
+fn what_is_stacked_on_an_interface_is_looked_for_once_before_the_next_lines() {
+    let port = Interface { master: Some(4), ..Interface::device(2, "eth0") };
+    let bridge = Interface::software(4, "br0", "bridge");
+    let vlan = Interface { lower: Some(4), ..Interface::software(5, "br0.5", "vlan") };
+    let mut machine = Machine::new(&[port, Interface::device(3, "slow0"), bridge, vlan]);
+    let known = speeds([(2, Some(2000)), (3, Some(3000)), (4, Some(4000)), (5, Some(5000))]);
+    assert_eq!(machine.gather(), known);
+    for is_busy in [false, true] {
+        if is_busy {
+            machine.make_busy(3);
+        }
+        machine.change(&[port]);
+        machine.follow();
+        let follow_alone = speeds([(2, None), (3, Some(3000)), (4, Some(4000)), (5, Some(5000))]);
+        assert_eq!(machine.speeds(), follow_alone);
+        assert_eq!(machine.read().is_err(), is_busy);
+        let void = speeds([(2, None), (3, Some(3000)), (4, None), (5, None)]);
+        assert_eq!(machine.speeds(), void);
+        machine.drivers.release();
+        eventually(|| machine.gather() == known);
     }
 }
 
