@@ -259,7 +259,8 @@ impl Speeds {
         }
     }
 
-    /// Whether the kernel has been asked for so long that its lock on all interfaces is held.
+    /// Whether the kernel has been asked for so long, or will be, that its lock on all interfaces is
+    /// held.
     pub(super) fn is_stuck(&self) -> bool {
         lock(&self.desk.state).is_stuck()
     }
@@ -294,8 +295,10 @@ impl State {
         }
     }
 
+    /// Also as soon as a driver is to be asked that was slow before.
     fn is_stuck(&self) -> bool {
-        self.asking.is_some_and(|(since, _)| since.elapsed() > STUCK)
+        let is_long = |(since, is_slow): (Instant, bool)| is_slow || since.elapsed() > STUCK;
+        self.asking.is_some_and(is_long) || !self.slow.is_empty()
     }
 
     fn queues(&mut self) -> [&mut Queue; 4] {
