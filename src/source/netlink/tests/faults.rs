@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -207,6 +210,42 @@ fn an_undisturbed_reading_takes_one_dump_once_the_table_is_there() {
     source.read().unwrap();
     assert_eq!(source.requests.take(), [ALL_STATS]);
     assert_eq!(source.lines(), whole());
+}
+
+#[test]
+fn a_reading_that_the_kernel_kept_waiting_is_of_the_moment_when_it_told() {
+    let delay = Duration::from_millis(50);
+    let mut source = Source::with_dumps(move |recorded, request| {
+        if request.asked == ALL_STATS {
+            thread::sleep(delay);
+        }
+        recorded.answer(request)
+    });
+    let start = Instant::now();
+    source.read().unwrap();
+    assert!(source.netlink.reading().at.unwrap() >= start + delay);
+}
+
+#[test]
+fn where_counters_cannot_be_read_it_stays_known_which_interfaces_there_are() {
+    for failing in [RTM_GETLINK, RTM_GETSTATS] {
+        let is_failing = Arc::new(AtomicBool::new(false));
+        let fails = Arc::clone(&is_failing);
+        let mut source = Source::with_dumps(move |recorded, request| {
+            let fails = fails.load(Ordering::Relaxed) && request.asked == Asked::All(failing);
+            if fails { vec![refusal(ENODEV)] } else { recorded.answer(request) }
+        });
+        assert!(!source.netlink.is_current());
+        source.read().unwrap();
+        assert!(source.netlink.is_current());
+        is_failing.store(true, Ordering::Relaxed);
+        // The table is filled already.
+        assert_eq!(source.read().is_err(), failing == RTM_GETSTATS);
+        assert!(source.netlink.is_current());
+        source.netlink.is_current = false;
+        source.failure();
+        assert_eq!(source.netlink.is_current(), failing == RTM_GETSTATS);
+    }
 }
 
 #[test]
