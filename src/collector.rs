@@ -167,7 +167,8 @@ impl Collector {
         self.read(&mut hurry);
         let Self { tables, routes, procs, views, spaces, line_end, problems, .. } = self;
         // The kernel may have kept the first reading waiting.
-        let first = views.first().and_then(|view| view.space.read_at());
+        let read_at = views.iter().map(|view| &view.space).filter_map(Space::read_at);
+        let first = read_at.chain(spaces.iter().filter_map(Spaces::read_at)).min();
         line_end.clear();
         encode::line_end(line_end, time_of_day_ns(first.unwrap_or(start)));
         let mut batch = Batch { bytes: batch, line_end, now: Instant::now() };
@@ -194,14 +195,14 @@ impl Collector {
         }
     }
 
-    /// Reads all that the tables want, each source once.
+    /// Reads all that the tables want, each source once: first the counters of every namespace.
     fn read(&mut self, hurry: &mut impl FnMut() -> bool) {
         let Self { tables, procs, views, spaces, asker, scratch, problems, .. } = self;
         for Proc { files, groups, .. } in procs.iter_mut() {
             files.start_gather();
             files.read_protocols(*groups, problems);
         }
-        for View { space, proc, .. } in views {
+        for View { space, proc, .. } in views.iter_mut() {
             let Some(Proc { files, .. }) = procs.get_mut(*proc) else { continue };
             if space.is_broken()
                 && let Ok(sockets) = Sockets::open()
@@ -211,10 +212,21 @@ impl Collector {
                     spaces.watch_own(events);
                 }
             }
-            space.read(files, (tables, b""), scratch, problems, hurry);
+            if let Some(error) = space.read(files, tables, scratch, problems, hurry) {
+                let message = format_args!("netlink: {error}; /proc/net/dev stands in for it");
+                problems.report("netlink", Level::Warn, message);
+            }
+        }
+        if let Some(spaces) = &mut *spaces {
+            spaces.read(tables, asker.as_ref(), scratch, problems, hurry);
+        }
+        for View { space, proc, .. } in views {
+            if let Some(Proc { files, .. }) = procs.get_mut(*proc) {
+                space.read_details(files, tables, hurry);
+            }
         }
         if let Some(spaces) = spaces {
-            spaces.read(tables, asker.as_ref(), scratch, problems, hurry);
+            spaces.read_details(tables, hurry);
         }
     }
 }

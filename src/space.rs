@@ -7,9 +7,8 @@ use std::time::Instant;
 use crate::config::Table;
 use crate::interface::{Interface, Wants};
 use crate::lines::{Batch, Lines};
-use crate::log::{Level, Problems};
-use crate::parse::Quoted;
-use crate::source::netlink::{Netlink, ReadError, Scratch, Sockets};
+use crate::log::Problems;
+use crate::source::netlink::{Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use crate::source::proc_net::ProcNet;
 use crate::source::procfs::Procfs;
 
@@ -21,13 +20,15 @@ pub(crate) struct Space {
     lines: Lines,
     /// Whether the interfaces of the last gather are netlink's, or else those of procfs.
     is_by_netlink: bool,
+    /// Whether the gather has it.
+    is_read: bool,
 }
 
 impl Space {
     /// One that nothing was read of. Its lines are still to be [added](Self::add_table).
     pub(crate) fn new(netlink: Option<Netlink>, procfs: Procfs) -> Self {
         let is_by_netlink = netlink.is_some();
-        Self { netlink, procfs, lines: Lines::default(), is_by_netlink }
+        Self { netlink, procfs, lines: Lines::default(), is_by_netlink, is_read: false }
     }
 
     /// Has that table, by its number in the configuration, report it. Its lines have these tags
@@ -65,51 +66,100 @@ impl Space {
         }
     }
 
-    /// When the last gather read its counters, by the monotonic clock.
-    pub(crate) fn read_at(&self) -> Option<Instant> {
-        let netlink = self.netlink.as_ref().filter(|_| self.is_by_netlink);
-        netlink.map_or(self.procfs.reading(), Netlink::reading).at
+    /// Does not go on with its sockets.
+    pub(crate) fn break_off(&mut self) {
+        if let Some(netlink) = &mut self.netlink {
+            netlink.break_off();
+        }
     }
 
-    /// Reads its interfaces; `files` are those of its `/proc/net`, and `name` is its own, which is empty
-    /// for our own namespace. Once `hurry` says so, files of sysfs are asked no more.
+    /// When this gather read its counters, by the monotonic clock, if it did.
+    pub(crate) fn read_at(&self) -> Option<Instant> {
+        let netlink = self.netlink.as_ref().filter(|_| self.is_by_netlink);
+        netlink.map_or(self.procfs.reading(), Netlink::reading).at.filter(|_| self.is_read)
+    }
+
+    /// A gather begins, which may not come to it.
+    pub(crate) fn start_gather(&mut self) {
+        self.is_read = false;
+    }
+
+    /// Reads the counters of its interfaces, and decides which are reported; `files` are those of its
+    /// `/proc/net`. Once `hurry` says so, files of sysfs are asked no more. Returns why netlink failed,
+    /// if it did.
     pub(crate) fn read(
         &mut self,
         files: &mut ProcNet,
-        (tables, name): (&[Table], &[u8]),
+        tables: &[Table],
         scratch: &mut Scratch,
         problems: &mut Problems,
         hurry: &mut impl FnMut() -> bool,
-    ) {
-        let Self { netlink, procfs, lines, is_by_netlink } = self;
-        let by_netlink = netlink.as_mut().and_then(|netlink| {
-            read_netlink(netlink, files, name, scratch, problems).then_some(netlink)
-        });
-        if std::mem::replace(is_by_netlink, by_netlink.is_some()) != by_netlink.is_some() {
+    ) -> Option<NetlinkError> {
+        let Self { netlink, procfs, lines, is_by_netlink, is_read } = self;
+        let (mut by_netlink, mut failure) = (false, None);
+        if let Some(netlink) = netlink {
+            match netlink.read(scratch) {
+                Ok(()) => by_netlink = true,
+                // Who is there and up will be known soon, and not by files.
+                Err(ReadError::Busy) if netlink.is_empty() && !procfs.has_sysfs() => return None,
+                Err(ReadError::Busy) => {}
+                Err(ReadError::Failed(error)) => failure = Some(error),
+            }
+            if !by_netlink && netlink.is_current() {
+                files.read_interfaces(problems);
+                netlink.take_counters(files.rows(), files.read_at());
+                by_netlink = true;
+            }
+        }
+        *is_read = true;
+        if std::mem::replace(is_by_netlink, by_netlink) != by_netlink {
             // Each counts versions and readings for itself.
             lines.start_anew();
         }
-        if let Some(netlink) = by_netlink {
-            // What it stood in with has grown old by the next time.
-            procfs.forget();
-            choose_by_netlink(netlink, lines, tables);
-            netlink.fetch_speeds();
-            let (wants, reading) = (netlink.wants(), netlink.reading().number);
-            return read_interface_protocols(netlink.interfaces_mut(), files, wants, reading);
+        match netlink {
+            Some(netlink) if by_netlink => {
+                // What it stood in with has grown old by the next time.
+                procfs.forget();
+                choose_by_netlink(netlink, lines, tables);
+            }
+            _ => {
+                files.read_interfaces(problems);
+                procfs.read(files, problems.log(), hurry);
+                if let Some(netlink) = netlink {
+                    procfs.take_known(netlink.interfaces());
+                }
+                choose_by_procfs(procfs, lines, tables);
+            }
         }
-        files.read_interfaces(problems);
-        procfs.read(files, problems.log(), &mut *hurry);
-        let mut may_ask = true;
-        if let Some(netlink) = netlink {
-            procfs.take_kinds(netlink.interfaces());
-            may_ask = netlink.may_ask_drivers();
+        failure
+    }
+
+    /// Reads what else is wanted of those that are reported. That may have drivers asked, which keeps
+    /// the kernel from telling counters: those of all namespaces should be there.
+    pub(crate) fn read_details(
+        &mut self,
+        files: &mut ProcNet,
+        tables: &[Table],
+        hurry: &mut impl FnMut() -> bool,
+    ) {
+        let Self { netlink, procfs, lines, is_by_netlink, is_read } = self;
+        match netlink {
+            _ if !*is_read => {}
+            Some(netlink) if *is_by_netlink => {
+                netlink.fetch_speeds();
+                let (wants, reading) = (netlink.wants(), netlink.reading().number);
+                read_interface_protocols(netlink.interfaces_mut(), files, wants, reading);
+            }
+            _ => {
+                let may_ask = netlink.as_ref().is_none_or(Netlink::may_ask_drivers);
+                procfs.fetch_details(may_ask, hurry);
+                // That may have changed their tags.
+                choose_by_procfs(procfs, lines, tables);
+                let (wants, reading) = (procfs.wants(), procfs.reading().number);
+                let interfaces = procfs.interfaces_mut().iter_mut();
+                read_interface_protocols(interfaces, files, wants, reading);
+            }
         }
-        choose_by_procfs(procfs, lines, tables);
-        procfs.fetch_details(may_ask, hurry);
-        // What was asked of those that are reported may have changed their tags.
-        choose_by_procfs(procfs, lines, tables);
-        let (wants, reading) = (procfs.wants(), procfs.reading().number);
-        read_interface_protocols(procfs.interfaces_mut().iter_mut(), files, wants, reading);
     }
 
     /// Appends the lines of one table: those of the interfaces, then that of the protocol statistics.
@@ -119,7 +169,10 @@ impl Space {
         numbered: (usize, &Table),
         files: &ProcNet,
     ) {
-        let Self { netlink, procfs, lines, is_by_netlink } = self;
+        let Self { netlink, procfs, lines, is_by_netlink, is_read } = self;
+        if !*is_read {
+            return;
+        }
         if let Some(netlink) = netlink.as_ref().filter(|_| *is_by_netlink) {
             let (interfaces, reading) = (netlink.interfaces(), netlink.reading());
             lines.append_interfaces(batch, numbered, interfaces, reading);
@@ -136,34 +189,6 @@ impl Space {
             netlink.refresh_speeds();
         }
     }
-}
-
-/// Reads all counters by netlink. Where that cannot be done, but netlink knows which interfaces there
-/// are, their counters come from the files. Returns whether either went well.
-fn read_netlink(
-    netlink: &mut Netlink,
-    files: &mut ProcNet,
-    name: &[u8],
-    scratch: &mut Scratch,
-    problems: &mut Problems,
-) -> bool {
-    match netlink.read(scratch) {
-        Ok(()) => return true,
-        Err(ReadError::Busy) => {}
-        Err(ReadError::Failed(error)) => {
-            let place = match name {
-                b"" => "netlink".to_owned(),
-                name => format!("netlink in {}", Quoted(name)),
-            };
-            let message = format_args!("{place}: {error}; /proc/net/dev stands in for it");
-            problems.report(&place, Level::Warn, message);
-        }
-    }
-    if netlink.is_current() {
-        files.read_interfaces(problems);
-        netlink.take_counters(files.rows(), files.read_at());
-    }
-    netlink.is_current()
 }
 
 /// Decides who is reported, where that may have changed.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 
@@ -29,6 +30,9 @@ const OWN: u64 = u64::MAX;
 /// Events that are taken from the kernel at once.
 const MAX_EVENTS: usize = 64;
 
+/// Namespaces are looked for at least so often: a name may end without an event, as by `umount`.
+const MAX_AGE: Duration = Duration::from_secs(60);
+
 /// The namespaces of all tables.
 #[derive(Debug)]
 pub(crate) struct Spaces {
@@ -49,8 +53,10 @@ pub(crate) struct Spaces {
     last_key: u64,
     /// Namespaces may have come or gone.
     is_stale: bool,
-    /// The inodes of those that this process may not enter, and why.
-    forbidden: BTreeMap<u64, String>,
+    /// When they were looked for last.
+    searched: Instant,
+    /// Those that this process may not enter, by their keys, and why.
+    forbidden: BTreeMap<(u64, PathBuf), String>,
 }
 
 /// A table that reports other namespaces.
@@ -72,8 +78,6 @@ struct Elsewhere {
     key: u64,
     files: ProcNet,
     space: Space,
-    /// Whether this gather has it.
-    is_read: bool,
 }
 
 /// A namespace that some tables want.
@@ -123,6 +127,7 @@ impl Spaces {
             epoll,
             last_key: NAMES,
             is_stale: true,
+            searched: Instant::now(),
             forbidden: BTreeMap::new(),
         }))
     }
@@ -144,21 +149,29 @@ impl Spaces {
     pub(crate) fn follow(&mut self, scratch: &mut Scratch) {
         let mut events = Vec::with_capacity(MAX_EVENTS);
         let at_once = Some(&Timespec { tv_sec: 0, tv_nsec: 0 });
-        if epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), at_once).is_err() {
-            return;
-        }
-        for event in events {
-            match event.data.u64() {
-                OWN => {}
-                NAMES => {
-                    self.is_stale |= self.watch.as_ref().is_some_and(Watch::take);
-                    self.forget_nameless();
-                }
-                key => {
-                    if let Some(one) = self.entered.iter_mut().find(|one| one.key == key) {
-                        one.space.follow(scratch);
+        // Each once, and no more: there may be one whose events do not end.
+        for _ in 0..=self.entered.len() / MAX_EVENTS + 1 {
+            events.clear();
+            let room = rustix::buffer::spare_capacity(&mut events);
+            if epoll::wait(&self.epoll, room, at_once).is_err() {
+                return;
+            }
+            for event in &events {
+                match event.data.u64() {
+                    OWN => {}
+                    NAMES => {
+                        self.is_stale |= self.watch.as_ref().is_some_and(Watch::take);
+                        self.forget_nameless();
+                    }
+                    key => {
+                        if let Some(one) = self.entered.iter_mut().find(|one| one.key == key) {
+                            one.space.follow(scratch);
+                        }
                     }
                 }
+            }
+            if events.len() < MAX_EVENTS {
+                return;
             }
         }
     }
@@ -167,8 +180,8 @@ impl Spaces {
         self.entered.retain(|one| !one.found.is_named || one.found.file.exists());
     }
 
-    /// Finds the namespaces of this moment and reads all that the tables want. Once `hurry` says so,
-    /// no more are read.
+    /// Finds the namespaces of this moment and reads their counters. Once `hurry` says so, no more are
+    /// read.
     pub(crate) fn read(
         &mut self,
         tables: &[Table],
@@ -179,15 +192,44 @@ impl Spaces {
     ) {
         self.discover(tables, asker, problems);
         self.mend();
-        let groups = self.groups;
+        let (mut failures, mut failure) = (0, None);
         for one in &mut self.entered {
-            one.is_read = !hurry() && one.read(tables, groups, scratch, problems, hurry);
+            one.space.start_gather();
+            if hurry() || one.by_process && !one.is_there() {
+                continue;
+            }
+            let Elsewhere { found, files, space, .. } = one;
+            files.start_gather();
+            files.read_protocols(self.groups, problems);
+            if let Some(error) = space.read(files, tables, scratch, problems, hurry) {
+                failures += 1;
+                failure.get_or_insert_with(|| (found.name.clone(), error));
+            }
         }
+        if let Some((name, error)) = failure {
+            let message = format_args!(
+                "netlink in {failures} network namespaces, {}: {error}; /proc/net/dev stands in for it",
+                Quoted(&name)
+            );
+            problems.report("netlink in namespaces", Level::Warn, message);
+        }
+    }
+
+    /// Reads what else is wanted of those that are reported.
+    pub(crate) fn read_details(&mut self, tables: &[Table], hurry: &mut impl FnMut() -> bool) {
+        for Elsewhere { space, files, .. } in &mut self.entered {
+            space.read_details(files, tables, hurry);
+        }
+    }
+
+    /// When this gather read the first counters, by the monotonic clock.
+    pub(crate) fn read_at(&self) -> Option<Instant> {
+        self.entered.iter().filter_map(|one| one.space.read_at()).min()
     }
 
     /// Appends the lines of one table, namespace by namespace in the order of their names.
     pub(crate) fn append(&mut self, batch: &mut Batch<'_>, numbered: (usize, &Table)) {
-        for Elsewhere { space, files, .. } in self.entered.iter_mut().filter(|one| one.is_read) {
+        for Elsewhere { space, files, .. } in &mut self.entered {
             space.append(batch, numbered, files);
         }
     }
@@ -203,7 +245,8 @@ impl Spaces {
     fn discover(&mut self, tables: &[Table], asker: Option<&Asker>, problems: &mut Problems) {
         let is_unsure = self.watch.as_mut().is_none_or(Watch::renew);
         let looks_for_processes = self.by_processes || !self.forbidden.is_empty();
-        if !self.is_stale && !is_unsure && !looks_for_processes {
+        let is_old = self.searched.elapsed() > MAX_AGE;
+        if !self.is_stale && !is_unsure && !looks_for_processes && !is_old {
             return;
         }
         let known = self.forbidden.len();
@@ -212,6 +255,15 @@ impl Spaces {
             // Now by their processes.
             denied = self.search(tables, asker, problems);
         }
+        let denied = match denied {
+            Ok(denied) => denied,
+            Err(error) => {
+                // Those that are known stay.
+                self.is_stale = true;
+                let message = format_args!("cannot look for network namespaces: {error}");
+                return problems.report("namespaces unread", Level::Error, message);
+            }
+        };
         match self.forbidden.values().next() {
             Some(reason) => report_forbidden(reason, problems),
             None if denied > 0 => report_denied(denied, problems),
@@ -225,24 +277,30 @@ impl Spaces {
         tables: &[Table],
         asker: Option<&Asker>,
         problems: &mut Problems,
-    ) -> usize {
-        let named = namespaces::named(&self.root);
-        self.is_stale = named.is_unfinished || !named.unread.is_empty();
-        if let Some((folder, error)) = named.unread.first() {
+    ) -> io::Result<usize> {
+        let named = namespaces::named(&self.root)?;
+        let (of_processes, denied) = if self.by_processes || !self.forbidden.is_empty() {
+            namespaces::of_processes(&self.proc)?
+        } else {
+            (Vec::new(), 0)
+        };
+        self.is_stale = named.is_unsure || !named.unread.is_empty();
+        self.searched = Instant::now();
+        if let Some((file, error)) = named.unread.first() {
             let message = format_args!(
                 "network namespaces with a name in {} are not reported: {error}: it takes \
                  CAP_DAC_READ_SEARCH, and for a host's CAP_SYS_PTRACE",
-                folder.display()
+                file.display()
             );
             problems.report("namespaces unlisted", Level::Warn, message);
         }
         let main = namespaces::inode_of(&self.proc.join(self.main));
-        let mut found = named.found;
-        let mut denied = 0;
-        if self.by_processes || !self.forbidden.is_empty() {
-            denied = self.add_processes(&mut found, main, problems);
+        if self.by_processes && main.is_none() {
+            report_no_main(&self.proc.join(self.main), problems);
         }
-        self.forbidden.retain(|inode, _| found.iter().any(|found| found.inode == *inode));
+        let found = self.join(named.found, of_processes, main);
+        let is_found = |key: &(u64, PathBuf)| found.iter().any(|found| found.key() == *key);
+        self.forbidden.retain(|key, _| is_found(key));
         let mut wishes = self.wishes(tables, found, main);
         self.entered.retain_mut(|one| {
             let place = wishes.iter().position(|wish| one.answers(wish));
@@ -251,41 +309,27 @@ impl Spaces {
         });
         self.enter(tables, wishes, asker, problems);
         self.entered.sort_by(|one, other| one.found.name.cmp(&other.found.name));
-        denied
+        Ok(denied)
     }
 
-    /// Adds a process to the namespaces that have names, and where a table reports them, those that
-    /// have none. Without knowing `main`, which of these is our own cannot be told. Returns how many
-    /// processes did not let themselves be asked.
-    fn add_processes(
-        &self,
-        found: &mut Vec<Found>,
-        main: Option<u64>,
-        problems: &mut Problems,
-    ) -> usize {
-        let (of_processes, denied) = namespaces::of_processes(&self.proc);
+    /// Adds their processes to the namespaces that have names, and where a table reports them, those
+    /// that have none. Without knowing `main`, which of these is our own cannot be told.
+    fn join(&self, named: Vec<Found>, of_processes: Vec<Found>, main: Option<u64>) -> Vec<Found> {
+        let mut found = named;
+        let named = found.len();
         for one in of_processes {
-            match found.iter_mut().find(|known| known.inode == one.inode) {
-                Some(known) => {
-                    known.process = one.process;
-                    known.container = one.container.filter(|_| self.by_processes);
-                }
-                None if self.by_processes && main.is_some_and(|main| main != one.inode) => {
-                    found.push(one);
-                }
-                None => {}
+            let mut has_name = false;
+            for known in found.iter_mut().take(named).filter(|known| known.inode == one.inode) {
+                has_name = true;
+                known.process.clone_from(&one.process);
+                known.container = one.container.clone().filter(|_| self.by_processes);
+            }
+            let is_other = main.is_some_and(|main| main != one.inode);
+            if self.by_processes && !has_name && is_other {
+                found.push(one);
             }
         }
-        if self.by_processes && main.is_none() {
-            let process = self.proc.join(self.main);
-            let message = format_args!(
-                "no network namespace without a name is reported: that of {} cannot be told: it takes \
-                 CAP_SYS_PTRACE",
-                process.display()
-            );
-            problems.report("namespaces without a name", Level::Warn, message);
-        }
-        denied
+        found
     }
 
     /// Which of those that were found are to be reported by which tables. Those that report our own
@@ -320,55 +364,45 @@ impl Spaces {
         asker: Option<&Asker>,
         problems: &mut Problems,
     ) {
-        let is_forbidden = |wish: &Wish| self.forbidden.contains_key(&wish.found.inode);
+        let is_forbidden = |wish: &Wish| self.forbidden.contains_key(&wish.found.key());
         let (by_process, wishes): (Vec<_>, Vec<_>) = wishes.into_iter().partition(is_forbidden);
+        let (mut failures, mut failure) = (0, None);
+        let mut fail = |found: &Found, error: EnterError| {
+            failures += 1;
+            failure.get_or_insert_with(|| (found.file.clone(), error));
+        };
         for wish in by_process {
             if let Some(files) = wish.found.process.as_deref().map(ProcNet::of_process) {
-                self.add(tables, wish, None, files);
+                self.entered.push(self.new_one(tables, wish, None, files));
             }
         }
-        if wishes.is_empty() {
-            return;
-        }
-        let orders = wishes.iter().map(|wish| self.order(&wish.found, wish.by_netlink)).collect();
-        let entered = namespaces::enter(orders);
-        let entered = entered.unwrap_or_else(|error| vec![Err(EnterError::Failed(error))]);
-        let (mut failures, mut failure) = (0, None);
-        for (wish, entered) in wishes.into_iter().zip(entered) {
+        let orders: Vec<_> =
+            wishes.iter().map(|wish| self.order(&wish.found, wish.by_netlink)).collect();
+        for (wish, entered) in wishes.into_iter().zip(enter_all(orders)) {
             match entered {
                 Ok(Entered { sockets, files }) => {
-                    let name = Quoted(&wish.found.name);
-                    let netlink = match (sockets, asker) {
-                        (Some(Ok(sockets)), Some(asker)) => {
-                            Some(Netlink::new(sockets, asker, self.wants))
-                        }
-                        (Some(Err(error)), _) => {
-                            // Said once: it is not tried again.
-                            problems.log().warn(format_args!(
-                                "netlink in {name}: {error}; /proc/net/dev stands in for it, without \
-                                 flags and speed"
-                            ));
-                            None
-                        }
-                        _ => None,
-                    };
-                    self.add(tables, wish, netlink, files);
+                    let netlink = sockets.zip(asker);
+                    let netlink =
+                        netlink.map(|(sockets, asker)| Netlink::new(sockets, asker, self.wants));
+                    self.last_key += 1;
+                    let one = self.new_one(tables, wish, netlink, files);
+                    match one.watch(&self.epoll) {
+                        Ok(()) => self.entered.push(one),
+                        Err(error) => fail(&one.found, EnterError::Failed(error)),
+                    }
                 }
+                Err(EnterError::Gone) => self.is_stale = true,
                 Err(EnterError::Forbidden(error)) => {
                     let file = wish.found.file.display();
                     let message = format_args!("cannot enter network namespace {file}: {error}");
                     problems.log().line(Level::Debug, message);
-                    self.forbidden.insert(wish.found.inode, error.to_string());
+                    self.forbidden.insert(wish.found.key(), error.to_string());
                 }
-                Err(EnterError::Gone) => self.is_stale = true,
-                Err(EnterError::Failed(error)) => {
-                    self.is_stale = true;
-                    failures += 1;
-                    failure.get_or_insert((wish.found.file, error));
-                }
+                Err(error) => fail(&wish.found, error),
             }
         }
         if let Some((file, error)) = failure {
+            self.is_stale = true;
             let file = file.display();
             let message =
                 format_args!("cannot read {failures} network namespaces, {file}: {error}");
@@ -382,11 +416,15 @@ impl Spaces {
         (found.file.clone(), found.inode, purpose)
     }
 
-    fn add(&mut self, tables: &[Table], wish: Wish, netlink: Option<Netlink>, files: ProcNet) {
+    fn new_one(
+        &self,
+        tables: &[Table],
+        wish: Wish,
+        netlink: Option<Netlink>,
+        files: ProcNet,
+    ) -> Elsewhere {
         let Wish { found, by_netlink, tables: numbers } = wish;
-        self.last_key += 1;
-        let key = self.last_key;
-        let by_process = self.forbidden.contains_key(&found.inode);
+        let by_process = self.forbidden.contains_key(&found.key());
         let mut space = Space::new(netlink, Procfs::without_sysfs());
         space.add_wants(self.wants);
         for number in numbers {
@@ -397,35 +435,34 @@ impl Spaces {
             }
             space.add_table(number, tags);
         }
-        let one = Elsewhere { found, by_netlink, by_process, key, files, space, is_read: false };
-        if one.watch(&self.epoll) {
-            self.entered.push(one);
-        } else {
-            self.is_stale = true;
-        }
+        Elsewhere { found, by_netlink, by_process, key: self.last_key, files, space }
     }
 
     /// Opens new sockets where netlink failed.
     fn mend(&mut self) {
-        let is_broken = |one: &&Elsewhere| one.space.is_broken();
-        let orders: Vec<_> = self
-            .entered
-            .iter()
-            .filter(is_broken)
-            .map(|one| self.order(&one.found, one.by_netlink))
-            .collect();
-        if orders.is_empty() {
-            return;
-        }
-        let entered = namespaces::enter(orders).unwrap_or_default();
+        let broken = || self.entered.iter().filter(|one| one.space.is_broken());
+        let purpose = Purpose { by_netlink: true, ..Purpose::default() };
+        let orders: Vec<_> =
+            broken().map(|one| (one.found.file.clone(), one.found.inode, purpose)).collect();
         let broken = self.entered.iter_mut().filter(|one| one.space.is_broken());
-        for (one, entered) in broken.zip(entered) {
-            if let Ok(Entered { sockets: Some(Ok(sockets)), .. }) = entered {
+        for (one, entered) in broken.zip(enter_all(orders)) {
+            if let Ok(Entered { sockets: Some(sockets), .. }) = entered {
                 one.space.replace(sockets);
-                one.watch(&self.epoll);
+                // Without its events, it is read anew at every gather.
+                if one.watch(&self.epoll).is_err() {
+                    one.space.break_off();
+                }
             }
         }
     }
+}
+
+/// Enters namespaces, if there are any. What can be said of all of them is said of the first.
+fn enter_all(orders: Vec<(PathBuf, u64, Purpose)>) -> Vec<Result<Entered, EnterError>> {
+    if orders.is_empty() {
+        return Vec::new();
+    }
+    namespaces::enter(orders).unwrap_or_else(|error| vec![Err(EnterError::Failed(error))])
 }
 
 /// Says what cannot be had for want of privileges.
@@ -446,18 +483,27 @@ fn report_denied(denied: usize, problems: &mut Problems) {
     problems.report("namespaces of processes", Level::Warn, message);
 }
 
+/// Says that those without a name are left out.
+fn report_no_main(process: &Path, problems: &mut Problems) {
+    let message = format_args!(
+        "no network namespace without a name is reported: that of {} cannot be told: it takes \
+         CAP_SYS_PTRACE",
+        process.display()
+    );
+    problems.report("namespaces without a name", Level::Warn, message);
+}
+
 /// Whether the table reports those without a name, too.
 fn finds_processes(table: &Table) -> bool {
     table.namespaces.discovery == Discovery::Processes
 }
 
 impl Elsewhere {
-    /// Has its events told of. Returns whether that went well: without, the table of its interfaces
-    /// would be out of date.
-    fn watch(&self, epoll: &OwnedFd) -> bool {
-        let Some(events) = self.space.events() else { return true };
+    /// Has its events told of. Without, the table of its interfaces would be out of date.
+    fn watch(&self, epoll: &OwnedFd) -> io::Result<()> {
+        let Some(events) = self.space.events() else { return Ok(()) };
         let data = epoll::EventData::new_u64(self.key);
-        epoll::add(epoll, events, data, epoll::EventFlags::IN).is_ok()
+        Ok(epoll::add(epoll, events, data, epoll::EventFlags::IN)?)
     }
 
     /// Whether it is what the tables want.
@@ -473,24 +519,9 @@ impl Elsewhere {
         self.found = found;
     }
 
-    /// Reads all that the tables want. Returns whether it is there.
-    fn read(
-        &mut self,
-        tables: &[Table],
-        groups: Groups,
-        scratch: &mut Scratch,
-        problems: &mut Problems,
-        hurry: &mut impl FnMut() -> bool,
-    ) -> bool {
-        let Self { found, by_process, files, space, .. } = self;
-        // A process may be gone since, and its number another one's.
-        let process = found.process.as_deref().and_then(namespaces::inode_of);
-        if *by_process && process != Some(found.inode) {
-            return false;
-        }
-        files.start_gather();
-        files.read_protocols(groups, problems);
-        space.read(files, (tables, &found.name), scratch, problems, hurry);
-        true
+    /// Whether its process lives in it: that may be gone since, and its number another one's.
+    fn is_there(&self) -> bool {
+        let inode = self.found.process.as_deref().and_then(namespaces::inode_of);
+        inode == Some(self.found.inode)
     }
 }

@@ -217,19 +217,23 @@ fn where_replies_never_come_each_gather_answers_by_procfs() {
     check(&namespace(), &forbidden, "auto", log);
 }
 
-/// The tables of a namespace and of a second one, for which netlink fails on its way: the second must
-/// have lines of its own.
-fn two(options: &str, namespaces: &str) -> String {
-    format!(
-        "[[inputs.net]]\ninterfaces = ['*']\nignore_protocol_stats = true\n{options}\n\
-         namespace_include = {namespaces}\n[[inputs.net]]\ninterfaces = ['none']\n"
-    )
+/// Tables that report these namespaces: all interfaces, those that only flags select, and those that
+/// only kinds do.
+fn tables(options: &str, namespaces: &str) -> String {
+    let selections = ["interfaces = ['*']", "", "interfaces = ['*']\nkind_exclude = ['veth']"];
+    let table = |selection: &str| {
+        format!(
+            "[[inputs.net]]\n{selection}\nignore_protocol_stats = true\n{options}\n\
+             namespace_include = {namespaces}\n"
+        )
+    };
+    selections.map(table).concat() + "[[inputs.net]]\ninterfaces = ['none']\n"
 }
 
 /// The batch after netlink began to fail, for which it knows the interfaces, two after it does not,
 /// and one when it works again.
 fn failing_batches(daemon: &mut Daemon) -> [Batch; 4] {
-    let trace = Trace::failing("sendto", "EACCES", last_descendant(daemon.pid()));
+    let trace = Trace::injecting("sendto:error=EACCES", last_descendant(daemon.pid()));
     let [first, second, third] = [(); 3].map(|()| daemon.batch());
     assert!(trace.text().contains("(INJECTED)"));
     drop(trace);
@@ -243,60 +247,51 @@ fn where_netlink_fails_on_its_way_kinds_tags_and_quiet_interfaces_stay_what_they
         return;
     }
     let (netns, other) = (namespace(), namespace());
-    netns.ip_lines("link property add dev br0 altname bridge0\nlink set half1 master br0");
-    let failures = |places: &[&str]| {
-        let failure = |place: &&str| {
-            format!(
-                "{place}: send: Permission denied (os error 13); /proc/net/dev stands in for it\n"
-            )
-        };
-        let lines = |level| places.iter().map(failure).map(move |line| format!("{level}{line}"));
-        lines("W! ").chain(lines("I! over: ")).collect::<String>()
-    };
+    for one in [&netns, &other] {
+        one.ip_lines(
+            "link property add dev br0 altname bridge0
+             link set half1 master br0
+             link set br0 alias uplink",
+        );
+    }
+    let name = &other.name;
+    let both = format!("['', '{name}']");
+    let start = |options: &str| Daemon::start_as(plugin(&netns), &tables(options, &both));
 
-    let tags = "kind_exclude = ['veth']\ninterface_tags = ['kind', 'altname', 'mac']";
-    let mut daemon = Daemon::start_as(plugin(&netns), &two(tags, "['']"));
+    let tags = "interface_tags = ['kind', 'altname', 'mac', 'alias', 'master', 'lower']";
+    let mut daemon = start(tags);
     let before = daemon.batch();
-    assert!(text(&before.join(&b'\n')).contains("altname=bridge0"), "{before:?}");
-    assert_eq!(before.len(), 3, "lo, ifb7, br0: {before:?}");
+    let all = text(&before.join(&b'\n'));
+    assert_eq!(before.len(), 2 * (7 + 4 + 3), "{all}");
+    let tags = ["altname=bridge0", "alias=uplink", "master=br0", "kind=ifb"];
+    assert_eq!(tags.map(|tag| all.matches(tag).count()), [4, 4, 2, 6], "{all}");
     for batch in failing_batches(&mut daemon) {
         assert_same(&batch, &before, "failing, and before");
     }
-    assert_eq!(daemon.end(), failures(&["netlink"]));
+    let failures = |level: &str| {
+        let failure = "send: Permission denied (os error 13); /proc/net/dev stands in for it\n";
+        let namespaces = format!("netlink in 1 network namespaces, \"{name}\"");
+        format!("{level}netlink: {failure}{level}{namespaces}: {failure}")
+    };
+    assert_eq!(daemon.end(), failures("W! ") + &failures("I! over: "));
 
-    // Files do not tell the speed there.
-    let name = &other.name;
-    let tags = "kind_exclude = ['veth']\ninterface_tags = ['kind']";
-    let mut daemon = Daemon::start_as(plugin(&netns), &two(tags, &format!("['{name}']")));
-    let before = daemon.batch();
-    assert_eq!(before.len(), 3, "lo, ifb7, br0: {before:?}");
-    let without_speed = |line: &Vec<u8>| text(line).replace(",speed=-1i", "").into_bytes();
-    let without_speed: Batch = before.iter().map(without_speed).collect();
-    let [first, second, third, last] = failing_batches(&mut daemon);
-    assert_same(&first, &before, "failing, and before");
-    assert_same(&second, &without_speed, "failing, and before");
-    assert_same(&third, &without_speed, "failing, and before");
-    assert_same(&last, &before, "after, and before");
-    assert_eq!(daemon.end(), failures(&["netlink", &format!("netlink in \"{name}\"")]));
-
-    let mut daemon = Daemon::start_as(plugin(&netns), &two("dedup_interval = '10m'", "['']"));
-    assert_eq!(daemon.batch().len(), 7);
+    let mut daemon = start("dedup_interval = '10m'");
+    assert_eq!(daemon.batch().len(), 2 * (7 + 4 + 3));
     assert_eq!(failing_batches(&mut daemon).concat(), Batch::new());
     daemon.end();
 
-    let mut daemon = Daemon::start_as(plugin(&netns), &two("rates = true", "['']"));
+    let mut daemon = start("rates = true");
     daemon.batch();
     let has_rates = |batch: &Batch| {
         let with = batch.iter().filter(|line| text(line).contains(",bytes_recv_rate=0")).count();
-        assert!(with == 0 || with == batch.len(), "{batch:?}");
+        assert!(with == 0 || with == batch.len(), "{}", text(&batch.join(&b'\n')));
         with > 0
     };
     // The first batch by files alone has nothing to compare with, the second time neither. How long
     // it took to have netlink fail again decides whether the first one there has any.
-    assert_eq!(
-        failing_batches(&mut daemon).map(|batch| has_rates(&batch))[..3],
-        [true, false, true]
-    );
-    assert_eq!(failing_batches(&mut daemon).map(|batch| has_rates(&batch))[1..3], [false, true]);
+    let [first, second, third, _] = failing_batches(&mut daemon);
+    assert_eq!([first, second, third].map(|batch| has_rates(&batch)), [true, false, true]);
+    let [_, second, third, _] = failing_batches(&mut daemon);
+    assert_eq!([second, third].map(|batch| has_rates(&batch)), [false, true]);
     daemon.end();
 }

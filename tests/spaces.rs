@@ -8,7 +8,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use common::machine::{Living, Machine, Named, last_descendant};
 use common::plugin::{Batch, Daemon, assert_same, config_file, without_time};
@@ -44,6 +46,15 @@ impl Watcher {
         let mut command = machine.command(words[0]);
         command.args(&words[1..]);
         Self { daemon: Daemon::start_as(command, &format!("[[inputs.net]]\n{table}{END}")) }
+    }
+
+    /// The plugin's process, once what started it has become that.
+    fn pid(&self) -> u32 {
+        eventually("the plugin", || {
+            let pid = last_descendant(self.daemon.pid());
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+            (name == "telegraf-net\n").then_some(pid)
+        })
     }
 
     fn gather(&mut self) -> Spaces {
@@ -584,12 +595,14 @@ fn without_the_right_to_enter_namespaces_named_ones_are_read_by_their_processes(
     let machine = Machine::new();
     let [blue, _red] = ["blue", "red"].map(|name| machine.add(name));
     blue.ip_lines("link set lo up");
+    machine.sh("touch /run/netns/blue2 && mount --bind /run/netns/blue /run/netns/blue2");
     let in_blue = machine.start(&["ip", "netns", "exec", "blue", "cat"]);
     let unnamed = machine.start(&["unshare", "--net", "cat"]);
     let inode = unnamed.inode();
-    for (discovery, expected) in
-        [("named", &["", "blue"][..]), ("processes", &sorted(["", &inode, "blue"]))]
-    {
+    for (discovery, expected) in [
+        ("named", &["", "blue", "blue2"][..]),
+        ("processes", &sorted(["", &inode, "blue", "blue2"])),
+    ] {
         let table = format!("namespace_exclude = ['none']\nnamespace_discovery = '{discovery}'\n");
         let mut watcher = Watcher::start_as(&machine, &NO_ADMIN, &table);
         for _ in 0..5 {
@@ -658,7 +671,7 @@ fn a_gather_takes_two_system_calls_for_each_namespace_and_enters_none() {
                 "ignore_protocol_stats = true\nnamespace_include = ['?*']\n",
             );
             (0..3).for_each(|_| drop(watcher.gather()));
-            let trace = Trace::of_process(last_descendant(watcher.daemon.pid()));
+            let trace = Trace::of_process(watcher.pid());
             for gather in 0..=GATHERS {
                 watcher.daemon.trigger(&format!("gather{gather}"));
                 while !watcher.daemon.read_line().starts_with(END_LINE.as_bytes()) {}
@@ -721,7 +734,7 @@ fn namespaces_that_come_and_go_leave_no_file_open() {
     let others = "namespace_include = ['*']\nnamespace_discovery = 'processes'";
     let mut watcher = Watcher::start(&machine, &format!("{EVERYTHING}{others}"));
     watcher.gather();
-    let folder = format!("/proc/{}/fd", last_descendant(watcher.daemon.pid()));
+    let folder = format!("/proc/{}/fd", watcher.pid());
     let open = || fs::read_dir(&folder).unwrap().count();
     let before = open();
     for round in 0..50 {
@@ -805,28 +818,187 @@ fn namespaces_that_there_are_no_files_for_are_left_out_and_one_line_says_so() {
              link set up1 up",
         );
     }
-    let by = ["prlimit", "--nofile=64:64"];
-    let table = format!("{EVERYTHING}namespace_include = ['*']\n");
-    let mut watcher = Watcher::start_as(&machine, &by, &table);
-    let mut gather = || {
-        let spaces = watcher.gather();
-        let names: Vec<_> = spaces.names().into_iter().map(str::to_owned).collect();
-        assert!((5..30).contains(&names.len()), "{names:?}");
-        for name in names.iter().filter(|name| !name.is_empty()) {
-            // Nothing of them is missing.
-            assert_eq!(spaces.field(name, "up0", "speed"), Some(10_000), "{name}");
-            assert!(spaces.field(name, "up0", "ip6_inreceives").is_some(), "{name}");
-            assert!(spaces.field(name, "all", "tcpext_listendrops").is_some(), "{name}");
+    // How many are left when no other namespace can be entered depends on the limit.
+    for (limit, discovery) in (60..70).flat_map(|limit| [(limit, "named"), (limit, "processes")]) {
+        let by = ["prlimit", &format!("--nofile={limit}:{limit}")];
+        let table =
+            format!("{EVERYTHING}namespace_include = ['*']\nnamespace_discovery = '{discovery}'\n");
+        let mut watcher = Watcher::start_as(&machine, &by, &table);
+        let mut gather = || {
+            let spaces = watcher.gather();
+            let names: Vec<_> = spaces.names().into_iter().map(str::to_owned).collect();
+            for name in names.iter().filter(|name| !name.is_empty()) {
+                // Nothing of them is missing.
+                assert_eq!(spaces.field(name, "up0", "speed"), Some(10_000), "{name}");
+                assert!(spaces.field(name, "up0", "ip6_inreceives").is_some(), "{name}");
+                assert!(spaces.field(name, "all", "tcpext_listendrops").is_some(), "{name}");
+            }
+            names
+        };
+        let names = gather();
+        assert!((4..30).contains(&names.len()), "{limit}: {names:?}");
+        for _ in 0..3 {
+            assert_eq!(gather(), names, "{limit}");
         }
-        names
+        let log = watcher.end();
+        let left_out = 30 - (names.len() - 1);
+        let start = format!("E! cannot read {left_out} network namespaces, /run/netns/space");
+        let end = ": Too many open files (os error 24)\n";
+        let is_one_line = log.starts_with(&start) && log.ends_with(end) && log.lines().count() == 1;
+        assert!(is_one_line, "{limit}: {log}");
+    }
+}
+
+#[test]
+fn a_driver_that_is_slow_at_the_start_costs_no_other_namespace_anything() {
+    let test = "a_driver_that_is_slow_at_the_start_costs_no_other_namespace_anything";
+    if is_skipped_without_strace(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.ip_lines("link add own0 type veth peer name own1\nlink set own0 up\nlink set own1 up");
+    let make = |name| {
+        let namespace = machine.add(name);
+        namespace.ip_lines(
+            "link set lo up
+             link add up0 type veth peer name up1
+             link set up0 up
+             link set up1 up
+             link add down0 type ifb",
+        );
+        namespace
     };
-    let names = gather();
-    assert_eq!(gather(), names);
-    let log = watcher.end();
-    let left_out = 30 - (names.len() - 1);
-    let start = format!("E! cannot read {left_out} network namespaces, /run/netns/space");
-    let end = ": Too many open files (os error 24)\n";
-    assert!(log.starts_with(&start) && log.ends_with(end) && log.lines().count() == 1, "{log}");
+    let _blue = make("blue");
+    let mut watcher = Watcher::start(&machine, "namespace_include = ['*']\n");
+    let pid = watcher.pid();
+    // It asks for the first speed for that long.
+    let trace = Trace::injecting_in("speed", "sendto:delay_enter=2000000:when=1", pid);
+    let spaces = watcher.gather();
+    assert_eq!(spaces.interfaces("blue"), ["up1", "up0"]);
+    assert_eq!(spaces.interfaces(""), ["own1", "own0"]);
+    assert_eq!(spaces.field("", "own0", "speed"), None);
+    // Of one that comes now, nothing can be told yet.
+    let _late = make("late");
+    let mut is_there = || {
+        let spaces = watcher.gather();
+        assert_eq!(spaces.interfaces("blue"), ["up1", "up0"]);
+        let is_there = spaces.0.contains_key("late");
+        assert!(!is_there || spaces.interfaces("late") == ["up1", "up0"]);
+        is_there.then_some(())
+    };
+    assert_eq!(is_there(), None);
+    eventually("the namespace that came late", is_there);
+    eventually("the speed", || watcher.gather().field("", "own0", "speed"));
+    assert!(trace.text().contains("(DELAYED)"), "{}", trace.text());
+    drop(trace);
+    assert_eq!(watcher.end(), "");
+}
+
+#[test]
+fn events_of_many_namespaces_are_all_followed_before_a_gather() {
+    const SPACES: usize = 80;
+    let test = "events_of_many_namespaces_are_all_followed_before_a_gather";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let names: Vec<_> = (0..SPACES).map(|number| format!("space{number:02}")).collect();
+    for name in &names {
+        machine.add(name).ip_lines("link set lo up");
+    }
+    let table = "interfaces = ['*']\ninterface_tags = ['alias']\nignore_protocol_stats = true\n\
+                 namespace_include = ['?*']\n";
+    let mut watcher = Watcher::start(&machine, table);
+    watcher.gather();
+    // The command that it was started by stops with it.
+    let pids = [watcher.pid(), watcher.daemon.pid()];
+    let kill = |pid: u32, signal| {
+        kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
+    };
+    kill(pids[0], Signal::STOP);
+    for name in &names {
+        machine.ip_lines(&format!("-n {name} link set lo alias new"));
+    }
+    watcher.daemon.trigger("");
+    pids.into_iter().for_each(|pid| kill(pid, Signal::CONT));
+    let batch = watcher.daemon.rest_until(END_LINE);
+    let with_alias = batch.iter().filter(|line| text(line).contains(",alias=new ")).count();
+    assert_eq!((batch.len(), with_alias), (SPACES, SPACES));
+    assert_eq!(watcher.end(), "");
+}
+
+#[test]
+fn a_name_that_is_a_link_ends_with_what_it_leads_to() {
+    let test = "a_name_that_is_a_link_ends_with_what_it_leads_to";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let living = machine.start(&["unshare", "--net", "cat"]);
+    machine.ip_lines(&format!("link add out type veth peer name in netns {}", inner(&living)));
+    machine.sh(&format!(
+        "mkdir -p /run/netns && ln -s /proc/{}/ns/net /run/netns/link",
+        inner(&living)
+    ));
+    let mut watcher = Watcher::start(&machine, "namespace_include = ['*']\n");
+    for _ in 0..3 {
+        assert_eq!(watcher.gather().names(), ["", "link"]);
+    }
+    drop(living);
+    eventually("the end of the process", || (watcher.gather().names() == [""]).then_some(()));
+    // It is not kept alive.
+    eventually("the end of the namespace", || {
+        (!machine.sh("ip -o link").contains(" out@")).then_some(())
+    });
+    assert_eq!(watcher.end(), "");
+}
+
+#[test]
+fn a_namespace_may_be_entered_whose_number_was_one_that_might_not() {
+    let test = "a_namespace_may_be_entered_whose_number_was_one_that_might_not";
+    if is_skipped_without_strace(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let first = machine.add("first");
+    let mut watcher = Watcher::start(&machine, "namespace_include = ['*']\n");
+    let pid = watcher.pid();
+    let trace = Trace::injecting("setns:error=EPERM:when=1", pid);
+    assert_eq!(watcher.gather().names(), [""]);
+    drop(trace);
+    assert_eq!(watcher.gather().names(), [""]);
+    // The kernel gives the same number to the next one.
+    first.delete();
+    machine.add("second");
+    assert_eq!(watcher.gather().names(), ["", "second"]);
+    let over = FORBIDDEN.replace("W! ", "I! over: ");
+    assert_eq!(watcher.end(), format!("{FORBIDDEN}{over}"));
+}
+
+#[test]
+fn a_batch_has_the_time_at_which_the_kernel_told_the_first_counters() {
+    let test = "a_batch_has_the_time_at_which_the_kernel_told_the_first_counters";
+    if is_skipped_without_strace(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.add("blue").ip_lines("link set lo up");
+    let delay = Duration::from_millis(500);
+    for namespaces in ["['blue']", "['']", "['', 'blue']"] {
+        let table = format!("interfaces = ['*']\nnamespace_include = {namespaces}\n");
+        let mut watcher = Watcher::start(&machine, &table);
+        watcher.gather();
+        let pid = watcher.pid();
+        let trace = Trace::injecting("sendto:delay_enter=500000:when=1", pid);
+        let start = SystemTime::now();
+        watcher.daemon.trigger("");
+        let line = text(&watcher.daemon.read_line());
+        let nanoseconds = line.trim_end().rsplit(' ').next().unwrap().parse().unwrap();
+        let timestamp = UNIX_EPOCH + Duration::from_nanos(nanoseconds);
+        assert!(timestamp >= start + delay, "{namespaces}");
+        drop(trace);
+        watcher.end();
+    }
 }
 
 #[test]

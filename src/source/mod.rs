@@ -20,6 +20,7 @@ use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::Deserialize;
 
 /// The most bytes read of one file. A hundred thousand interfaces take 13 MB.
@@ -36,6 +37,11 @@ pub enum Wanted {
     Netlink,
     /// Procfs.
     Procfs,
+}
+
+/// Whether a call failed only because this process, or the system, has too much open at the moment.
+fn is_shortage(errno: Errno) -> bool {
+    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS)
 }
 
 /// Opens a file of the kernel's.

@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use rustix::fs::{CWD, Mode, OFlags, fstat, fstatfs, openat};
+use rustix::fs::statfs;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::parse::proc_pid_cgroup;
 use crate::protocol::Groups;
+use crate::source::is_shortage;
 use crate::source::netlink::{NetlinkError, Sockets};
 use crate::source::proc_net::ProcNet;
 
@@ -53,6 +54,13 @@ impl Found {
     pub fn is_reported_as(&self, other: &Self) -> bool {
         self.inode == other.inode && self.name == other.name && self.container == other.container
     }
+
+    /// Tells it from others, also, if it has a name, from one that has its inode's number later.
+    #[must_use]
+    pub fn key(&self) -> (u64, PathBuf) {
+        let name = if self.is_named { self.file.clone() } else { PathBuf::new() };
+        (self.inode, name)
+    }
 }
 
 /// Those that have names.
@@ -60,17 +68,18 @@ impl Found {
 pub struct Named {
     /// In the order of their names, each of which is there once.
     pub found: Vec<Found>,
-    /// There is a name that no namespace is mounted on yet.
-    pub is_unfinished: bool,
-    /// The folders that cannot be listed, and why.
+    /// There are names whose namespaces come or go without an event in their folder: symbolic links,
+    /// and files that no namespace is mounted on yet.
+    pub is_unsure: bool,
+    /// The folders and files that could not be looked at, and why.
     pub unread: Vec<(PathBuf, io::Error)>,
 }
 
 /// What a namespace is read by, opened inside.
 #[derive(Debug)]
 pub struct Entered {
-    /// For interfaces, where they are asked for; an error where there is no netlink inside.
-    pub sockets: Option<Result<Sockets, NetlinkError>>,
+    /// For interfaces, where they are asked for.
+    pub sockets: Option<Sockets>,
     /// For counters while netlink cannot give them, and for protocol statistics.
     pub files: ProcNet,
 }
@@ -82,8 +91,10 @@ pub enum EnterError {
     Gone,
     /// This process may not: it takes `CAP_SYS_ADMIN`.
     Forbidden(io::Error),
-    /// The system lacks something, such as room for more open files.
+    /// The system lacks something at the moment, such as room for more open files.
     Failed(io::Error),
+    /// The same, of its netlink.
+    Netlink(NetlinkError),
 }
 
 impl From<io::Error> for EnterError {
@@ -100,26 +111,30 @@ impl fmt::Display for EnterError {
         match self {
             Self::Gone => f.write_str("it is gone"),
             Self::Forbidden(error) | Self::Failed(error) => error.fmt(f),
+            Self::Netlink(error) => error.fmt(f),
         }
     }
 }
 
 /// The named namespaces of the file system with that root.
-#[must_use]
-pub fn named(root: &Path) -> Named {
+///
+/// # Errors
+///
+/// When too much is open at the moment to look.
+pub fn named(root: &Path) -> io::Result<Named> {
     let mut named = Named::default();
     for folder in FOLDERS.map(|folder| root.join(folder)) {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    named.unread.push((folder, error));
-                }
+                named.pass_over(folder, error)?;
                 continue;
             }
         };
-        for entry in entries.flatten() {
+        for entry in entries {
+            let entry = entry?;
             let file = entry.path();
+            named.is_unsure |= entry.file_type().is_ok_and(|kind| kind.is_symlink());
             match mounted_inode(&file) {
                 Ok(Some(inode)) => named.found.push(Found {
                     inode,
@@ -129,33 +144,49 @@ pub fn named(root: &Path) -> Named {
                     process: None,
                     container: None,
                 }),
-                Ok(None) => named.is_unfinished = true,
-                // It has just gone.
-                Err(_) => {}
+                Ok(None) => named.is_unsure = true,
+                Err(error) => named.pass_over(file, error)?,
             }
         }
     }
     // Of two of the same name, the one in the first folder stays.
     named.found.sort_by(|one, other| one.name.cmp(&other.name));
     named.found.dedup_by(|later, first| later.name == first.name);
-    named
+    Ok(named)
+}
+
+impl Named {
+    /// Goes on without that file, unless all the others would fail as well.
+    fn pass_over(&mut self, file: PathBuf, error: io::Error) -> io::Result<()> {
+        match Errno::from_io_error(&error) {
+            // It has just gone, or was never there.
+            Some(Errno::NOENT) => {}
+            Some(errno) if is_shortage(errno) => return Err(error),
+            _ => self.unread.push((file, error)),
+        }
+        Ok(())
+    }
 }
 
 /// The inode of the namespace that is mounted on that file, if there is one by now.
 fn mounted_inode(file: &Path) -> io::Result<Option<u64>> {
-    // Opened, so that both questions are about the same.
-    let file = openat(CWD, file, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    let kind = u64::try_from(fstatfs(&file)?.f_type);
-    Ok(if kind == Ok(NSFS_MAGIC) { Some(fstat(&file)?.st_ino) } else { None })
+    // In this order, so that a file on which one is being mounted has none, or the wrong inode, which
+    // shows when it is entered. An open file would tell both at once, and there may be too many.
+    let inode = fs::metadata(file)?.ino();
+    let kind = u64::try_from(statfs(file)?.f_type);
+    Ok((kind == Ok(NSFS_MAGIC)).then_some(inode))
 }
 
 /// The namespaces that the processes of that proc file system live in, one entry for each, in the
 /// order of their first processes. With them, how many processes did not let themselves be asked.
-#[must_use]
-pub fn of_processes(proc: &Path) -> (Vec<Found>, usize) {
+///
+/// # Errors
+///
+/// When too much is open at the moment to look.
+pub fn of_processes(proc: &Path) -> io::Result<(Vec<Found>, usize)> {
     let mut found = Vec::<Found>::new();
     let mut denied = 0;
-    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
+    let entries = fs::read_dir(proc)?.flatten();
     let mut pids: Vec<u32> =
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
@@ -174,7 +205,12 @@ pub fn of_processes(proc: &Path) -> (Vec<Found>, usize) {
         if found.iter().any(|known| known.inode == inode) {
             continue;
         }
-        let cgroup = fs::read(process.join("cgroup")).unwrap_or_default();
+        let cgroup = match fs::read(process.join("cgroup")) {
+            Err(error) if Errno::from_io_error(&error).is_some_and(is_shortage) => {
+                return Err(error);
+            }
+            cgroup => cgroup.unwrap_or_default(),
+        };
         found.push(Found {
             inode,
             name: inode.to_string().into_bytes(),
@@ -184,7 +220,7 @@ pub fn of_processes(proc: &Path) -> (Vec<Found>, usize) {
             process: Some(process),
         });
     }
-    (found, denied)
+    Ok((found, denied))
 }
 
 /// The inode of the namespace that a process lives in.
@@ -194,7 +230,7 @@ pub fn inode_of(process: &Path) -> Option<u64> {
 }
 
 /// What to enter a namespace for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Purpose {
     /// To read its interfaces by netlink.
     pub by_netlink: bool,
@@ -236,11 +272,8 @@ fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, Enter
         .map_err(io::Error::from)?;
     let files = ProcNet::enter(purpose.groups, purpose.interface_protocols);
     let files = files.map_err(EnterError::Failed)?;
-    let sockets = purpose.by_netlink.then(Sockets::open_elsewhere);
-    if let Some(Err(NetlinkError::Call(_, errno @ (Errno::MFILE | Errno::NFILE)))) = sockets {
-        return Err(EnterError::Failed(errno.into()));
-    }
-    Ok(Entered { sockets, files })
+    let sockets = purpose.by_netlink.then(Sockets::open_elsewhere).transpose();
+    Ok(Entered { sockets: sockets.map_err(EnterError::Netlink)?, files })
 }
 
 /// Lets this process open as many files as it may: a namespace takes several.

@@ -39,8 +39,6 @@ pub struct Procfs {
 /// The folder `class/net` of a sysfs, which has one of each interface.
 #[derive(Debug)]
 struct ClassNet {
-    /// The sysfs that the operator named (`HOST_SYS`); without it, it is `/sys`.
-    sys: Option<PathBuf>,
     folder: PathBuf,
     /// Whether it shows another network namespace than our own, once that is known.
     is_foreign: Option<bool>,
@@ -82,10 +80,10 @@ impl Procfs {
         }
     }
 
-    /// The sysfs that was named.
+    /// Whether any sysfs may show it.
     #[must_use]
-    pub fn sys(&self) -> Option<&Path> {
-        self.class_net.sys.as_deref()
+    pub fn has_sysfs(&self) -> bool {
+        self.has_sysfs
     }
 
     /// What of interfaces is known too.
@@ -144,10 +142,11 @@ impl Procfs {
     }
 
     /// Takes from the interfaces that netlink knows what files do not tell of those that they have
-    /// just told of: kinds and alternative names.
-    pub fn take_kinds<'a>(&mut self, known: impl Iterator<Item = &'a Interface>) {
-        let Self { wants, interfaces, version, .. } = self;
-        if !wants.kind && !wants.properties {
+    /// just told of: kinds and alternative names, and where no sysfs shows them, also flags, speeds and
+    /// all else that tags and filters go by.
+    pub fn take_known<'a>(&mut self, known: impl Iterator<Item = &'a Interface>) {
+        let Self { has_sysfs, wants, interfaces, reading, version, .. } = self;
+        if *has_sysfs && !wants.kind && !wants.properties {
             return;
         }
         let known: HashMap<_, _> = known.map(|known| (&*known.name, known)).collect();
@@ -157,15 +156,24 @@ impl Procfs {
             if interface.ifindex != 0 && interface.ifindex != known.ifindex {
                 continue;
             }
-            let (Some(details), Some(known)) = (&mut interface.details, &known.details) else {
-                continue;
-            };
-            let properties = &mut details.properties;
-            let is_same = properties.kind == known.properties.kind
-                && properties.altname == known.properties.altname;
-            if !is_same {
-                properties.kind.clone_from(&known.properties.kind);
-                properties.altname.clone_from(&known.properties.altname);
+            let mut is_other = false;
+            if !*has_sysfs {
+                is_other = interface.presence != known.presence;
+                interface.presence = known.presence;
+                interface.set_link_modes(known.link_modes, reading.number);
+            }
+            if let (Some(details), Some(known)) = (&mut interface.details, &known.details) {
+                let (ours, theirs) = (&mut details.properties, &known.properties);
+                if *has_sysfs {
+                    is_other |= ours.kind != theirs.kind || ours.altname != theirs.altname;
+                    ours.kind.clone_from(&theirs.kind);
+                    ours.altname.clone_from(&theirs.altname);
+                } else {
+                    is_other |= ours != theirs;
+                    ours.clone_from(theirs);
+                }
+            }
+            if is_other {
                 *version += 1;
                 interface.generation = *version;
             }
@@ -177,10 +185,13 @@ impl Procfs {
     /// is asked for.
     pub fn fetch_details(&mut self, may_ask: bool, mut hurry: impl FnMut() -> bool) {
         let Self { class_net, has_sysfs, wants, interfaces, reading, version, .. } = self;
+        if !*has_sysfs {
+            return;
+        }
         let mut hurried = false;
         for interface in interfaces.iter_mut().filter(|one| one.speed_refresh.is_some()) {
             hurried = hurried || hurry();
-            let asks = may_ask && *has_sysfs && !hurried;
+            let asks = may_ask && !hurried;
             let link_modes = asks.then(|| class_net.link_modes(&interface.name, *wants));
             interface.set_link_modes(link_modes, reading.number);
             let Some(details) = &mut interface.details else { continue };
@@ -257,7 +268,6 @@ fn bring_to<'a>(
 impl ClassNet {
     fn of(sys: Option<&Path>) -> Self {
         Self {
-            sys: sys.map(Path::to_owned),
             folder: sys.unwrap_or(Path::new("/sys")).join("class/net"),
             is_foreign: None,
             path: PathBuf::new(),
@@ -369,15 +379,15 @@ impl ClassNet {
 
     /// What an interface is; what files do not tell, and its kind, stay what is known.
     fn properties(&mut self, interface: &[u8], known: &Properties) -> Properties {
+        if self.is_foreign == Some(true) {
+            return known.clone();
+        }
         let mut properties = Properties {
             kind: known.kind.clone(),
             altname: known.altname.clone(),
             is_physical: known.is_physical,
             ..Properties::default()
         };
-        if self.is_foreign == Some(true) {
-            return properties;
-        }
         let mut line = |attribute| {
             let text = self.read(interface, attribute).unwrap_or_default();
             Box::<[u8]>::from(text.strip_suffix(b"\n").unwrap_or(text))

@@ -158,6 +158,11 @@ impl Daemon {
     /// Gathers, and returns the lines before the one that begins so.
     pub(crate) fn batch_until(&mut self, end: &str) -> Batch {
         self.trigger("");
+        self.rest_until(end)
+    }
+
+    /// The next lines before the one that begins so.
+    pub(crate) fn rest_until(&mut self, end: &str) -> Batch {
         let mut batch = Vec::new();
         loop {
             let line = self.read_line();

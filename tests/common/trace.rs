@@ -1,6 +1,7 @@
 //! What a process asks of the kernel, by strace.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,28 +17,43 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn of_process(pid: u32) -> Self {
-        Self::with(&[], pid)
+        Self::with(&["-f"], pid)
     }
 
-    /// Has every call of that name fail, as by strace's option `inject`, until this is dropped.
-    pub(crate) fn failing(call: &str, error: &str, pid: u32) -> Self {
-        Self::with(&["-e", &format!("inject={call}:error={error}")], pid)
+    /// Has calls go wrong as strace's option `inject` says, until this is dropped.
+    pub(crate) fn injecting(what: &str, pid: u32) -> Self {
+        Self::with(&["-f", "-e", &format!("inject={what}")], pid)
+    }
+
+    /// The same for the thread of that name alone.
+    pub(crate) fn injecting_in(thread: &str, what: &str, pid: u32) -> Self {
+        let is_it = |task: &PathBuf| {
+            fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim_end() == thread)
+        };
+        let task = eventually(thread, || {
+            let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+            tasks.map(|task| task.unwrap().path()).find(is_it)
+        });
+        let id = task.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        Self::with(&["-e", &format!("inject={what}")], id)
     }
 
     fn with(options: &[&str], pid: u32) -> Self {
         let file = NamedTempFile::new().unwrap();
         let mut command = Command::new("strace");
-        command.args(options).args(["-f", "-o"]).arg(file.path());
+        command.args(options).arg("-o").arg(file.path());
         command.args(["-p", &pid.to_string()]).stderr(Stdio::null());
         let trace = Self { strace: command.spawn().unwrap(), file };
-        let tasks = format!("/proc/{pid}/task");
+        let is_traced = |task: PathBuf| {
+            let status = fs::read_to_string(task.join("status")).unwrap();
+            !status.contains("TracerPid:\t0\n")
+        };
+        let task = PathBuf::from(format!("/proc/{pid}"));
+        let has_all = options.contains(&"-f");
         eventually("strace", || {
-            let mut tasks = fs::read_dir(&tasks).unwrap().map(|task| task.unwrap().path());
-            let is_traced = tasks.all(|task| {
-                let status = fs::read_to_string(task.join("status")).unwrap();
-                !status.contains("TracerPid:\t0\n")
-            });
-            is_traced.then_some(())
+            let mut tasks = fs::read_dir(task.join("task")).unwrap();
+            let are_traced = tasks.all(|task| !has_all || is_traced(task.unwrap().path()));
+            (are_traced && is_traced(task.clone())).then_some(())
         });
         trace
     }

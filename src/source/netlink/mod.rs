@@ -131,6 +131,12 @@ impl Netlink {
         self.is_current
     }
 
+    /// Whether no interface was ever told of: there is always a loopback.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.links.interfaces().next().is_none()
+    }
+
     /// Whether a driver can be asked now by other ways too, without waiting for long.
     #[must_use]
     pub fn may_ask_drivers(&self) -> bool {
@@ -142,6 +148,12 @@ impl Netlink {
         self.requests = sockets.requests;
         self.events = sockets.events;
         self.is_broken = false;
+        self.is_current = false;
+    }
+
+    /// Has the sockets [replaced](Self::replace) before the next reading.
+    pub fn break_off(&mut self) {
+        self.is_broken = true;
         self.is_current = false;
     }
 
@@ -166,8 +178,7 @@ impl Netlink {
                 }
                 Ok(Some(Event::Lost)) => self.is_current = false,
                 Err(_) => {
-                    self.is_broken = true;
-                    self.is_current = false;
+                    self.break_off();
                     break;
                 }
             }

@@ -14,6 +14,7 @@ use rustix::net::{
 
 use super::PATIENCE;
 use crate::parse::netlink::{Message, Step, messages};
+use crate::source::is_shortage;
 
 /// The kernel answers within the request, so that this much is for what is not the kernel's.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500).saturating_mul(PATIENCE);
@@ -47,6 +48,13 @@ pub enum NetlinkError {
     Overrun,
     /// The answer did not come, or did not end, within half a second.
     NoAnswer,
+}
+
+impl NetlinkError {
+    /// Whether it says nothing about what the kernel has and allows: too much is open at the moment.
+    pub(super) fn is_shortage(self) -> bool {
+        matches!(self, Self::Call(_, errno) if is_shortage(errno))
+    }
 }
 
 impl fmt::Display for NetlinkError {

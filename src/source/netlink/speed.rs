@@ -10,8 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 use super::PATIENCE;
 use super::socket::{Dump, NetlinkError, Scratch, Socket};
 use crate::interface::{LinkModes, SPEED_UNKNOWN};
@@ -419,8 +417,7 @@ impl Way {
         });
         match ethtool {
             Ok((socket, family)) => Ok(Self::Ethtool(socket, family)),
-            // That says nothing about what the kernel has.
-            Err(error @ NetlinkError::Call(_, Errno::MFILE | Errno::NFILE)) => Err(error),
+            Err(error) if error.is_shortage() => Err(error),
             Err(_) => Ok(class_net.map_or(Self::Nowhere, Self::Sysfs)),
         }
     }
