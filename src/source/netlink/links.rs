@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::speed::{Answer, Question, SLOW};
-use crate::interface::{Counters, Interface, MoreCounters, Presence, Wants, is_address};
+use super::speed::{Answer, Question, SLOW, Told};
+use crate::interface::{Counters, Interface, LinkModes, MoreCounters, Presence, Wants, is_address};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::Stats;
 use crate::rates::Reading;
@@ -58,6 +58,14 @@ pub(super) struct Links {
     withdrawn: Vec<u64>,
     /// Whether questions tell the interface's name.
     wants_names: bool,
+}
+
+/// Questions that were opened.
+#[derive(Debug)]
+pub(super) enum Questions {
+    Singly(Vec<Question>),
+    /// To be answered by a dump: their ticket, and how many there are.
+    Together(u64, usize),
 }
 
 /// Whether a message tells of a change, or answers how things are.
@@ -150,6 +158,31 @@ impl Link {
     fn is_waited_for(&self) -> bool {
         let is_always_asked = self.interface.speed_refresh == Some(Duration::ZERO);
         !self.is_slow() && (is_always_asked || self.interface.link_modes.is_none())
+    }
+
+    fn open_question(&mut self, ticket: u64, now: Instant) {
+        self.question = Some(ticket);
+        self.tried = Some(now);
+    }
+
+    fn ask(&mut self, ticket: u64, now: Instant, wants_names: bool) -> Question {
+        self.open_question(ticket, now);
+        let Interface { ifindex, name, .. } = &self.interface;
+        let name = if wants_names { name.clone() } else { Box::default() };
+        Question { ifindex: *ifindex, name, ticket, is_slow: self.is_slow() }
+    }
+
+    fn set_answer(
+        &mut self,
+        link_modes: Option<LinkModes>,
+        took: Option<Duration>,
+        now: Instant,
+        reading: u64,
+    ) {
+        self.question = None;
+        (self.tried, self.is_void) = (Some(now), false);
+        self.took = took;
+        self.interface.set_link_modes(link_modes, reading);
     }
 }
 
@@ -358,50 +391,45 @@ impl Links {
         unread.map(|interface| interface.ifindex)
     }
 
-    /// Opens a question about every interface whose driver is to be asked before its next line;
-    /// those made by software come first.
-    pub(super) fn needed_questions(&mut self, now: Instant) -> Vec<Question> {
+    /// Opens a question about every interface whose driver is to be asked before its next line.
+    pub(super) fn needed_questions(&mut self, now: Instant) -> Questions {
         self.questions(now, Link::is_waited_for)
     }
 
     /// Opens a question about every other interface whose driver is to be asked again.
-    pub(super) fn due_questions(&mut self, now: Instant) -> Vec<Question> {
+    pub(super) fn due_questions(&mut self, now: Instant) -> Questions {
         self.questions(now, |link| !link.is_waited_for())
     }
 
-    fn questions(&mut self, now: Instant, are_meant: impl Fn(&Link) -> bool) -> Vec<Question> {
-        let mut questions = Vec::new();
+    fn questions(&mut self, now: Instant, are_meant: impl Fn(&Link) -> bool) -> Questions {
+        let is_meant = |link: &Link| link.is_due(now) && are_meant(link);
+        let count = self.table.iter().filter(|link| is_meant(link)).count();
+        if count == 0 {
+            return Questions::Singly(Vec::new());
+        }
+        if self.may_ask_all(count) {
+            self.last_ticket += 1;
+            for link in self.table.iter_mut().filter(|link| is_meant(link)) {
+                link.open_question(self.last_ticket, now);
+            }
+            return Questions::Together(self.last_ticket, count);
+        }
+        let mut questions = Vec::with_capacity(count);
+        // Those made by software come first.
         for may_be_device in [false, true] {
             for link in &mut self.table {
-                let is_its_turn = link.may_be_device == may_be_device;
-                if is_its_turn && link.is_due(now) && are_meant(link) {
+                if link.may_be_device == may_be_device && is_meant(link) {
                     self.last_ticket += 1;
-                    link.question = Some(self.last_ticket);
-                    link.tried = Some(now);
-                    questions.push(Question {
-                        ifindex: link.interface.ifindex,
-                        ticket: self.last_ticket,
-                        is_slow: link.is_slow(),
-                        name: if self.wants_names {
-                            link.interface.name.clone()
-                        } else {
-                            Box::default()
-                        },
-                    });
+                    questions.push(link.ask(self.last_ticket, now, self.wants_names));
                 }
             }
         }
-        questions
-    }
-
-    /// The tickets of questions that are open no longer, since the last call.
-    pub(super) fn take_withdrawn(&mut self) -> Vec<u64> {
-        std::mem::take(&mut self.withdrawn)
+        Questions::Singly(questions)
     }
 
     /// Whether so many questions are best answered by a dump, which asks every driver: only when
     /// it bothers none that would not be asked anyway, and none of them is slow.
-    pub(super) fn may_ask_all(&self, questions: usize) -> bool {
+    fn may_ask_all(&self, questions: usize) -> bool {
         const MIN_QUESTIONS: usize = 16;
         /// What one question costs in entries of a dump.
         const COST: usize = 8;
@@ -414,18 +442,34 @@ impl Links {
             && self.table.iter().all(is_harmless)
     }
 
+    /// The tickets of questions that are open no longer, since the last call.
+    pub(super) fn take_withdrawn(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.withdrawn)
+    }
+
     /// Takes in an answer. If the question is open no longer, it tells how long the driver takes, and
     /// nothing else.
     pub(super) fn set_answer(&mut self, answer: &Answer, now: Instant, reading: u64) {
         let Some(link) = self.get_mut(answer.ifindex) else { return };
         if link.question == Some(answer.ticket) {
-            link.question = None;
-            (link.tried, link.is_void) = (Some(now), false);
-            link.took = answer.took;
-            link.interface.set_link_modes(answer.link_modes, reading);
+            link.set_answer(answer.link_modes, answer.took, now, reading);
         } else {
             link.took = answer.took.or(link.took);
         }
+    }
+
+    /// Takes in what a dump told, and opens a question for each that it left open.
+    pub(super) fn set_told(&mut self, told: &Told, now: Instant, reading: u64) -> Questions {
+        let mut left = Vec::new();
+        for link in self.table.iter_mut().filter(|link| link.question == Some(told.ticket)) {
+            if let Some(link_modes) = told.link_modes(link.interface.ifindex) {
+                link.set_answer(Some(link_modes), told.took, now, reading);
+            } else {
+                self.last_ticket += 1;
+                left.push(link.ask(self.last_ticket, now, self.wants_names));
+            }
+        }
+        Questions::Singly(left)
     }
 
     fn place(&self, ifindex: u32) -> Result<usize, usize> {

@@ -14,9 +14,9 @@ mod tests;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use self::links::{Links, Tells};
+use self::links::{Links, Questions, Tells};
 use self::socket::{Dump, Event, Socket};
-use self::speed::{Question, SLOW, Speeds, Way};
+use self::speed::{SLOW, Speeds, Way};
 use crate::interface::{Counters, Interface, MoreCounters, Wants};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::{self, Stats};
@@ -289,12 +289,13 @@ impl Netlink {
     /// among them.
     pub fn fetch_speeds(&mut self) {
         let now = Instant::now();
-        self.take_answers(now);
+        let mut is_asked = self.take_answers(now);
         let questions = self.links.needed_questions(now);
-        if !questions.is_empty() {
-            self.ask(questions);
+        is_asked |= self.ask(questions);
+        while is_asked {
             self.speeds.wait(SPEED_WAIT);
-            self.take_answers(Instant::now());
+            // What a dump left open is asked for singly.
+            is_asked = self.take_answers(Instant::now());
         }
     }
 
@@ -302,22 +303,29 @@ impl Netlink {
     /// kernel's lock may be held from here on, so that no network namespace should be left to be read.
     pub fn refresh_speeds(&mut self) {
         let questions = self.links.due_questions(Instant::now());
-        if !questions.is_empty() {
-            self.ask(questions);
-        }
+        self.ask(questions);
     }
 
-    fn ask(&self, questions: Vec<Question>) {
-        if self.links.may_ask_all(questions.len()) {
-            self.speeds.ask_all(questions);
-        } else {
-            self.speeds.ask(questions);
+    /// Returns whether there was anything to ask.
+    fn ask(&self, questions: Questions) -> bool {
+        match questions {
+            Questions::Singly(questions) if questions.is_empty() => return false,
+            Questions::Singly(questions) => self.speeds.ask(questions),
+            Questions::Together(ticket, count) => self.speeds.ask_all(ticket, count),
         }
+        true
     }
 
-    fn take_answers(&mut self, now: Instant) {
-        let Self { speeds, links, reading, .. } = self;
-        speeds.take_answers(|answer| links.set_answer(&answer, now, reading.number));
+    /// Returns whether something was asked by that.
+    fn take_answers(&mut self, now: Instant) -> bool {
+        let reading = self.reading.number;
+        self.speeds.take_answers(|answer| self.links.set_answer(&answer, now, reading));
+        let mut is_asked = false;
+        for told in self.speeds.take_told() {
+            let left = self.links.set_told(&told, now, reading);
+            is_asked |= self.ask(left);
+        }
+        is_asked
     }
 
     /// Fills the table anew.

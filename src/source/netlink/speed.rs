@@ -50,6 +50,30 @@ pub(super) struct Answer {
     pub(super) took: Option<Duration>,
 }
 
+/// What a dump told: the answers to all questions of that ticket.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) ticket: u64,
+    /// How long each driver took, where all were quick.
+    pub(super) took: Option<Duration>,
+    /// In the order of the interfaces' numbers.
+    replies: Vec<LinkModesReply>,
+    /// Whether the dump got to its end.
+    is_whole: bool,
+}
+
+impl Told {
+    /// What the driver of an interface tells; `None` when it is left open.
+    pub(super) fn link_modes(&self, ifindex: u32) -> Option<LinkModes> {
+        let place = self.replies.binary_search_by_key(&ifindex, |reply| reply.ifindex);
+        match place.ok().and_then(|place| self.replies.get(place)) {
+            Some(reply) => Some(reply.link_modes),
+            // Who does not support it is passed over.
+            None => self.is_whole.then_some(NOTHING),
+        }
+    }
+}
+
 /// How speeds are asked for.
 #[derive(Debug)]
 pub(super) enum Way {
@@ -92,14 +116,13 @@ struct Seat {
     /// Used by the thread alone.
     way: Mutex<Way>,
     answers: Mutex<Vec<Answer>>,
+    told: Mutex<Vec<Told>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// To be answered by one dump for each batch.
-    bulk: Queue,
-    /// The batch that is being answered by a dump.
-    in_dump: Queue,
+    /// To be filled by one dump each.
+    bulk: Vec<(Arc<Seat>, Told)>,
     quick: Queue,
     slow: Queue,
     /// Since when the kernel is being asked, and whether for one that was slow before.
@@ -141,10 +164,6 @@ impl Queue {
         next
     }
 
-    fn pop_batch(&mut self) -> Option<Batch> {
-        self.0.pop_front()
-    }
-
     /// Takes those questions out that are here.
     fn remove(&mut self, seat: &Arc<Seat>, tickets: &[u64]) {
         for Batch { questions, .. } in self.0.iter_mut().filter(|batch| batch.is_from(seat)) {
@@ -166,18 +185,8 @@ impl Queue {
 }
 
 enum Task {
-    /// To be answered together: the batch in [`State::in_dump`], of so many questions.
-    All(Arc<Seat>, usize),
+    All(Arc<Seat>, Told),
     One(Arc<Seat>, Question),
-}
-
-/// What a dump told.
-struct Told {
-    /// In the order of the interfaces' numbers.
-    replies: Vec<LinkModesReply>,
-    end: Result<Dump, NetlinkError>,
-    /// How long each driver took, where all were quick.
-    took: Option<Duration>,
 }
 
 impl Asker {
@@ -196,7 +205,8 @@ impl Asker {
     /// Takes a network namespace in.
     pub(super) fn seat(&self, way: Way) -> Speeds {
         let wants_names = matches!(way, Way::Sysfs(_));
-        let seat = Seat { way: Mutex::new(way), answers: Mutex::default() };
+        let (way, answers, told) = (Mutex::new(way), Mutex::default(), Mutex::default());
+        let seat = Seat { way, answers, told };
         Speeds { desk: Arc::clone(&self.desk), seat: Arc::new(seat), wants_names }
     }
 }
@@ -227,18 +237,25 @@ impl Speeds {
         self.desk.change.notify_all();
     }
 
-    /// Puts questions on the desk, to be answered together. All drivers are asked then, also those
-    /// that are in no question.
-    pub(super) fn ask_all(&self, questions: Vec<Question>) {
-        lock(&self.desk.state).bulk.push(&self.seat, questions);
+    /// Has all drivers asked together, for so many questions of that ticket.
+    pub(super) fn ask_all(&self, ticket: u64, count: usize) {
+        let replies = Vec::with_capacity(count);
+        let told = Told { ticket, took: None, replies, is_whole: false };
+        lock(&self.desk.state).bulk.push((Arc::clone(&self.seat), told));
         self.desk.change.notify_all();
     }
 
     /// Takes questions back, by their tickets, as far as no driver is being asked yet.
     pub(super) fn withdraw(&self, tickets: &[u64]) {
-        for queue in lock(&self.desk.state).queues() {
-            queue.remove(&self.seat, tickets);
-        }
+        let mut state = lock(&self.desk.state);
+        state.quick.remove(&self.seat, tickets);
+        state.slow.remove(&self.seat, tickets);
+        // All drivers would be asked: what is still open is to be asked for singly.
+        let is_void = |(seat, told): &mut (Arc<Seat>, Told)| {
+            Arc::ptr_eq(seat, &self.seat) && tickets.contains(&told.ticket)
+        };
+        let void = state.bulk.extract_if(.., is_void);
+        lock(&self.seat.told).extend(void.map(|(_, told)| told));
     }
 
     /// Waits until all questions are answered that are not expected to take long. One driver is
@@ -269,15 +286,21 @@ impl Speeds {
         let answers = std::mem::take(&mut *lock(&self.seat.answers));
         answers.into_iter().for_each(take);
     }
+
+    /// What dumps told.
+    pub(super) fn take_told(&self) -> Vec<Told> {
+        std::mem::take(&mut *lock(&self.seat.told))
+    }
 }
 
 impl Drop for Speeds {
     /// Leaves no question behind: with it, the socket would stay open and keep its network namespace
     /// alive.
     fn drop(&mut self) {
-        for queue in lock(&self.desk.state).queues() {
-            queue.forget(&self.seat);
-        }
+        let mut state = lock(&self.desk.state);
+        state.bulk.retain(|(seat, _)| !Arc::ptr_eq(seat, &self.seat));
+        state.quick.forget(&self.seat);
+        state.slow.forget(&self.seat);
     }
 }
 
@@ -299,16 +322,9 @@ impl State {
         self.asking.is_some_and(is_long) || !self.slow.is_empty()
     }
 
-    fn queues(&mut self) -> [&mut Queue; 4] {
-        [&mut self.bulk, &mut self.in_dump, &mut self.quick, &mut self.slow]
-    }
-
     fn next_task(&mut self) -> Option<Task> {
-        if let Some(batch) = self.bulk.pop_batch() {
-            let task = Task::All(Arc::clone(&batch.seat), batch.questions.len());
-            // There, they can be taken back meanwhile.
-            self.in_dump.0.push_back(batch);
-            return Some(task);
+        if let Some((seat, told)) = self.bulk.pop() {
+            return Some(Task::All(seat, told));
         }
         let next = self.quick.pop().or_else(|| self.slow.pop());
         next.map(|(seat, question)| Task::One(seat, question))
@@ -325,13 +341,9 @@ impl Desk {
                     let link_modes = lock(&seat.way).ask(&mut scratch, &question);
                     seat.answer(&question, link_modes, Some(start.elapsed()));
                 }
-                Task::All(seat, count) => {
-                    let told = seat.ask_all(&mut scratch, count, start);
-                    let mut state = lock(&self.state);
-                    if let Some(batch) = state.in_dump.pop_batch() {
-                        let left = seat.answer_together(&told, batch.questions);
-                        state.quick.push(&seat, left);
-                    }
+                Task::All(seat, mut told) => {
+                    seat.fill(&mut told, &mut scratch, start);
+                    lock(&seat.told).push(told);
                 }
             }
         }
@@ -367,31 +379,14 @@ impl Seat {
         lock(&self.answers).push(Answer { ifindex, ticket, link_modes, took });
     }
 
-    /// Asks by one dump, for about so many.
-    fn ask_all(&self, scratch: &mut Scratch, count: usize, start: Instant) -> Told {
-        let mut replies = Vec::with_capacity(count);
+    fn fill(&self, told: &mut Told, scratch: &mut Scratch, start: Instant) {
+        let Told { replies, .. } = told;
         let end = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
         replies.sort_unstable_by_key(|reply| reply.ifindex);
         let limit = STUCK + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
         // Whose driver was the slow one is found out when they are asked one by one.
-        let took = (start.elapsed() < limit).then_some(Duration::ZERO);
-        Told { replies, end, took }
-    }
-
-    /// Answers by what a dump told, and returns what it leaves open, to be asked for one by one.
-    fn answer_together(&self, told: &Told, questions: VecDeque<Question>) -> Vec<Question> {
-        let Told { replies, end, took } = told;
-        let mut left = Vec::new();
-        for question in questions {
-            let found = replies.binary_search_by_key(&question.ifindex, |reply| reply.ifindex);
-            match (found.ok().and_then(|place| replies.get(place)), end) {
-                (Some(reply), _) => self.answer(&question, Some(reply.link_modes), *took),
-                // Who does not support it is passed over.
-                (None, Ok(Dump::Whole)) => self.answer(&question, Some(NOTHING), *took),
-                (None, _) => left.push(question),
-            }
-        }
-        left
+        told.took = (start.elapsed() < limit).then_some(Duration::ZERO);
+        told.is_whole = end == Ok(Dump::Whole);
     }
 }
 

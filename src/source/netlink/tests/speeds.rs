@@ -8,7 +8,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::speed::{Question, SLOW, Way};
+use super::super::links::Questions;
+use super::super::speed::{SLOW, Way};
 use super::super::{Asker, Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets};
 use super::kernel::{
     Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
@@ -350,7 +351,8 @@ fn a_driver_that_was_slow_is_asked_rarely() {
     machine.gather_until(3, 3000);
     machine.speed_refresh = Duration::ZERO;
     machine.gather();
-    let numbers = |questions: Vec<Question>| -> Vec<_> {
+    let numbers = |questions| -> Vec<_> {
+        let Questions::Singly(questions) = questions else { panic!("{questions:?}") };
         questions.into_iter().map(|question| question.ifindex).collect()
     };
     // It took a second at least, so that it has a hundred to rest.
@@ -653,6 +655,25 @@ fn a_dump_that_is_cut_off_is_completed_without_those_that_went_down_meanwhile() 
     machine.drivers.release();
     machine.gather_until(140, speed_of(140).into());
     assert_eq!(machine.asked.take(), [ALL, one(138), one(140)]);
+}
+
+#[test]
+fn no_dump_is_made_when_a_device_went_down_since_it_was_asked_for() {
+    let device = Interface::device(2, "eth0");
+    let mut machine = Machine::new(&many_and(&[device]));
+    machine.gather();
+    let mut other = machine.beside(&[Interface::device(2, "slow0")]);
+    other.drivers.hang(2);
+    other.gather();
+    machine.name_all();
+    machine.gather();
+    machine.asked.take();
+    machine.change(&[Interface { flags: 0, ..device }]);
+    machine.follow();
+    other.drivers.release();
+    machine.gather_until(101, speed_of(101).into());
+    machine.gather_until(140, speed_of(140).into());
+    assert_singly(&machine.asked.take());
 }
 
 #[test]
