@@ -3,11 +3,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::speed::{Answer, Question, SLOW, Told};
+use super::speed::{Answer, Question, SLOW, Ticket, Told};
 use crate::interface::{Counters, Interface, LinkModes, MoreCounters, Presence, Wants, is_address};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::Stats;
@@ -24,18 +25,19 @@ const SLOW_REST: u32 = 100;
 #[expect(clippy::struct_excessive_bools, reason = "they know nothing of each other")]
 struct Link {
     interface: Interface,
-    lower: Option<u32>,
-    master: Option<u32>,
+    lower: Option<NonZeroU32>,
+    master: Option<NonZeroU32>,
     /// It may be a device with a driver that is slow, or that sleeps while it is down.
     may_be_device: bool,
     /// The ticket of the question to its driver that is open, if one is.
-    question: Option<u64>,
+    question: Option<Ticket>,
     /// When its driver last was asked or answered, also where that counts no longer.
     tried: Option<Instant>,
     /// Something happened to it since.
     is_void: bool,
-    /// How long its driver took, where that was measured.
-    took: Option<Duration>,
+    /// How long its driver is left alone, where it was measured how long that takes; zero for a quick
+    /// one.
+    rest_ms: Option<u32>,
     /// An event named it, or what it is stacked on, since the table was settled.
     is_named: bool,
     /// Told of by the dump that is being worked in.
@@ -53,9 +55,9 @@ pub(super) struct Links {
     looked_up: u64,
     /// Whether any was named since the table was settled.
     has_named: bool,
-    last_ticket: u64,
+    last_ticket: Option<Ticket>,
     /// The tickets of questions that were open and are no longer.
-    withdrawn: Vec<u64>,
+    withdrawn: Vec<Ticket>,
     /// Whether questions tell the interface's name.
     wants_names: bool,
 }
@@ -65,7 +67,7 @@ pub(super) struct Links {
 pub(super) enum Questions {
     Singly(Vec<Question>),
     /// To be answered by a dump: their ticket, and how many there are.
-    Together(u64, usize),
+    Together(Ticket, usize),
 }
 
 /// Whether a message tells of a change, or answers how things are.
@@ -86,9 +88,10 @@ impl Link {
         }
         interface.presence = presence;
         // Their names may be tags.
-        is_other |= self.lower != link.lower || self.master != link.master;
-        self.lower = link.lower;
-        self.master = link.master;
+        let lower = link.lower.and_then(NonZeroU32::new);
+        let master = link.master.and_then(NonZeroU32::new);
+        is_other |= self.lower != lower || self.master != master;
+        (self.lower, self.master) = (lower, master);
         // Kernels before 5.14 do not tell of a device; what has a kind was made by software.
         let is_software = link.kind.is_some() || link.flags.is_loopback();
         self.may_be_device = link.parent.is_some() || !is_software;
@@ -128,12 +131,15 @@ impl Link {
     }
 
     fn is_slow(&self) -> bool {
-        self.took.is_some_and(|took| took > SLOW)
+        self.rest_ms.is_some_and(|rest_ms| rest_ms > 0)
     }
 
-    /// How long a slow driver is left alone.
-    fn slow_rest(&self) -> Duration {
-        self.took.filter(|_| self.is_slow()).unwrap_or_default() * SLOW_REST
+    /// Takes in how long its driver took, where that was measured.
+    fn set_took(&mut self, took: Option<Duration>) {
+        self.rest_ms = took.map(|took| {
+            let rest = if took > SLOW { took * SLOW_REST } else { Duration::ZERO };
+            u32::try_from(rest.as_millis()).unwrap_or(u32::MAX)
+        });
     }
 
     /// Whether its driver is to be asked now.
@@ -150,7 +156,8 @@ impl Link {
             Some(_) => self.interface.speed_refresh.unwrap_or(Duration::MAX),
             None => NO_ANSWER_REST,
         };
-        now.saturating_duration_since(tried) >= limit.max(self.slow_rest())
+        let slow_rest = Duration::from_millis(self.rest_ms.unwrap_or_default().into());
+        now.saturating_duration_since(tried) >= limit.max(slow_rest)
     }
 
     /// Whether its next line waits for what its driver tells. A slow one is asked when no network
@@ -160,12 +167,12 @@ impl Link {
         !self.is_slow() && (is_always_asked || self.interface.link_modes.is_none())
     }
 
-    fn open_question(&mut self, ticket: u64, now: Instant) {
+    fn open_question(&mut self, ticket: Ticket, now: Instant) {
         self.question = Some(ticket);
         self.tried = Some(now);
     }
 
-    fn ask(&mut self, ticket: u64, now: Instant, wants_names: bool) -> Question {
+    fn ask(&mut self, ticket: Ticket, now: Instant, wants_names: bool) -> Question {
         self.open_question(ticket, now);
         let Interface { ifindex, name, .. } = &self.interface;
         let name = if wants_names { name.clone() } else { Box::default() };
@@ -181,7 +188,7 @@ impl Link {
     ) {
         self.question = None;
         (self.tried, self.is_void) = (Some(now), false);
-        self.took = took;
+        self.set_took(took);
         self.interface.set_link_modes(link_modes, reading);
     }
 }
@@ -230,13 +237,14 @@ impl Links {
                     place
                 });
                 let Some(link) = self.table.get_mut(place) else { return };
-                if link.master != new.master {
-                    masters = [link.master, new.master];
-                }
+                let master = link.master;
                 link.mark = true;
                 if link.update(new, wants, next_reading) || link.interface.generation == 0 {
                     self.version += 1;
                     link.interface.generation = self.version;
+                }
+                if link.master != master {
+                    masters = [master, link.master];
                 }
                 if tells == Tells::Change {
                     self.name(ifindex, next_reading);
@@ -251,7 +259,7 @@ impl Links {
             (LinkMessage::Gone(_), Err(_)) => {}
         }
         for master in masters.into_iter().flatten() {
-            self.name(master, next_reading);
+            self.name(master.get(), next_reading);
         }
     }
 
@@ -281,14 +289,17 @@ impl Links {
 
     fn name_stacked(&mut self, next_reading: u64) {
         loop {
-            let is_named = |ifindex| self.get(ifindex).is_some_and(|link| link.is_named);
-            let is_unnamed = |ifindex| self.get(ifindex).is_some_and(|link| !link.is_named);
+            let is_named =
+                |link: NonZeroU32| self.get(link.get()).is_some_and(|link| link.is_named);
+            let is_unnamed =
+                |link: NonZeroU32| self.get(link.get()).is_some_and(|link| !link.is_named);
             let mut stacked = Vec::new();
             for link in &self.table {
                 if !link.is_named && link.lower.is_some_and(is_named) {
                     stacked.push(link.interface.ifindex);
                 }
-                stacked.extend(link.master.filter(|&master| link.is_named && is_unnamed(master)));
+                let master = link.master.filter(|&master| link.is_named && is_unnamed(master));
+                stacked.extend(master.map(NonZeroU32::get));
             }
             if stacked.is_empty() {
                 break;
@@ -307,8 +318,8 @@ impl Links {
     fn look_names_up(&mut self) {
         for place in 0..self.table.len() {
             let Some(link) = self.table.get(place) else { return };
-            let name_of = |ifindex: Option<u32>| {
-                let link = ifindex.and_then(|ifindex| self.get(ifindex));
+            let name_of = |ifindex: Option<NonZeroU32>| {
+                let link = ifindex.and_then(|ifindex| self.get(ifindex.get()));
                 link.map_or([].as_slice(), |link| &link.interface.name)
             };
             let (master, lower) = (name_of(link.master), name_of(link.lower));
@@ -408,19 +419,19 @@ impl Links {
             return Questions::Singly(Vec::new());
         }
         if self.may_ask_all(count) {
-            self.last_ticket += 1;
+            let ticket = next_ticket(&mut self.last_ticket);
             for link in self.table.iter_mut().filter(|link| is_meant(link)) {
-                link.open_question(self.last_ticket, now);
+                link.open_question(ticket, now);
             }
-            return Questions::Together(self.last_ticket, count);
+            return Questions::Together(ticket, count);
         }
         let mut questions = Vec::with_capacity(count);
         // Those made by software come first.
         for may_be_device in [false, true] {
             for link in &mut self.table {
                 if link.may_be_device == may_be_device && is_meant(link) {
-                    self.last_ticket += 1;
-                    questions.push(link.ask(self.last_ticket, now, self.wants_names));
+                    let ticket = next_ticket(&mut self.last_ticket);
+                    questions.push(link.ask(ticket, now, self.wants_names));
                 }
             }
         }
@@ -434,7 +445,7 @@ impl Links {
         /// What one question costs in entries of a dump.
         const COST: usize = 8;
         let is_harmless = |link: &Link| {
-            let is_known = link.took.is_some() && link.is_asked();
+            let is_known = link.rest_ms.is_some() && link.is_asked();
             !link.is_slow() && (is_known || !link.may_be_device)
         };
         questions >= MIN_QUESTIONS
@@ -443,7 +454,7 @@ impl Links {
     }
 
     /// The tickets of questions that are open no longer, since the last call.
-    pub(super) fn take_withdrawn(&mut self) -> Vec<u64> {
+    pub(super) fn take_withdrawn(&mut self) -> Vec<Ticket> {
         std::mem::take(&mut self.withdrawn)
     }
 
@@ -453,8 +464,8 @@ impl Links {
         let Some(link) = self.get_mut(answer.ifindex) else { return };
         if link.question == Some(answer.ticket) {
             link.set_answer(answer.link_modes, answer.took, now, reading);
-        } else {
-            link.took = answer.took.or(link.took);
+        } else if answer.took.is_some() {
+            link.set_took(answer.took);
         }
     }
 
@@ -465,8 +476,8 @@ impl Links {
             if let Some(link_modes) = told.link_modes(link.interface.ifindex) {
                 link.set_answer(Some(link_modes), told.took, now, reading);
             } else {
-                self.last_ticket += 1;
-                left.push(link.ask(self.last_ticket, now, self.wants_names));
+                let ticket = next_ticket(&mut self.last_ticket);
+                left.push(link.ask(ticket, now, self.wants_names));
             }
         }
         Questions::Singly(left)
@@ -488,6 +499,10 @@ impl Links {
         let place = self.place(ifindex).ok()?;
         self.table.get_mut(place)
     }
+}
+
+fn next_ticket(last: &mut Option<Ticket>) -> Ticket {
+    *last.insert(last.map_or(Ticket::MIN, |ticket| ticket.saturating_add(1)))
 }
 
 /// A link-layer address as sysfs writes it; empty when it is none.

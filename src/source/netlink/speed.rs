@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,9 @@ const STUCK: Duration = Duration::from_millis(20).saturating_mul(PATIENCE);
 /// What one interface of a dump may take, for all of them to count as quick.
 const QUICK_IN_DUMP: Duration = Duration::from_micros(20).saturating_mul(PATIENCE);
 
+/// What the answer to a question is told by.
+pub(super) type Ticket = NonZeroU64;
+
 /// A question about one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Question {
@@ -34,7 +38,7 @@ pub(super) struct Question {
     /// Where [`Speeds::wants_names`] says so.
     pub(super) name: Box<[u8]>,
     /// Comes back with the answer.
-    pub(super) ticket: u64,
+    pub(super) ticket: Ticket,
     /// Its driver was slow before.
     pub(super) is_slow: bool,
 }
@@ -43,7 +47,7 @@ pub(super) struct Question {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) ifindex: u32,
-    pub(super) ticket: u64,
+    pub(super) ticket: Ticket,
     /// What the driver tells, that it tells nothing among it; `None` when there was no answer.
     pub(super) link_modes: Option<LinkModes>,
     /// How long the driver took, where that was measured.
@@ -53,7 +57,7 @@ pub(super) struct Answer {
 /// What a dump told: the answers to all questions of that ticket.
 #[derive(Debug)]
 pub(super) struct Told {
-    pub(super) ticket: u64,
+    pub(super) ticket: Ticket,
     /// How long each driver took, where all were quick.
     pub(super) took: Option<Duration>,
     /// In the order of the interfaces' numbers.
@@ -165,7 +169,7 @@ impl Queue {
     }
 
     /// Takes those questions out that are here.
-    fn remove(&mut self, seat: &Arc<Seat>, tickets: &[u64]) {
+    fn remove(&mut self, seat: &Arc<Seat>, tickets: &[Ticket]) {
         for Batch { questions, .. } in self.0.iter_mut().filter(|batch| batch.is_from(seat)) {
             for ticket in tickets {
                 let place = questions.binary_search_by_key(ticket, |question| question.ticket);
@@ -238,7 +242,7 @@ impl Speeds {
     }
 
     /// Has all drivers asked together, for so many questions of that ticket.
-    pub(super) fn ask_all(&self, ticket: u64, count: usize) {
+    pub(super) fn ask_all(&self, ticket: Ticket, count: usize) {
         let replies = Vec::with_capacity(count);
         let told = Told { ticket, took: None, replies, is_whole: false };
         lock(&self.desk.state).bulk.push((Arc::clone(&self.seat), told));
@@ -246,7 +250,7 @@ impl Speeds {
     }
 
     /// Takes questions back, by their tickets, as far as no driver is being asked yet.
-    pub(super) fn withdraw(&self, tickets: &[u64]) {
+    pub(super) fn withdraw(&self, tickets: &[Ticket]) {
         let mut state = lock(&self.desk.state);
         state.quick.remove(&self.seat, tickets);
         state.slow.remove(&self.seat, tickets);
