@@ -29,12 +29,12 @@ struct Link {
     master: Option<NonZeroU32>,
     /// It may be a device with a driver that is slow, or that sleeps while it is down.
     may_be_device: bool,
-    /// The ticket of the question to its driver that is open, if one is.
+    /// The ticket of the question to its driver that has no answer yet, if there is one.
     question: Option<Ticket>,
-    /// When its driver last was asked or answered, also where that counts no longer.
-    tried: Option<Instant>,
-    /// Something happened to it since.
+    /// Something happened to it since that question, or the last one, was put: the answer is void.
     is_void: bool,
+    /// When its driver last answered, void or not.
+    answered: Option<Instant>,
     /// How long its driver is left alone, where it was measured how long that takes; zero for a quick
     /// one.
     rest_ms: Option<u32>,
@@ -53,10 +53,10 @@ pub(super) struct Links {
     version: u64,
     /// The version that the names of masters and lower ones were looked up for.
     looked_up: u64,
-    /// Whether any was named since the table was settled.
-    has_named: bool,
+    /// Whether messages told of changes since the table was settled.
+    is_unsettled: bool,
     last_ticket: Option<Ticket>,
-    /// The tickets of questions that were open and are no longer.
+    /// The tickets of open questions that have become void.
     withdrawn: Vec<Ticket>,
     /// Whether questions tell the interface's name.
     wants_names: bool,
@@ -150,14 +150,14 @@ impl Link {
     /// Whether its driver's last answer has grown older than it may, and a slow driver has had its
     /// rest, whatever happened since.
     fn has_rested(&self, now: Instant) -> bool {
-        let Some(tried) = self.tried else { return true };
+        let Some(answered) = self.answered else { return true };
         let limit = match self.interface.link_modes {
             _ if self.is_void => Duration::ZERO,
             Some(_) => self.interface.speed_refresh.unwrap_or(Duration::MAX),
             None => NO_ANSWER_REST,
         };
         let slow_rest = Duration::from_millis(self.rest_ms.unwrap_or_default().into());
-        now.saturating_duration_since(tried) >= limit.max(slow_rest)
+        now.duration_since(answered) >= limit.max(slow_rest)
     }
 
     /// Whether its next line waits for what its driver tells. A slow one is asked when no network
@@ -167,18 +167,19 @@ impl Link {
         !self.is_slow() && (is_always_asked || self.interface.link_modes.is_none())
     }
 
-    fn open_question(&mut self, ticket: Ticket, now: Instant) {
+    fn open_question(&mut self, ticket: Ticket) {
         self.question = Some(ticket);
-        self.tried = Some(now);
+        self.is_void = false;
     }
 
-    fn ask(&mut self, ticket: Ticket, now: Instant, wants_names: bool) -> Question {
-        self.open_question(ticket, now);
+    fn ask(&mut self, ticket: Ticket, wants_names: bool) -> Question {
+        self.open_question(ticket);
         let Interface { ifindex, name, .. } = &self.interface;
         let name = if wants_names { name.clone() } else { Box::default() };
         Question { ifindex: *ifindex, name, ticket, is_slow: self.is_slow() }
     }
 
+    /// Takes in what its driver tells, and how long that took.
     fn set_answer(
         &mut self,
         link_modes: Option<LinkModes>,
@@ -186,10 +187,11 @@ impl Link {
         now: Instant,
         reading: u64,
     ) {
-        self.question = None;
-        (self.tried, self.is_void) = (Some(now), false);
+        self.answered = Some(now);
         self.set_took(took);
-        self.interface.set_link_modes(link_modes, reading);
+        if !self.is_void {
+            self.interface.set_link_modes(link_modes, reading);
+        }
     }
 }
 
@@ -254,6 +256,7 @@ impl Links {
                 let gone = self.table.remove(place);
                 masters = [gone.master, None];
                 self.withdrawn.extend(gone.question);
+                self.is_unsettled = true;
                 self.version += 1;
             }
             (LinkMessage::Gone(_), Err(_)) => {}
@@ -268,18 +271,25 @@ impl Links {
         let Ok(place) = self.place(ifindex) else { return };
         let Some(link) = self.table.get_mut(place) else { return };
         link.is_named = true;
-        link.is_void = true;
         link.interface.set_link_modes(None, next_reading);
-        self.withdrawn.extend(link.question.take());
-        self.has_named = true;
+        if !std::mem::replace(&mut link.is_void, true) {
+            self.withdrawn.extend(link.question);
+        }
+        self.is_unsettled = true;
+    }
+
+    /// Whether messages told of changes since the table was [settled](Self::settle).
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.is_unsettled
     }
 
     /// Finishes what messages began, before the table is used: also void is what the drivers told of
     /// all that is stacked on those that were named (their VLANs, their bridge or bond, and so on), and
     /// names may have changed. This walks through the table, as no single event should.
     pub(super) fn settle(&mut self, next_reading: u64) {
-        if self.has_named {
+        if self.is_unsettled {
             self.name_stacked(next_reading);
+            self.is_unsettled = false;
         }
         if self.wants.properties && self.looked_up != self.version {
             self.look_names_up();
@@ -311,7 +321,6 @@ impl Links {
         for link in &mut self.table {
             link.is_named = false;
         }
-        self.has_named = false;
     }
 
     /// Brings the names of masters and lower ones up to date.
@@ -421,7 +430,7 @@ impl Links {
         if self.may_ask_all(count) {
             let ticket = next_ticket(&mut self.last_ticket);
             for link in self.table.iter_mut().filter(|link| is_meant(link)) {
-                link.open_question(ticket, now);
+                link.open_question(ticket);
             }
             return Questions::Together(ticket, count);
         }
@@ -431,7 +440,7 @@ impl Links {
             for link in &mut self.table {
                 if link.may_be_device == may_be_device && is_meant(link) {
                     let ticket = next_ticket(&mut self.last_ticket);
-                    questions.push(link.ask(ticket, now, self.wants_names));
+                    questions.push(link.ask(ticket, self.wants_names));
                 }
             }
         }
@@ -453,19 +462,18 @@ impl Links {
             && self.table.iter().all(is_harmless)
     }
 
-    /// The tickets of questions that are open no longer, since the last call.
+    /// The tickets of open questions that have become void since the last call.
     pub(super) fn take_withdrawn(&mut self) -> Vec<Ticket> {
         std::mem::take(&mut self.withdrawn)
     }
 
-    /// Takes in an answer. If the question is open no longer, it tells how long the driver takes, and
-    /// nothing else.
+    /// Takes in an answer.
     pub(super) fn set_answer(&mut self, answer: &Answer, now: Instant, reading: u64) {
-        let Some(link) = self.get_mut(answer.ifindex) else { return };
-        if link.question == Some(answer.ticket) {
-            link.set_answer(answer.link_modes, answer.took, now, reading);
-        } else if answer.took.is_some() {
-            link.set_took(answer.took);
+        let link = self.get_mut(answer.ifindex);
+        let Some(link) = link.filter(|link| link.question == Some(answer.ticket)) else { return };
+        link.question = None;
+        if let Some(took) = answer.took {
+            link.set_answer(answer.link_modes, Some(took), now, reading);
         }
     }
 
@@ -473,11 +481,12 @@ impl Links {
     pub(super) fn set_told(&mut self, told: &Told, now: Instant, reading: u64) -> Questions {
         let mut left = Vec::new();
         for link in self.table.iter_mut().filter(|link| link.question == Some(told.ticket)) {
+            link.question = None;
             if let Some(link_modes) = told.link_modes(link.interface.ifindex) {
                 link.set_answer(Some(link_modes), told.took, now, reading);
-            } else {
+            } else if !link.is_void {
                 let ticket = next_ticket(&mut self.last_ticket);
-                left.push(link.ask(ticket, now, self.wants_names));
+                left.push(link.ask(ticket, self.wants_names));
             }
         }
         Questions::Singly(left)

@@ -183,7 +183,9 @@ impl Netlink {
                 }
             }
         }
-        self.withdraw_questions();
+        if self.links.is_unsettled() {
+            self.withdraw_questions();
+        }
     }
 
     /// Reads the counters of every interface.
@@ -365,16 +367,16 @@ impl Netlink {
 
     /// Makes the table ready to be used, after whatever messages.
     fn settle(&mut self, next_reading: u64) {
+        let is_unsettled = self.links.is_unsettled();
         self.links.settle(next_reading);
-        self.withdraw_questions();
+        if is_unsettled {
+            self.withdraw_questions();
+        }
     }
 
-    /// Takes the questions back that events have made void.
+    /// Takes the questions back that have become void.
     fn withdraw_questions(&mut self) {
-        let withdrawn = self.links.take_withdrawn();
-        if !withdrawn.is_empty() {
-            self.speeds.withdraw(&withdrawn);
-        }
+        self.speeds.withdraw(&self.links.take_withdrawn());
     }
 
     /// Takes one interface in; returns whether it is there.

@@ -43,18 +43,18 @@ pub(super) struct Question {
     pub(super) is_slow: bool,
 }
 
-/// The answer to a [`Question`].
+/// The answer to a [`Question`]; each has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) ifindex: u32,
     pub(super) ticket: Ticket,
     /// What the driver tells, that it tells nothing among it; `None` when there was no answer.
     pub(super) link_modes: Option<LinkModes>,
-    /// How long the driver took, where that was measured.
+    /// How long the driver took; `None` when it was not asked, because the question was withdrawn.
     pub(super) took: Option<Duration>,
 }
 
-/// What a dump told: the answers to all questions of that ticket.
+/// What a dump told: the answers to all questions of that ticket. One that was not made told nothing.
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) ticket: Ticket,
@@ -173,7 +173,9 @@ impl Queue {
         for Batch { questions, .. } in self.0.iter_mut().filter(|batch| batch.is_from(seat)) {
             for ticket in tickets {
                 let place = questions.binary_search_by_key(ticket, |question| question.ticket);
-                place.ok().and_then(|place| questions.remove(place));
+                if let Some(question) = place.ok().and_then(|place| questions.remove(place)) {
+                    seat.answer(&question, None, None);
+                }
             }
         }
         self.0.retain(|batch| !batch.questions.is_empty());
@@ -249,17 +251,15 @@ impl Speeds {
         self.desk.change.notify_all();
     }
 
-    /// Takes questions back, by their tickets, as far as no driver is being asked yet.
+    /// After events: takes the questions of these tickets back, as far as no driver is being asked
+    /// yet, and all that a dump is to answer.
     pub(super) fn withdraw(&self, tickets: &[Ticket]) {
         let mut state = lock(&self.desk.state);
         state.quick.remove(&self.seat, tickets);
         state.slow.remove(&self.seat, tickets);
-        // All drivers would be asked: what is still open is to be asked for singly.
-        let is_void = |(seat, told): &mut (Arc<Seat>, Told)| {
-            Arc::ptr_eq(seat, &self.seat) && tickets.contains(&told.ticket)
-        };
-        let void = state.bulk.extract_if(.., is_void);
-        lock(&self.seat.told).extend(void.map(|(_, told)| told));
+        // It would also ask a device that has gone down since.
+        let ours = state.bulk.extract_if(.., |(seat, _)| Arc::ptr_eq(seat, &self.seat));
+        lock(&self.seat.told).extend(ours.map(|(_, told)| told));
     }
 
     /// Waits until all questions are answered that are not expected to take long. One driver is
@@ -383,6 +383,7 @@ impl Seat {
         lock(&self.answers).push(Answer { ifindex, ticket, link_modes, took });
     }
 
+    /// Makes a dump.
     fn fill(&self, told: &mut Told, scratch: &mut Scratch, start: Instant) {
         let Told { replies, .. } = told;
         let end = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
