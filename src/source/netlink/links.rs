@@ -467,6 +467,12 @@ impl Links {
         std::mem::take(&mut self.withdrawn)
     }
 
+    /// Whether a driver is being asked whose answer is void already, and that the next line waits for.
+    pub(super) fn has_void_question(&self) -> bool {
+        let is_void = |link: &Link| link.question.is_some() && link.is_void;
+        self.table.iter().any(|link| is_void(link) && link.is_asked() && link.is_waited_for())
+    }
+
     /// Takes in an answer.
     pub(super) fn set_answer(&mut self, answer: &Answer, now: Instant, reading: u64) {
         let link = self.get_mut(answer.ifindex);

@@ -290,8 +290,15 @@ impl Netlink {
     /// Asks the drivers that the next lines cannot do without, and waits for them. Slow ones are not
     /// among them.
     pub fn fetch_speeds(&mut self) {
+        // In this order, so that no answer is missed.
+        let is_asking = self.speeds.is_asking();
+        let mut is_asked = self.take_answers(Instant::now());
+        if is_asking && self.links.has_void_question() {
+            // It is put again when the driver has answered.
+            self.speeds.wait(SPEED_WAIT);
+            is_asked |= self.take_answers(Instant::now());
+        }
         let now = Instant::now();
-        let mut is_asked = self.take_answers(now);
         let questions = self.links.needed_questions(now);
         is_asked |= self.ask(questions);
         while is_asked {

@@ -278,6 +278,11 @@ impl Speeds {
         }
     }
 
+    /// Whether an answer may be about to come.
+    pub(super) fn is_asking(&self) -> bool {
+        lock(&self.desk.state).asking.is_some()
+    }
+
     /// Whether the kernel has been asked for so long, or will be, that its lock on all interfaces is
     /// held.
     pub(super) fn is_stuck(&self) -> bool {

@@ -701,6 +701,24 @@ fn a_namespace_that_is_forgotten_is_not_kept_alive_by_questions() {
 }
 
 #[test]
+fn the_line_after_an_event_has_a_speed_also_where_the_driver_was_just_being_asked() {
+    let device = Interface::device(2, "eth0");
+    let mut machine = Machine::new(&[device]);
+    machine.gather();
+    machine.make_busy(2);
+    machine.drivers.set_speed(2, 100);
+    machine.change(&[device]);
+    let drivers = machine.drivers.clone();
+    let later = thread::spawn(move || {
+        thread::sleep(SLOW / 10);
+        drivers.release();
+    });
+    assert_eq!(machine.speed(2), Some(100));
+    assert_eq!(machine.asked.take(), [one(2); 3]);
+    later.join().unwrap();
+}
+
+#[test]
 fn a_driver_that_took_long_over_an_answer_that_is_discarded_is_slow_nevertheless() {
     let device = Interface::device(2, "slow0");
     let mut machine = Machine::new(&[device]);
