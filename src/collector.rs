@@ -1,16 +1,17 @@
 //! What one gather is: read every source once, select, and have the lines of each table appended.
 
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
-use std::time::{Instant, SystemTime};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::config::{Config, Table};
+use crate::config::{Config, Table, Tag};
 use crate::encode;
 use crate::interface::Wants;
 use crate::lines::Batch;
 use crate::log::{Level, Log, Problems};
 use crate::protocol::Groups;
 use crate::source::Wanted;
+use crate::source::namespaces::{self, Machine};
 use crate::source::netlink::{Asker, Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use crate::source::proc_net::{HostProc, ProcNet};
 use crate::source::procfs::Procfs;
@@ -34,6 +35,7 @@ pub struct Collector {
     scratch: Scratch,
     problems: Problems,
     line_end: Vec<u8>,
+    last_batch: Option<Instant>,
 }
 
 /// The numbers of what a table reads.
@@ -63,7 +65,12 @@ impl Collector {
     /// Opens the sources that the tables name, and says which.
     #[must_use]
     pub fn new(config: Config, log: Log) -> Self {
-        let tables = config.tables;
+        let mut tables = config.tables;
+        for table in &mut tables {
+            if is_ours(&table.proc) {
+                table.proc = HostProc::Own;
+            }
+        }
         let mut scratch = Scratch::default();
         let opened = open_netlink(&tables, &mut scratch);
         say_sources(&tables, opened.as_ref().err().map(String::as_str), log);
@@ -84,6 +91,7 @@ impl Collector {
             scratch,
             problems: Problems::new(log),
             line_end: Vec::new(),
+            last_batch: None,
             tables: Vec::new(),
         };
         for (number, table) in tables.iter().enumerate() {
@@ -119,7 +127,7 @@ impl Collector {
             view.proc == place && view.sys == table.sys && view.by_netlink == by_netlink
         });
         let view = known.unwrap_or_else(|| {
-            if let Some(Proc { of, files, .. }) = self.procs.get(place) {
+            if let Some(Proc { of, files, .. }) = self.procs.get_mut(place) {
                 let procfs = Procfs::open(files, *of == HostProc::Own, table.sys.as_deref(), log);
                 let space = Space::new(own.take_if(|_| by_netlink), procfs);
                 self.views.push(View { space, proc: place, sys: table.sys.clone(), by_netlink });
@@ -130,7 +138,13 @@ impl Collector {
             proc.groups = proc.groups.or(table.protocol_groups());
         }
         if let Some(View { space, .. }) = self.views.get_mut(view) {
-            space.add_table(number, Vec::new());
+            // The tag of those that have a name, such as Docker's `default`.
+            let name =
+                table.tags.contains(&Tag::Namespace).then(|| Machine::of(&table.proc).own_name());
+            space.add_table(
+                number,
+                name.flatten().map(|name| ("namespace", name)).into_iter().collect(),
+            );
             space.add_wants(table.wants());
         }
         Route { proc: place, view }
@@ -165,13 +179,16 @@ impl Collector {
     pub fn gather(&mut self, batch: &mut Vec<u8>, mut hurry: impl FnMut() -> bool) {
         let start = Instant::now();
         self.read(&mut hurry);
-        let Self { tables, routes, procs, views, spaces, line_end, problems, .. } = self;
+        let Self { tables, routes, procs, views, spaces, line_end, problems, last_batch, .. } =
+            self;
         // The kernel may have kept the first reading waiting.
         let read_at = views.iter().map(|view| &view.space).filter_map(Space::read_at);
         let first = read_at.chain(spaces.iter().filter_map(Spaces::read_at)).min();
         line_end.clear();
         encode::line_end(line_end, time_of_day_ns(first.unwrap_or(start)));
-        let mut batch = Batch { bytes: batch, line_end, now: Instant::now() };
+        let now = Instant::now();
+        let slack = last_batch.replace(now).map_or(Duration::ZERO, |last| (now - last) / 2);
+        let mut batch = Batch { bytes: batch, line_end, now, slack };
         for (numbered, route) in tables.iter().enumerate().zip(routes) {
             if let Some(Route { proc, view }) = *route
                 && let (Some(view), Some(proc)) = (views.get_mut(view), procs.get(proc))
@@ -253,6 +270,14 @@ fn open_netlink(
         return Err(error.to_string());
     }
     Ok(Some((asker, netlink)))
+}
+
+/// Whether that is but our own `/proc`, whose process 1 lives in our network namespace.
+fn is_ours(proc: &HostProc) -> bool {
+    let HostProc::Of(folder) = proc else { return false };
+    let inode_of = |machine: &HostProc| namespaces::inode_of(&Machine::of(machine).main).ok();
+    folder == Path::new("/proc")
+        && inode_of(proc).is_some_and(|one| inode_of(&HostProc::Own) == Some(one))
 }
 
 /// Whether a table asks for netlink in our own namespace: with `auto`, unless another `/proc` or

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -118,7 +118,7 @@ pub enum Tag {
     Lower,
     /// [`Properties::driver`].
     Driver,
-    /// The network namespace, which lines of others than our own have anyway.
+    /// The name of the network namespace, which lines of others than our own have anyway.
     Namespace,
 }
 
@@ -417,7 +417,7 @@ impl Reader<'_> {
             tags: options.interface_tags,
             protocols,
             proc: folder(options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
-            sys: folder(options.host_sys, "HOST_SYS"),
+            sys: folder(options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
             source: options.source,
             speed_refresh: self
                 .duration("speed_refresh", options.speed_refresh.as_ref())?
@@ -534,6 +534,13 @@ impl Reader<'_> {
             );
             self.error(item.span(), message)
         })?;
+        if pattern.is_some_and(str::is_empty) {
+            let (item_span, item) = (item.span(), item.get_ref());
+            let message = format!(
+                "\"protocols\": {item:?} picks no field: name one after the colon, or leave it out"
+            );
+            return Err(self.error(item_span, message));
+        }
         let columns = pattern.map(|pattern| Patterns::new(&[pattern.to_lowercase()])).transpose();
         let columns =
             columns.map_err(|error| self.error(item.span(), format!("\"protocols\": {error}")))?;
@@ -940,6 +947,10 @@ mod tests {
             (
                 "[[inputs.net]]\nhost_proc = '/p'\nsource = 'netlink'",
                 r#"line 2: "host_proc" names another /proc, and "source" = "netlink" reads"#,
+            ),
+            (
+                "[[inputs.net]]\nprotocols = ['ip',\n'tcp:']",
+                r#"line 3: "protocols": "tcp:" picks no field: name one after the colon, or leave it out"#,
             ),
             (
                 "[[inputs.net]]\nrates = true\nnamespace_discovery = 'processes'",

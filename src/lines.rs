@@ -65,6 +65,8 @@ pub struct Batch<'a> {
     pub line_end: &'a [u8],
     /// The moment, by the monotonic clock.
     pub now: Instant,
+    /// By how much a line may come again early, rather than a whole interval late: half an interval.
+    pub slack: Duration,
 }
 
 impl Lines {
@@ -281,12 +283,44 @@ impl SentLine {
         }
         if let Some(interval) = dedup_interval {
             let age = self.sent.map(|sent| batch.now.saturating_duration_since(sent));
-            if age.is_some_and(|age| age < interval) {
+            let limit = interval.saturating_sub(batch.slack.min(interval / 2));
+            if age.is_some_and(|age| age < limit) {
                 return;
             }
             self.sent = Some(batch.now);
         }
         batch.bytes.extend_from_slice(&self.text);
         batch.bytes.extend_from_slice(batch.line_end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_line_comes_again_in_the_gather_next_to_its_time() {
+        const INTERVAL: Duration = Duration::from_secs(60);
+        let (start, mut line) = (Instant::now(), SentLine::default());
+        line.replace(&mut b"a".to_vec());
+        let mut sent_at = |milliseconds, slack| {
+            let (mut bytes, now) = (Vec::new(), start + Duration::from_millis(milliseconds));
+            let slack = Duration::from_millis(slack);
+            line.append(
+                &mut Batch { bytes: &mut bytes, line_end: b"\n", now, slack },
+                Some(INTERVAL),
+            );
+            !bytes.is_empty()
+        };
+        // Gathers every ten seconds are never quite on time.
+        assert!(sent_at(0, 0));
+        assert!(!sent_at(50_003, 5_000));
+        assert!(sent_at(59_998, 4_998));
+        assert!(!sent_at(110_001, 5_001));
+        assert!(sent_at(120_001, 5_000));
+        // After a long pause the gather before was long ago, which is no reason to hurry.
+        assert!(!sent_at(120_101, 3_600_000));
+        assert!(!sent_at(149_000, 3_600_000));
+        assert!(sent_at(180_001, 0));
     }
 }

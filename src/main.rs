@@ -88,7 +88,9 @@ fn gather_once(config: Config, log: Log) -> Result<(), Failure> {
 /// Writes to stdout; a reader that has enough is no failure.
 fn print(bytes: &[u8]) -> Result<(), Failure> {
     match Output::stdout()?.write_all(bytes) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure { status: 1, message: format!("cannot write to stdout: {error}") })
+        }
         _ => Ok(()),
     }
 }

@@ -15,9 +15,9 @@ use crate::log::{Level, Problems};
 use crate::parse::Quoted;
 use crate::protocol::Groups;
 use crate::source::Wanted;
-use crate::source::namespaces::{self, EnterError, Entered, Found, Purpose, Watch};
+use crate::source::namespaces::{self, EnterError, Entered, Found, Machine, Purpose, Watch};
 use crate::source::netlink::{Asker, Netlink, Scratch};
-use crate::source::proc_net::{HostProc, ProcNet};
+use crate::source::proc_net::ProcNet;
 use crate::source::procfs::Procfs;
 use crate::space::Space;
 
@@ -36,10 +36,7 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// The namespaces of all tables.
 #[derive(Debug)]
 pub(crate) struct Spaces {
-    proc: PathBuf,
-    /// The process in it whose namespace tables report for their own.
-    main: &'static str,
-    root: PathBuf,
+    machine: Machine,
     /// The tables that report any.
     tables: Vec<Reporting>,
     /// One of them reports those without a name, too.
@@ -100,21 +97,16 @@ impl Spaces {
         let ours = || tables.iter().enumerate().filter(|(_, table)| table.namespaces.has_others());
         let Some((_, first)) = ours().next() else { return Ok(None) };
         namespaces::raise_file_limit();
-        let (proc, main, root) = match &first.proc {
-            HostProc::Own => (PathBuf::from("/proc"), "self", "/".into()),
-            HostProc::Of(proc) => (proc.clone(), "1", namespaces::root_of(&proc.join("1"))),
-        };
+        let machine = Machine::of(&first.proc);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let watch = Watch::new(&root).ok();
+        let watch = Watch::new(&machine).ok();
         if let Some(watch) = &watch {
             let data = epoll::EventData::new_u64(NAMES);
             epoll::add(&epoll, watch.events(), data, epoll::EventFlags::IN)?;
         }
         let by_netlink = |table: &Table| has_netlink && table.source != Wanted::Procfs;
         Ok(Some(Self {
-            proc,
-            main,
-            root,
+            machine,
             tables: ours()
                 .map(|(number, table)| Reporting { table: number, by_netlink: by_netlink(table) })
                 .collect(),
@@ -278,9 +270,9 @@ impl Spaces {
         asker: Option<&Asker>,
         problems: &mut Problems,
     ) -> io::Result<usize> {
-        let named = namespaces::named(&self.root)?;
+        let named = namespaces::named(&self.machine)?;
         let (of_processes, denied) = if self.by_processes || !self.forbidden.is_empty() {
-            namespaces::of_processes(&self.proc)?
+            namespaces::of_processes(&self.machine)?
         } else {
             (Vec::new(), 0)
         };
@@ -294,10 +286,13 @@ impl Spaces {
             );
             problems.report("namespaces unlisted", Level::Warn, message);
         }
-        let main = namespaces::inode_of(&self.proc.join(self.main));
-        if self.by_processes && main.is_none() {
-            report_no_main(&self.proc.join(self.main), problems);
+        let main = namespaces::inode_of(&self.machine.main);
+        if let Err(error) = main.as_ref()
+            && self.by_processes
+        {
+            report_no_main(&self.machine.main, error, problems);
         }
+        let main = main.ok();
         let found = self.join(named.found, of_processes, main);
         let is_found = |key: &(u64, PathBuf)| found.iter().any(|found| found.key() == *key);
         self.forbidden.retain(|key, _| is_found(key));
@@ -404,8 +399,10 @@ impl Spaces {
         if let Some((file, error)) = failure {
             self.is_stale = true;
             let file = file.display();
+            let is_limit = error.is_limit_of_files();
+            let hint = if is_limit { ": raise the limit of open files (LimitNOFILE)" } else { "" };
             let message =
-                format_args!("cannot read {failures} network namespaces, {file}: {error}");
+                format_args!("cannot read {failures} network namespaces, {file}: {error}{hint}");
             problems.report("namespaces unread", Level::Error, message);
         }
     }
@@ -469,26 +466,28 @@ fn enter_all(orders: Vec<(PathBuf, u64, Purpose)>) -> Vec<Result<Entered, EnterE
 fn report_forbidden(reason: &str, problems: &mut Problems) {
     let message = format_args!(
         "cannot enter some network namespaces: {reason}: it takes CAP_SYS_ADMIN; only those of them \
-         are reported that /proc shows a process of, without flags and speed"
+         are reported that /proc shows a process of, with their counters alone"
     );
     problems.report("namespaces forbidden", Level::Warn, message);
 }
 
 /// Says that the namespaces of some processes are left out.
 fn report_denied(denied: usize, problems: &mut Problems) {
+    let processes = if denied == 1 { "process" } else { "processes" };
     let message = format_args!(
-        "the network namespaces of {denied} processes cannot be told: it takes CAP_SYS_PTRACE, or \
+        "the network namespaces of {denied} {processes} cannot be told: it takes CAP_SYS_PTRACE, or \
          their own user"
     );
     problems.report("namespaces of processes", Level::Warn, message);
 }
 
 /// Says that those without a name are left out.
-fn report_no_main(process: &Path, problems: &mut Problems) {
+fn report_no_main(process: &Path, error: &io::Error, problems: &mut Problems) {
+    let process = process.display();
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let hint = if is_denied { ": it takes CAP_SYS_PTRACE" } else { "" };
     let message = format_args!(
-        "no network namespace without a name is reported: that of {} cannot be told: it takes \
-         CAP_SYS_PTRACE",
-        process.display()
+        "no network namespace without a name is reported: that of {process} cannot be told: {error}{hint}"
     );
     problems.report("namespaces without a name", Level::Warn, message);
 }
@@ -521,7 +520,7 @@ impl Elsewhere {
 
     /// Whether its process lives in it: that may be gone since, and its number another one's.
     fn is_there(&self) -> bool {
-        let inode = self.found.process.as_deref().and_then(namespaces::inode_of);
-        inode == Some(self.found.inode)
+        let process = self.found.process.as_deref().map(namespaces::inode_of);
+        process.is_some_and(|inode| inode.is_ok_and(|inode| inode == self.found.inode))
     }
 }

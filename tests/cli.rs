@@ -219,7 +219,10 @@ fn a_full_disk_is_an_error() {
     let output = output.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let log = text(&output.stderr);
-    assert_eq!(log.lines().last(), Some("E! No space left on device (os error 28)"));
+    assert_eq!(
+        log.lines().last(),
+        Some("E! cannot write to stdout: No space left on device (os error 28)")
+    );
 }
 
 #[test]
@@ -267,6 +270,40 @@ fn a_host_proc_without_the_hosts_sys_is_pointed_out() {
     );
     assert_eq!(text(&output.stderr), expected);
     assert!(!text(&once(host.path()).stderr).contains("W! "));
+}
+
+#[test]
+fn a_sys_that_shows_the_hosts_names_with_other_numbers_is_not_believed() {
+    let host = tempfile::tempdir().unwrap();
+    let net = host.path().join("1/net");
+    fs::create_dir_all(net.join("dev_snmp6")).unwrap();
+    let dev = proc_net_dev(1).replace("if0:", "lo:");
+    fs::write(net.join("dev"), dev).unwrap();
+    for (number, is_believed) in [(1, true), (77, false)] {
+        fs::write(net.join("dev_snmp6/lo"), format!("ifIndex \t{number}\n")).unwrap();
+        for sys in [None, Some("/sys/")] {
+            let mut command = plugin(&["--once"]);
+            command.env("HOST_PROC", host.path());
+            sys.map(|sys| command.env("HOST_SYS", sys));
+            let output = command.output().unwrap();
+            let source =
+                format!("I! HOST_PROC: counters come from {}\n", net.join("dev").display());
+            if is_believed {
+                // Loopbacks are left out.
+                assert_eq!(text(&output.stdout), "");
+                assert!(text(&output.stderr).starts_with(&format!("{source}E! nothing")));
+                continue;
+            }
+            assert!(output.stdout.starts_with(b"net,interface=lo "), "{output:?}");
+            assert_eq!(
+                text(&output.stderr),
+                source
+                    + "W! /sys/class/net shows another network namespace than the host's: set HOST_SYS \
+                       to the host's /sys; without flags and speed, every interface is reported, such \
+                       as \"lo\"\n"
+            );
+        }
+    }
 }
 
 #[test]

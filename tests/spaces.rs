@@ -137,7 +137,15 @@ fn once_inside(namespace: &Named<'_>, table: &str) -> Batch {
     let mut command = namespace.command(PLUGIN);
     let output = run(command.args(["--once", "--config"]).arg(config.path()));
     assert_eq!(text(&output.stderr), "I! source: netlink, which this kernel has\n");
-    without_time(&output.stdout)
+    let lines = without_time(&output.stdout);
+    // The tag is there inside where it is asked for.
+    let tag = if table.contains("'namespace'") { namespace.name.as_str() } else { "" };
+    let without_tag = |line: &Vec<u8>| {
+        let (found, line) = take_namespace(line);
+        assert_eq!(found, tag);
+        line
+    };
+    lines.iter().map(without_tag).collect()
 }
 
 /// The namespaces that one gather on the machine reports.
@@ -508,8 +516,8 @@ const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "-
 const NO_ADMIN: [&str; 3] = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
 
 const FORBIDDEN: &str = "W! cannot enter some network namespaces: Operation not permitted (os error \
-     1): it takes CAP_SYS_ADMIN; only those of them are reported that /proc shows a process of, without \
-     flags and speed\n";
+     1): it takes CAP_SYS_ADMIN; only those of them are reported that /proc shows a process of, with \
+     their counters alone\n";
 
 #[test]
 fn a_user_reads_the_namespaces_of_own_processes_by_their_files() {
@@ -843,7 +851,8 @@ fn namespaces_that_there_are_no_files_for_are_left_out_and_one_line_says_so() {
         let log = watcher.end();
         let left_out = 30 - (names.len() - 1);
         let start = format!("E! cannot read {left_out} network namespaces, /run/netns/space");
-        let end = ": Too many open files (os error 24)\n";
+        let end =
+            ": Too many open files (os error 24): raise the limit of open files (LimitNOFILE)\n";
         let is_one_line = log.starts_with(&start) && log.ends_with(end) && log.lines().count() == 1;
         assert!(is_one_line, "{limit}: {log}");
     }
@@ -892,6 +901,26 @@ fn a_driver_that_is_slow_at_the_start_costs_no_other_namespace_anything() {
     assert!(trace.text().contains("(DELAYED)"), "{}", trace.text());
     drop(trace);
     assert_eq!(watcher.end(), "");
+}
+
+#[test]
+fn to_name_the_own_proc_and_sys_is_to_name_none() {
+    let test = "to_name_the_own_proc_and_sys_is_to_name_none";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let mut command = machine.command(PLUGIN);
+    let output = run(command.arg("--once").env("HOST_PROC", "/proc").env("HOST_SYS", "/sys"));
+    assert_eq!(text(&output.stderr), "I! source: netlink, which this kernel has\n");
+    // Process 1 lives elsewhere than what is run in another namespace.
+    let blue = machine.add("blue");
+    blue.ip_lines("link add ifb0 type ifb\nlink set ifb0 up");
+    let mut command = blue.command(PLUGIN);
+    let output = run(command.arg("--once").env("HOST_PROC", "/proc"));
+    assert!(!text(&output.stdout).contains("ifb0"), "{output:?}");
+    let log = text(&output.stderr);
+    assert!(log.starts_with("I! HOST_PROC: counters come from /proc/1/net/dev\n"), "{log}");
 }
 
 #[test]

@@ -72,9 +72,26 @@ pub fn statistics(text: &[u8]) -> impl Iterator<Item = Result<Statistic<'_>, Lin
     })
 }
 
+/// The number of the interface that a file of `dev_snmp6` is about, which is its first line.
+#[must_use]
+pub fn ifindex(text: &[u8]) -> Option<u32> {
+    let mut words = words(text.split(|&byte| byte == b'\n').next()?);
+    let number = words.next().filter(|&name| name == b"ifIndex").and(words.next())?;
+    u32::try_from(decimal(number)?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_line_tells_the_interfaces_number() {
+        assert_eq!(ifindex(b"ifIndex                         \t7\nIp6InReceives 1\n"), Some(7));
+        for text in ["", "ifIndex", "ifIndex x", "ifIndex 4294967296", "Ip6InReceives 7\nifIndex 7"]
+        {
+            assert_eq!(ifindex(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_name_is_its_groups_and_the_columns() {

@@ -3,7 +3,6 @@
 //! `setns(2)` is done by a thread that ends with it, so that this process stays where it is; the
 //! sockets and files that were opened inside stay there.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -23,13 +22,48 @@ use crate::parse::proc_pid_cgroup;
 use crate::protocol::Groups;
 use crate::source::is_shortage;
 use crate::source::netlink::{NetlinkError, Sockets};
-use crate::source::proc_net::ProcNet;
+use crate::source::proc_net::{HostProc, ProcNet};
 
 /// The folders of names, below the root of the file system.
 const FOLDERS: [&str; 2] = ["run/netns", "run/docker/netns"];
 
 /// `NSFS_MAGIC` of `linux/magic.h`: a file that a namespace is mounted on.
 const NSFS_MAGIC: u64 = 0x6e73_6673;
+
+/// Where the network namespaces of a machine are looked for.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Its proc file system.
+    pub proc: PathBuf,
+    /// The folder there of a process in the namespace that tables report as their own.
+    pub main: PathBuf,
+    /// The root of its file system.
+    root: PathBuf,
+}
+
+impl Machine {
+    /// Ours, or that of the proc file system: the host.
+    #[must_use]
+    pub fn of(proc: &HostProc) -> Self {
+        match proc {
+            HostProc::Own => {
+                Self { proc: "/proc".into(), main: "/proc/self".into(), root: "/".into() }
+            }
+            HostProc::Of(proc) => {
+                let first = proc.join("1");
+                Self { proc: proc.clone(), root: first.join("root"), main: first }
+            }
+        }
+    }
+
+    /// The first name that the namespace has which tables report as their own.
+    #[must_use]
+    pub fn own_name(&self) -> Option<Vec<u8>> {
+        let inode = inode_of(&self.main).ok()?;
+        let mut found = named(self).ok()?.found.into_iter();
+        found.find(|found| found.inode == inode).map(|found| found.name)
+    }
+}
 
 /// A network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +131,18 @@ pub enum EnterError {
     Netlink(NetlinkError),
 }
 
+impl EnterError {
+    /// Whether this process has as many files open as it may.
+    #[must_use]
+    pub fn is_limit_of_files(&self) -> bool {
+        match self {
+            Self::Failed(error) => Errno::from_io_error(error) == Some(Errno::MFILE),
+            Self::Netlink(error) => matches!(error, NetlinkError::Call(_, Errno::MFILE)),
+            Self::Gone | Self::Forbidden(_) => false,
+        }
+    }
+}
+
 impl From<io::Error> for EnterError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
@@ -116,14 +162,14 @@ impl fmt::Display for EnterError {
     }
 }
 
-/// The named namespaces of the file system with that root.
+/// The named namespaces of that machine.
 ///
 /// # Errors
 ///
 /// When too much is open at the moment to look.
-pub fn named(root: &Path) -> io::Result<Named> {
+pub fn named(machine: &Machine) -> io::Result<Named> {
     let mut named = Named::default();
-    for folder in FOLDERS.map(|folder| root.join(folder)) {
+    for folder in FOLDERS.map(|folder| machine.root.join(folder)) {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) => {
@@ -177,21 +223,21 @@ fn mounted_inode(file: &Path) -> io::Result<Option<u64>> {
     Ok((kind == Ok(NSFS_MAGIC)).then_some(inode))
 }
 
-/// The namespaces that the processes of that proc file system live in, one entry for each, in the
-/// order of their first processes. With them, how many processes did not let themselves be asked.
+/// The namespaces that the processes of that machine live in, one entry for each, in the order of
+/// their first processes. With them, how many processes did not let themselves be asked.
 ///
 /// # Errors
 ///
 /// When too much is open at the moment to look.
-pub fn of_processes(proc: &Path) -> io::Result<(Vec<Found>, usize)> {
+pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Found>, usize)> {
     let mut found = Vec::<Found>::new();
     let mut denied = 0;
-    let entries = fs::read_dir(proc)?.flatten();
+    let entries = fs::read_dir(&machine.proc)?.flatten();
     let mut pids: Vec<u32> =
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
     for pid in pids {
-        let process = proc.join(pid.to_string());
+        let process = machine.proc.join(pid.to_string());
         let file = process.join("ns/net");
         let inode = match fs::metadata(&file) {
             Ok(metadata) => metadata.ino(),
@@ -223,10 +269,13 @@ pub fn of_processes(proc: &Path) -> io::Result<(Vec<Found>, usize)> {
     Ok((found, denied))
 }
 
-/// The inode of the namespace that a process lives in.
-#[must_use]
-pub fn inode_of(process: &Path) -> Option<u64> {
-    fs::metadata(process.join("ns/net")).ok().map(|metadata| metadata.ino())
+/// The inode of the namespace that a process lives in; its folder in `/proc` is given.
+///
+/// # Errors
+///
+/// When it is gone, or does not let itself be asked.
+pub fn inode_of(process: &Path) -> io::Result<u64> {
+    fs::metadata(process.join("ns/net")).map(|metadata| metadata.ino())
 }
 
 /// What to enter a namespace for.
@@ -292,14 +341,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Of the file system with that root.
+    /// Of that machine.
     ///
     /// # Errors
     ///
     /// When the kernel gives no more of it.
-    pub fn new(root: &Path) -> io::Result<Self> {
+    pub fn new(machine: &Machine) -> io::Result<Self> {
         let fd = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        let folders = FOLDERS.iter().map(|folder| (root.join(folder), None)).collect();
+        let folders = FOLDERS.iter().map(|folder| (machine.root.join(folder), None)).collect();
         Ok(Self { fd, folders })
     }
 
@@ -337,10 +386,4 @@ impl Watch {
             }
         }
     }
-}
-
-/// The file system's root as that process sees it.
-#[must_use]
-pub fn root_of(process: &Path) -> PathBuf {
-    process.join(OsStr::new("root"))
 }

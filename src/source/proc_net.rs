@@ -194,6 +194,13 @@ impl ProcNet {
         rows.filter_map(|row| Some(row.ok()?.name))
     }
 
+    /// The number of that interface, where there are statistics of it that tell.
+    pub(super) fn ifindex(&mut self, name: &[u8]) -> Option<u32> {
+        let Self { folders, text, .. } = self;
+        let folder = folders.first()?;
+        folder.dev_snmp6.read(name, text).ok().and_then(|()| proc_net_snmp6::ifindex(text))
+    }
+
     /// A gather begins: what was read before is old.
     pub fn start_gather(&mut self) {
         self.is_read = false;
@@ -314,18 +321,28 @@ impl ProcNet {
         let Self { folders, dev_text, .. } = self;
         let readable = folders.iter_mut().position(|folder| {
             let read = folder.dev.read(dev_text);
-            read.map_err(|error| failure = Some(error)).is_ok()
+            read.map_err(|error| failure = Some((folder.dev.path.clone(), error))).is_ok()
         });
         match (readable, failure) {
             (Some(_), _) if self.folders.len() == 1 => Ok(()),
-            (Some(found), _) => {
+            (Some(found), failure) => {
                 let folder = self.folders.swap_remove(found);
                 let dev = folder.dev.path.display();
-                log.info(format_args!("HOST_PROC: counters come from {dev}"));
+                let denied =
+                    failure.filter(|(_, error)| error.kind() == io::ErrorKind::PermissionDenied);
+                match denied {
+                    Some((hosts, error)) => log.warn(format_args!(
+                        "HOST_PROC: counters come from {dev}, which are those of this process's own \
+                         network namespace: cannot read {}: {error}",
+                        hosts.display()
+                    )),
+                    None => log.info(format_args!("HOST_PROC: counters come from {dev}")),
+                }
                 self.folders = vec![folder];
                 Ok(())
             }
-            (None, failure) => Err(failure.unwrap_or(io::ErrorKind::NotFound.into())),
+            (None, Some((_, error))) => Err(error),
+            (None, None) => Err(io::ErrorKind::NotFound.into()),
         }
     }
 }

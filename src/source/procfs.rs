@@ -19,6 +19,10 @@ use crate::rates::Reading;
 use crate::source::proc_net::ProcNet;
 use crate::source::read_file;
 
+/// How often two files are compared before they count as telling of different namespaces: interfaces
+/// come and go.
+const LOOKS: usize = 10;
+
 /// One network namespace, read by procfs and sysfs.
 ///
 /// All memory is used again from one gather to the next.
@@ -53,10 +57,10 @@ impl Procfs {
     /// `/sys`. Says so when it shows another network namespace than the host's, whose counters these
     /// are.
     #[must_use]
-    pub fn open(proc_net: &ProcNet, is_own: bool, sys: Option<&Path>, log: Log) -> Self {
-        let class_net = ClassNet::of(sys);
-        if sys.is_none() && proc_net.is_of_process_1() {
-            class_net.check_hosts(proc_net, log);
+    pub fn open(proc_net: &mut ProcNet, is_own: bool, sys: Option<&Path>, log: Log) -> Self {
+        let mut class_net = ClassNet::of(sys);
+        if proc_net.is_of_process_1() {
+            class_net.check_hosts(proc_net, sys.is_none(), log);
         }
         Self::over(class_net, is_own)
     }
@@ -275,15 +279,29 @@ impl ClassNet {
         }
     }
 
-    /// Says so when it shows another network namespace than the host's.
-    fn check_hosts(&self, proc_net: &ProcNet, log: Log) {
-        let folder = &self.folder;
-        let is_unknown = |name: &&[u8]| !folder.join(OsStr::from_bytes(name)).exists();
-        if let Some(name) = proc_net.first_names().find(is_unknown) {
+    /// Finds out whether it shows another network namespace than the host's, and says so. That it does
+    /// not know an interface says so only where it `is_ours`.
+    fn check_hosts(&mut self, proc_net: &mut ProcNet, is_ours: bool, log: Log) {
+        let names: Vec<_> = proc_net.first_names().map(<[u8]>::to_vec).collect();
+        let stranger = names.iter().find(|name| {
+            (0..LOOKS).all(|_| {
+                let (known, hosts) = (self.ifindex(name), proc_net.ifindex(name));
+                known.zip(hosts).is_some_and(|(known, hosts)| known != hosts)
+            })
+        });
+        if let Some(name) = stranger {
+            log.warn(format_args!(
+                "{} shows another network namespace than the host's: set HOST_SYS to the host's /sys; \
+                 without flags and speed, every interface is reported, such as {}",
+                self.folder.display(),
+                Quoted(name)
+            ));
+            self.is_foreign = Some(true);
+        } else if is_ours && let Some(name) = names.iter().find(|name| !self.has(name, "")) {
             log.warn(format_args!(
                 "{} does not know {}: set HOST_SYS to the host's /sys, for speed and for which \
                  interfaces are up",
-                folder.display(),
+                self.folder.display(),
                 Quoted(name)
             ));
         }
@@ -423,9 +441,8 @@ impl ClassNet {
     }
 
     /// Whether this sysfs does not know an interface that the own network namespace has, or knows
-    /// another one by that name. It takes some looks to tell, since interfaces come and go.
+    /// another one by that name.
     fn is_stranger(&mut self, interface: &[u8]) -> bool {
-        const LOOKS: usize = 10;
         let Ok(name) = str::from_utf8(interface) else { return false };
         (0..LOOKS).all(|_| {
             let known = self.read(interface, "ifindex").ok().and_then(sysfs::number);
