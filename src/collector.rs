@@ -11,8 +11,10 @@ use crate::lines::Batch;
 use crate::log::{Level, Log, Problems};
 use crate::protocol::Groups;
 use crate::source::Wanted;
-use crate::source::namespaces::{self, Machine};
-use crate::source::netlink::{Asker, Netlink, NetlinkError, ReadError, Scratch, Sockets};
+use crate::source::namespaces::Machine;
+use crate::source::netlink::{
+    Asker, Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets,
+};
 use crate::source::proc_net::{HostProc, ProcNet};
 use crate::source::procfs::Procfs;
 use crate::space::Space;
@@ -237,13 +239,14 @@ impl Collector {
         if let Some(spaces) = &mut *spaces {
             spaces.read(tables, asker.as_ref(), scratch, problems, hurry);
         }
+        let deadline = Instant::now() + SPEED_WAIT;
         for View { space, proc, .. } in views {
             if let Some(Proc { files, .. }) = procs.get_mut(*proc) {
-                space.read_details(files, tables, hurry);
+                space.read_details(files, tables, deadline, hurry);
             }
         }
         if let Some(spaces) = spaces {
-            spaces.read_details(tables, hurry);
+            spaces.read_details(tables, deadline, hurry);
         }
     }
 }
@@ -272,12 +275,12 @@ fn open_netlink(
     Ok(Some((asker, netlink)))
 }
 
-/// Whether that is but our own `/proc`, whose process 1 lives in our network namespace.
+/// Whether that is but our own `/proc`, whose process 1 lives in our network namespace and sees what
+/// we do.
 fn is_ours(proc: &HostProc) -> bool {
     let HostProc::Of(folder) = proc else { return false };
-    let inode_of = |machine: &HostProc| namespaces::inode_of(&Machine::of(machine).main).ok();
-    folder == Path::new("/proc")
-        && inode_of(proc).is_some_and(|one| inode_of(&HostProc::Own) == Some(one))
+    let [theirs, ours] = [proc, &HostProc::Own].map(Machine::of);
+    folder == Path::new("/proc") && theirs.is_same(&ours)
 }
 
 /// Whether a table asks for netlink in our own namespace: with `auto`, unless another `/proc` or

@@ -135,18 +135,20 @@ impl Space {
     }
 
     /// Reads what else is wanted of those that are reported. That may have drivers asked, which keeps
-    /// the kernel from telling counters: those of all namespaces should be there.
+    /// the kernel from telling counters: those of all namespaces should be there. Until the deadline,
+    /// drivers are waited for.
     pub(crate) fn read_details(
         &mut self,
         files: &mut ProcNet,
         tables: &[Table],
+        deadline: Instant,
         hurry: &mut impl FnMut() -> bool,
     ) {
         let Self { netlink, procfs, lines, is_by_netlink, is_read } = self;
         match netlink {
             _ if !*is_read => {}
             Some(netlink) if *is_by_netlink => {
-                netlink.fetch_speeds();
+                netlink.fetch_speeds(deadline);
                 let (wants, reading) = (netlink.wants(), netlink.reading().number);
                 read_interface_protocols(netlink.interfaces_mut(), files, wants, reading);
             }

@@ -207,10 +207,15 @@ impl Spaces {
         }
     }
 
-    /// Reads what else is wanted of those that are reported.
-    pub(crate) fn read_details(&mut self, tables: &[Table], hurry: &mut impl FnMut() -> bool) {
+    /// Reads what else is wanted of those that are reported. Until the deadline, drivers are waited for.
+    pub(crate) fn read_details(
+        &mut self,
+        tables: &[Table],
+        deadline: Instant,
+        hurry: &mut impl FnMut() -> bool,
+    ) {
         for Elsewhere { space, files, .. } in &mut self.entered {
-            space.read_details(files, tables, hurry);
+            space.read_details(files, tables, deadline, hurry);
         }
     }
 
@@ -368,7 +373,8 @@ impl Spaces {
         };
         for wish in by_process {
             if let Some(files) = wish.found.process.as_deref().map(ProcNet::of_process) {
-                self.entered.push(self.new_one(tables, wish, None, files));
+                let one = self.new_one(tables, wish, None, files);
+                self.entered.push(one);
             }
         }
         let orders: Vec<_> =
@@ -379,7 +385,6 @@ impl Spaces {
                     let netlink = sockets.zip(asker);
                     let netlink =
                         netlink.map(|(sockets, asker)| Netlink::new(sockets, asker, self.wants));
-                    self.last_key += 1;
                     let one = self.new_one(tables, wish, netlink, files);
                     match one.watch(&self.epoll) {
                         Ok(()) => self.entered.push(one),
@@ -414,7 +419,7 @@ impl Spaces {
     }
 
     fn new_one(
-        &self,
+        &mut self,
         tables: &[Table],
         wish: Wish,
         netlink: Option<Netlink>,
@@ -432,6 +437,7 @@ impl Spaces {
             }
             space.add_table(number, tags);
         }
+        self.last_key += 1;
         Elsewhere { found, by_netlink, by_process, key: self.last_key, files, space }
     }
 

@@ -101,6 +101,13 @@ fn plugin(netns: &Netns) -> Command {
     command
 }
 
+/// The plugin in a namespace, with the `/sys` of another.
+fn plugin_with_foreign_sys(netns: &Netns) -> Command {
+    let mut command = Command::new("nsenter");
+    command.args([&format!("--net=/run/netns/{}", netns.name), PLUGIN]);
+    command
+}
+
 /// Lines less their timestamps.
 fn without_time(lines: &str) -> Vec<String> {
     lines.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
@@ -293,5 +300,23 @@ fn where_netlink_fails_on_its_way_kinds_tags_and_quiet_interfaces_stay_what_they
     assert_eq!([first, second, third].map(|batch| has_rates(&batch)), [true, false, true]);
     let [_, second, third, _] = failing_batches(&mut daemon);
     assert_eq!([second, third].map(|batch| has_rates(&batch)), [false, true]);
+    daemon.end();
+}
+
+#[test]
+fn where_netlink_fails_and_sysfs_is_anothers_what_netlink_knew_stands() {
+    let test = "where_netlink_fails_and_sysfs_is_anothers_what_netlink_knew_stands";
+    if cannot_run(test) || is_skipped_without_strace(test) {
+        return;
+    }
+    let netns = namespace();
+    let config = "[[inputs.net]]\nignore_protocol_stats = true\ninterface_tags = ['kind', 'mac']\n\
+                  [[inputs.net]]\ninterfaces = ['none']\n";
+    let mut daemon = Daemon::start_as(plugin_with_foreign_sys(&netns), config);
+    let before = daemon.batch();
+    assert_eq!(before.len(), 4);
+    for batch in failing_batches(&mut daemon) {
+        assert_same(&batch, &before, "failing, and before");
+    }
     daemon.end();
 }

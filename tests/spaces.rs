@@ -913,6 +913,14 @@ fn to_name_the_own_proc_and_sys_is_to_name_none() {
     let mut command = machine.command(PLUGIN);
     let output = run(command.arg("--once").env("HOST_PROC", "/proc").env("HOST_SYS", "/sys"));
     assert_eq!(text(&output.stderr), "I! source: netlink, which this kernel has\n");
+    // Process 1 may see other names than we do.
+    machine.add("theirs");
+    let config =
+        config_file("[[inputs.net]]\nhost_proc = '/proc'\nnamespace_include = ['theirs']\n");
+    let hides = "mount -t tmpfs tmpfs /run && exec \"$0\" --once --config \"$1\"";
+    let mut command = machine.command("unshare");
+    let output = run(command.args(["--mount", "sh", "-c", hides, PLUGIN]).arg(config.path()));
+    assert!(text(&output.stdout).contains("net,interface=all,namespace=theirs "), "{output:?}");
     // Process 1 lives elsewhere than what is run in another namespace.
     let blue = machine.add("blue");
     blue.ip_lines("link add ifb0 type ifb\nlink set ifb0 up");
@@ -921,6 +929,56 @@ fn to_name_the_own_proc_and_sys_is_to_name_none() {
     assert!(!text(&output.stdout).contains("ifb0"), "{output:?}");
     let log = text(&output.stderr);
     assert!(log.starts_with("I! HOST_PROC: counters come from /proc/1/net/dev\n"), "{log}");
+}
+
+#[test]
+fn events_of_one_namespace_are_not_taken_for_those_of_another() {
+    let test = "events_of_one_namespace_are_not_taken_for_those_of_another";
+    if is_skipped_without_strace(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let entered = machine.add("entered");
+    entered.ip_lines("link add ifb0 type ifb\nlink set ifb0 up");
+    let mut watcher = Watcher::start(&machine, "namespace_include = ['?*']\n");
+    assert_eq!(watcher.gather().interfaces("entered"), ["ifb0"]);
+    // This one stands before it, and is read by the files of a process.
+    let trace = Trace::injecting("setns:error=EPERM:when=1", watcher.pid());
+    machine.add("a-forbidden-one");
+    let _living = machine.start(&["ip", "netns", "exec", "a-forbidden-one", "cat"]);
+    assert_eq!(watcher.gather().names(), ["a-forbidden-one", "entered"]);
+    drop(trace);
+    entered.ip_lines("link set ifb0 down");
+    assert_eq!(watcher.gather().interfaces("entered"), [""; 0]);
+    assert_eq!(watcher.end(), FORBIDDEN);
+}
+
+#[test]
+fn drivers_of_many_namespaces_do_not_delay_a_stop() {
+    const SPACES: usize = 20;
+    let test = "drivers_of_many_namespaces_do_not_delay_a_stop";
+    if is_skipped_without_strace(test) {
+        return;
+    }
+    let machine = Machine::new();
+    for number in 0..SPACES {
+        machine.add(&format!("space{number}")).ip_lines("link add ifb0 type ifb\nlink set ifb0 up");
+    }
+    let watcher = Watcher::start(&machine, "namespace_include = ['?*']\n");
+    let pid = watcher.pid();
+    // Too quick to be slow, and together they take as long as a stop never does.
+    let _trace = Trace::injecting_in("speed", "sendto:delay_enter=80000", pid);
+    let mut daemon = watcher.daemon;
+    daemon.trigger("");
+    let start = Instant::now();
+    kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), Signal::TERM).unwrap();
+    let mut lines = 0;
+    while daemon.has_line() {
+        lines += 1;
+    }
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // The gather was under way, or the stop came before it.
+    assert!([0, 2 * SPACES + 1].contains(&lines), "{lines}");
 }
 
 #[test]

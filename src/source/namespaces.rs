@@ -56,6 +56,16 @@ impl Machine {
         }
     }
 
+    /// Whether both have the same namespace of their own, and the same folder with names of others.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let [one, two] = [self, other].map(|machine| {
+            let names = fs::metadata(machine.root.join("run")).ok()?;
+            Some((inode_of(&machine.main).ok()?, names.dev(), names.ino()))
+        });
+        one.is_some() && one == two
+    }
+
     /// The first name that the namespace has which tables report as their own.
     #[must_use]
     pub fn own_name(&self) -> Option<Vec<u8>> {

@@ -149,8 +149,9 @@ impl Procfs {
     /// just told of: kinds and alternative names, and where no sysfs shows them, also flags, speeds and
     /// all else that tags and filters go by.
     pub fn take_known<'a>(&mut self, known: impl Iterator<Item = &'a Interface>) {
-        let Self { has_sysfs, wants, interfaces, reading, version, .. } = self;
-        if *has_sysfs && !wants.kind && !wants.properties {
+        let Self { class_net, has_sysfs, wants, interfaces, reading, version, .. } = self;
+        let is_shown = *has_sysfs && class_net.is_foreign != Some(true);
+        if is_shown && !wants.kind && !wants.properties {
             return;
         }
         let known: HashMap<_, _> = known.map(|known| (&*known.name, known)).collect();
@@ -161,14 +162,14 @@ impl Procfs {
                 continue;
             }
             let mut is_other = false;
-            if !*has_sysfs {
+            if !is_shown {
                 is_other = interface.presence != known.presence;
                 interface.presence = known.presence;
                 interface.set_link_modes(known.link_modes, reading.number);
             }
             if let (Some(details), Some(known)) = (&mut interface.details, &known.details) {
                 let (ours, theirs) = (&mut details.properties, &known.properties);
-                if *has_sysfs {
+                if is_shown {
                     is_other |= ours.kind != theirs.kind || ours.altname != theirs.altname;
                     ours.kind.clone_from(&theirs.kind);
                     ours.altname.clone_from(&theirs.altname);
@@ -196,8 +197,11 @@ impl Procfs {
         for interface in interfaces.iter_mut().filter(|one| one.speed_refresh.is_some()) {
             hurried = hurried || hurry();
             let asks = may_ask && !hurried;
-            let link_modes = asks.then(|| class_net.link_modes(&interface.name, *wants));
-            interface.set_link_modes(link_modes, reading.number);
+            // What netlink knew stands where files can tell nothing.
+            if class_net.is_foreign != Some(true) || interface.link_modes.is_none() {
+                let link_modes = asks.then(|| class_net.link_modes(&interface.name, *wants));
+                interface.set_link_modes(link_modes, reading.number);
+            }
             let Some(details) = &mut interface.details else { continue };
             if wants.state {
                 let state = (!hurried).then(|| class_net.state(&interface.name, may_ask));

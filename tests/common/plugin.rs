@@ -185,6 +185,11 @@ impl Daemon {
         line
     }
 
+    /// Reads a line, if there is one before stdout ends.
+    pub(crate) fn has_line(&mut self) -> bool {
+        self.stdout.read_until(b'\n', &mut Vec::new()).unwrap() > 0
+    }
+
     /// Ends it, and returns what it logged since the line at the start.
     pub(crate) fn end(self) -> String {
         drop(self.stdin);

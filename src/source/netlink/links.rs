@@ -20,6 +20,9 @@ const NO_ANSWER_REST: Duration = Duration::from_secs(1);
 /// A slow driver is asked so rarely that the others have this many times its time.
 const SLOW_REST: u32 = 100;
 
+/// And for no longer than so, though there be many slow ones.
+const MAX_SHARED_REST: Duration = Duration::from_secs(3600);
+
 /// One interface of the table.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "they know nothing of each other")]
@@ -142,14 +145,14 @@ impl Link {
         });
     }
 
-    /// Whether its driver is to be asked now.
-    fn is_due(&self, now: Instant) -> bool {
-        self.is_asked() && self.question.is_none() && self.has_rested(now)
+    /// Whether its driver is to be asked now; `slow` is how many are slow.
+    fn is_due(&self, now: Instant, slow: u32) -> bool {
+        self.is_asked() && self.question.is_none() && self.has_rested(now, slow)
     }
 
     /// Whether its driver's last answer has grown older than it may, and a slow driver has had its
     /// rest, whatever happened since.
-    fn has_rested(&self, now: Instant) -> bool {
+    fn has_rested(&self, now: Instant, slow: u32) -> bool {
         let Some(answered) = self.answered else { return true };
         let limit = match self.interface.link_modes {
             _ if self.is_void => Duration::ZERO,
@@ -157,6 +160,8 @@ impl Link {
             None => NO_ANSWER_REST,
         };
         let slow_rest = Duration::from_millis(self.rest_ms.unwrap_or_default().into());
+        // They share the time.
+        let slow_rest = slow_rest.max(slow_rest.saturating_mul(slow).min(MAX_SHARED_REST));
         now.duration_since(answered) >= limit.max(slow_rest)
     }
 
@@ -422,7 +427,12 @@ impl Links {
     }
 
     fn questions(&mut self, now: Instant, are_meant: impl Fn(&Link) -> bool) -> Questions {
-        let is_meant = |link: &Link| link.is_due(now) && are_meant(link);
+        if !self.table.iter().any(|link| link.is_due(now, 1) && are_meant(link)) {
+            return Questions::Singly(Vec::new());
+        }
+        let slow = self.table.iter().filter(|link| link.is_slow()).count();
+        let slow = u32::try_from(slow).unwrap_or(u32::MAX);
+        let is_meant = |link: &Link| link.is_due(now, slow) && are_meant(link);
         let count = self.table.iter().filter(|link| is_meant(link)).count();
         if count == 0 {
             return Questions::Singly(Vec::new());
@@ -448,14 +458,15 @@ impl Links {
     }
 
     /// Whether so many questions are best answered by a dump, which asks every driver: only when
-    /// it bothers none that would not be asked anyway, and none of them is slow.
+    /// it bothers none that would not be asked anyway, none of them is slow, and the last dump was not
+    /// either.
     fn may_ask_all(&self, questions: usize) -> bool {
         const MIN_QUESTIONS: usize = 16;
         /// What one question costs in entries of a dump.
         const COST: usize = 8;
-        let is_harmless = |link: &Link| {
-            let is_known = link.rest_ms.is_some() && link.is_asked();
-            !link.is_slow() && (is_known || !link.may_be_device)
+        let is_harmless = |link: &Link| match link.rest_ms {
+            None => !link.may_be_device && link.answered.is_none(),
+            Some(_) => !link.is_slow() && (link.is_asked() || !link.may_be_device),
         };
         questions >= MIN_QUESTIONS
             && questions.saturating_mul(COST) >= self.table.len()

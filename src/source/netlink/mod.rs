@@ -26,8 +26,9 @@ use crate::rates::Reading;
 pub use self::socket::{NetlinkError, Scratch};
 pub use self::speed::Asker;
 
-/// How long a line waits for the speed of an interface that is new or was named by an event.
-const SPEED_WAIT: Duration = SLOW;
+/// How long the lines of a gather wait for the speeds of interfaces that are new or were named by
+/// events.
+pub const SPEED_WAIT: Duration = SLOW;
 
 /// What all limits of time are multiplied by: in unit tests, a busy machine is no slow driver.
 const PATIENCE: u32 = if cfg!(test) { 10 } else { 1 };
@@ -287,22 +288,22 @@ impl Netlink {
         self.links.version()
     }
 
-    /// Asks the drivers that the next lines cannot do without, and waits for them. Slow ones are not
-    /// among them.
-    pub fn fetch_speeds(&mut self) {
+    /// Asks the drivers that the next lines cannot do without, and waits for them until the deadline,
+    /// for a single one no longer than [`SPEED_WAIT`]. Slow ones are not among them.
+    pub fn fetch_speeds(&mut self, deadline: Instant) {
         // In this order, so that no answer is missed.
         let is_asking = self.speeds.is_asking();
         let mut is_asked = self.take_answers(Instant::now());
         if is_asking && self.links.has_void_question() {
             // It is put again when the driver has answered.
-            self.speeds.wait(SPEED_WAIT);
+            self.speeds.wait(deadline, SPEED_WAIT);
             is_asked |= self.take_answers(Instant::now());
         }
         let now = Instant::now();
         let questions = self.links.needed_questions(now);
         is_asked |= self.ask(questions);
         while is_asked {
-            self.speeds.wait(SPEED_WAIT);
+            self.speeds.wait(deadline, SPEED_WAIT);
             // What a dump left open is asked for singly.
             is_asked = self.take_answers(Instant::now());
         }

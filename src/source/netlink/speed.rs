@@ -262,14 +262,13 @@ impl Speeds {
         lock(&self.seat.told).extend(ours.map(|(_, told)| told));
     }
 
-    /// Waits until all questions are answered that are not expected to take long. One driver is
-    /// waited for no longer than the limit, however often this is called.
-    pub(super) fn wait(&self, limit: Duration) {
-        let start = Instant::now();
+    /// Waits until all questions are answered that are not expected to take long, or until the
+    /// deadline. One driver is waited for no longer than the limit, however often this is called.
+    pub(super) fn wait(&self, deadline: Instant, limit: Duration) {
         let mut state = lock(&self.desk.state);
         while state.is_worth_waiting() {
-            let since = state.asking.map_or(start, |(since, _)| since.min(start));
-            let left = (since + limit).saturating_duration_since(Instant::now());
+            let until = state.asking.map_or(deadline, |(since, _)| deadline.min(since + limit));
+            let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }

@@ -9,13 +9,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::links::Questions;
-use super::super::speed::{SLOW, Way};
+use super::super::speed::{Answer, SLOW, Way};
 use super::super::{Asker, Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets};
 use super::kernel::{
     Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
     RTM_GETLINK, Request, Requests, done, link_modes, pair, play, recorded, refusal,
 };
-use crate::interface::{Counters, MoreCounters, Wants};
+use crate::interface::{Counters, LinkModes, MoreCounters, Wants};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -167,7 +167,7 @@ impl Machine {
             let is_reported = !self.unreported.contains(&interface.ifindex);
             interface.speed_refresh = is_reported.then_some(self.speed_refresh);
         }
-        self.netlink.fetch_speeds();
+        self.netlink.fetch_speeds(Instant::now() + SPEED_WAIT);
         self.speeds()
     }
 
@@ -302,7 +302,7 @@ fn nobody_waits_again_for_a_driver_that_was_slow() {
     // The kernel's lock will be held for long: the next reading must not even try.
     assert!(machine.is_busy());
     // Without an answer, the kernel that is played would be given up in this time.
-    machine.netlink.speeds.wait(HOUR);
+    machine.netlink.speeds.wait(Instant::now() + HOUR, HOUR);
     assert!(machine.is_busy());
     machine.drivers.release();
     machine.gather_until(2, 2000);
@@ -511,6 +511,54 @@ fn no_dump_is_made_while_a_driver_is_slow() {
     machine.gather_until(2, 2000);
     let asked = machine.asked.take();
     assert!(!asked.contains(&ALL) && asked.contains(&one(2)), "{asked:?}");
+}
+
+#[test]
+fn after_a_dump_that_took_long_each_driver_is_asked_once_to_find_the_slow_one() {
+    let mut machine = Machine::new(&many_and(&[]));
+    machine.drivers.hang(101);
+    machine.gather();
+    thread::sleep(SLOW);
+    machine.drivers.release();
+    machine.gather_until(140, speed_of(140).into());
+    assert_eq!(machine.asked.take(), [ALL]);
+    // All of it is software, and was told of quickly when it was asked for singly.
+    for expected in [41, 1] {
+        machine.name_all();
+        machine.gather();
+        let asked = machine.asked.take();
+        assert_eq!((asked.len(), asked.contains(&ALL)), (expected, expected == 1), "{asked:?}");
+    }
+}
+
+#[test]
+fn several_slow_drivers_share_the_time_in_which_they_may_be_asked() {
+    let took = SLOW * 2;
+    for (slow, rest) in [(&[2][..], 100), (&[2, 3], 200)] {
+        let devices = [Interface::device(2, "eth0"), Interface::device(3, "eth1")];
+        let mut machine = Machine::new(&devices);
+        machine.speed_refresh = Duration::ZERO;
+        machine.read().unwrap();
+        for interface in machine.netlink.interfaces_mut() {
+            interface.speed_refresh = Some(Duration::ZERO);
+        }
+        let (now, links) = (Instant::now(), &mut machine.netlink.links);
+        let numbers = |questions| -> Vec<_> {
+            let Questions::Singly(questions) = questions else { panic!("{questions:?}") };
+            questions.into_iter().map(|question| (question.ifindex, question.ticket)).collect()
+        };
+        let asked = numbers(links.needed_questions(now));
+        assert_eq!(asked.len(), 2);
+        for (ifindex, ticket) in asked {
+            let took = if slow.contains(&ifindex) { took } else { Duration::ZERO };
+            let link_modes = Some(LinkModes { speed_mbits: 10, duplex: None });
+            let answer = Answer { ifindex, ticket, link_modes, took: Some(took) };
+            links.set_answer(&answer, now, 1);
+        }
+        let mut due = |rests: u32| numbers(links.due_questions(now + took * rests));
+        assert_eq!(due(rest - 1), []);
+        assert_eq!(due(rest).into_iter().map(|(ifindex, _)| ifindex).collect::<Vec<_>>(), slow);
+    }
 }
 
 #[test]
@@ -736,7 +784,7 @@ fn a_driver_that_took_long_over_an_answer_that_is_discarded_is_slow_nevertheless
     machine.gather();
     machine.refresh_rested();
     eventually(|| machine.is_busy());
-    machine.netlink.speeds.wait(HOUR);
+    machine.netlink.speeds.wait(Instant::now() + HOUR, HOUR);
     assert!(machine.is_busy());
     machine.drivers.release();
 }
