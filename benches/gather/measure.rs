@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) cold_rounds: usize,
     /// Gathers in a cold round.
     pub(crate) cold_gathers: u32,
+    /// The same for a program with a clock of its own, which collects its garbage now and then.
+    pub(crate) clocked_gathers: u32,
 }
 
 impl Plan {
@@ -26,12 +28,14 @@ impl Plan {
         warm_length: Duration::from_millis(200),
         cold_rounds: 3,
         cold_gathers: 3,
+        clocked_gathers: 9,
     };
     pub(crate) const QUICK: Self = Self {
         warm_rounds: 3,
         warm_length: Duration::from_millis(100),
         cold_rounds: 1,
         cold_gathers: 3,
+        clocked_gathers: 3,
     };
     /// What a warm round is preceded by: gathers that do not count.
     pub(crate) const WARM_UP: Duration = Duration::from_millis(40);
@@ -145,13 +149,13 @@ fn clocked_us(subject: &mut Subject, plan: &Plan) -> Result<f64> {
     sleep_until(Plan::MIDDLE);
     subject.process.check()?;
     let before = subject.process.cpu()?;
-    for _ in 0..plan.cold_gathers {
+    for _ in 0..plan.clocked_gathers {
         subject.send_traffic()?;
         thread::sleep(Plan::MIDDLE);
         sleep_until(Plan::MIDDLE);
     }
     subject.process.check()?;
-    Ok(per_gather_us(before, subject.process.cpu()?, plan.cold_gathers))
+    Ok(per_gather_us(before, subject.process.cpu()?, plan.clocked_gathers))
 }
 
 fn settled_cpu(subject: &Subject) -> Result<Duration> {

@@ -227,6 +227,7 @@ fn method(plan: &Plan) -> String {
         pause_s = Plan::PAUSE.as_secs(),
         cold_rounds = plan.cold_rounds,
         cold_gathers = plan.cold_gathers,
+        clocked_gathers = plan.clocked_gathers,
         start_ms = (Plan::START + Plan::MIDDLE).as_millis(),
     )
 }
