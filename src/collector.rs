@@ -140,13 +140,12 @@ impl Collector {
             proc.groups = proc.groups.or(table.protocol_groups());
         }
         if let Some(View { space, .. }) = self.views.get_mut(view) {
-            // The tag of those that have a name, such as Docker's `default`.
-            let name =
-                table.tags.contains(&Tag::Namespace).then(|| Machine::of(&table.proc).own_name());
-            space.add_table(
-                number,
-                name.flatten().map(|name| ("namespace", name)).into_iter().collect(),
-            );
+            let mut tags = Vec::new();
+            // Ours may have a name too, such as Docker's `default`.
+            if table.tags.contains(&Tag::Namespace) {
+                tags.extend(Machine::of(&table.proc).own_name().map(|name| ("namespace", name)));
+            }
+            space.add_table(number, tags);
             space.add_wants(table.wants());
         }
         Route { proc: place, view }

@@ -535,11 +535,11 @@ impl Reader<'_> {
             self.error(item.span(), message)
         })?;
         if pattern.is_some_and(str::is_empty) {
-            let (item_span, item) = (item.span(), item.get_ref());
             let message = format!(
-                "\"protocols\": {item:?} picks no field: name one after the colon, or leave it out"
+                "\"protocols\": {:?} picks no field: name one after the colon, or leave it out",
+                item.get_ref()
             );
-            return Err(self.error(item_span, message));
+            return Err(self.error(item.span(), message));
         }
         let columns = pattern.map(|pattern| Patterns::new(&[pattern.to_lowercase()])).transpose();
         let columns =

@@ -196,18 +196,25 @@ impl Space {
 /// Decides who is reported, where that may have changed.
 fn choose_by_netlink(netlink: &mut Netlink, lines: &mut Lines, tables: &[Table]) {
     if lines.choose(tables, netlink.version(), &netlink.interfaces()) {
-        for (place, interface) in netlink.interfaces_mut().enumerate() {
-            interface.speed_refresh = lines.speed_refresh(tables, place);
-        }
+        set_speed_refresh(netlink.interfaces_mut(), lines, tables);
     }
 }
 
 /// The same by procfs.
 fn choose_by_procfs(procfs: &mut Procfs, lines: &mut Lines, tables: &[Table]) {
     if lines.choose(tables, procfs.version(), &procfs.interfaces().iter()) {
-        for (place, interface) in procfs.interfaces_mut().iter_mut().enumerate() {
-            interface.speed_refresh = lines.speed_refresh(tables, place);
-        }
+        set_speed_refresh(procfs.interfaces_mut().iter_mut(), lines, tables);
+    }
+}
+
+/// Tells the interfaces what was decided about them.
+fn set_speed_refresh<'a>(
+    interfaces: impl Iterator<Item = &'a mut Interface>,
+    lines: &Lines,
+    tables: &[Table],
+) {
+    for (place, interface) in interfaces.enumerate() {
+        interface.speed_refresh = lines.speed_refresh(tables, place);
     }
 }
 
