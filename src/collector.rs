@@ -101,10 +101,6 @@ impl Collector {
             let route = is_own.then(|| collector.route(number, table, &mut own, log));
             collector.routes.push(route);
         }
-        let events = collector.views.iter().find_map(|view| view.space.events());
-        if let (Some(spaces), Some(events)) = (&collector.spaces, events) {
-            spaces.watch_own(events);
-        }
         collector.tables = tables;
         collector
     }
@@ -151,23 +147,29 @@ impl Collector {
         Route { proc: place, view }
     }
 
-    /// Becomes readable when there are kernel events to [follow](Self::follow_events).
+    /// These become readable when there are kernel events to [follow](Self::follow_events): our own
+    /// namespace's, and those of others.
     #[must_use]
-    pub fn events(&self) -> Option<BorrowedFd<'_>> {
-        match &self.spaces {
-            // These tell of ours too.
-            Some(spaces) => Some(spaces.events()),
-            None => self.views.iter().find_map(|view| view.space.events()),
-        }
+    pub fn events(&self) -> [Option<BorrowedFd<'_>>; 2] {
+        let spaces = self.views.iter().map(|view| &view.space);
+        let own = spaces.filter(|space| space.awaits_events()).find_map(Space::events);
+        [own, self.spaces.as_ref().and_then(Spaces::events)]
+    }
+
+    /// When to [follow](Self::follow_events) at the latest: what has no event is looked after then.
+    #[must_use]
+    pub fn next_look(&self) -> Option<Instant> {
+        self.spaces.as_ref().and_then(Spaces::next_look)
     }
 
     /// Takes in the kernel's events that are there.
     pub fn follow_events(&mut self) {
-        for view in &mut self.views {
-            view.space.follow(&mut self.scratch);
+        let Self { tables, views, spaces, asker, scratch, problems, .. } = self;
+        for view in views {
+            view.space.follow(scratch);
         }
-        if let Some(spaces) = &mut self.spaces {
-            spaces.follow(&mut self.scratch);
+        if let Some(spaces) = spaces {
+            spaces.follow(tables, asker.as_ref(), scratch, problems);
         }
     }
 
@@ -226,9 +228,6 @@ impl Collector {
                 && let Ok(sockets) = Sockets::open()
             {
                 space.replace(sockets);
-                if let (Some(spaces), Some(events)) = (&*spaces, space.events()) {
-                    spaces.watch_own(events);
-                }
             }
             if let Some(error) = space.read(files, tables, scratch, problems, hurry) {
                 let message = format_args!("netlink: {error}; /proc/net/dev stands in for it");

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +28,10 @@ pub const SAMPLE: &str = include_str!("../plugin.conf");
 
 /// How old a speed may get by default.
 const SPEED_REFRESH: Duration = Duration::from_secs(60);
+
+/// How many other network namespaces a table reports by default: more than hosts have, and a bound to
+/// what a user without privileges can make of series in a database.
+const NAMESPACE_LIMIT: usize = 1000;
 
 /// What to report.
 #[derive(Debug, Clone)]
@@ -69,6 +74,8 @@ pub struct Namespaces {
     pub exclude: Option<Patterns>,
     /// `namespace_discovery`: where they are looked for.
     pub discovery: Discovery,
+    /// `namespace_limit`: how many others than our own are reported at most.
+    pub limit: usize,
 }
 
 /// Where network namespaces are looked for, `namespace_discovery` in `plugin.conf`.
@@ -227,6 +234,7 @@ struct Options {
     namespace_include: Vec<Spanned<String>>,
     namespace_exclude: Vec<Spanned<String>>,
     namespace_discovery: Discovery,
+    namespace_limit: Option<NonZeroU32>,
     host_proc: Option<PathBuf>,
     host_sys: Option<PathBuf>,
     source: Wanted,
@@ -245,7 +253,7 @@ enum CounterSet {
 }
 
 /// The keys of [`Options`], and what each takes.
-const OPTIONS: [(&str, &str); 22] = [
+const OPTIONS: [(&str, &str); 23] = [
     ("interfaces", r#"a list of names and patterns, such as ["eth*", "lo"]"#),
     ("interface_exclude", r#"a list of names and patterns, such as ["veth*"]"#),
     ("kind_include", r#"a list of kinds and patterns, such as ["physical", "bond"]"#),
@@ -264,6 +272,7 @@ const OPTIONS: [(&str, &str); 22] = [
     ("namespace_include", r#"a list of names and patterns, such as ["", "blue*"]"#),
     ("namespace_exclude", r#"a list of names and patterns, such as ["cni-*"]"#),
     ("namespace_discovery", r#""named" or "processes""#),
+    ("namespace_limit", "a whole number from 1 up"),
     ("host_proc", r#"a folder, such as "/hostfs/proc""#),
     ("host_sys", r#"a folder, such as "/hostfs/sys""#),
     ("source", r#""auto", "netlink" or "procfs""#),
@@ -429,6 +438,9 @@ impl Reader<'_> {
                 include: self.patterns("namespace_include", &options.namespace_include)?,
                 exclude: self.patterns("namespace_exclude", &options.namespace_exclude)?,
                 discovery: options.namespace_discovery,
+                limit: options.namespace_limit.map_or(NAMESPACE_LIMIT, |limit| {
+                    usize::try_from(limit.get()).unwrap_or(usize::MAX)
+                }),
             },
         };
         self.check_namespaces(value.span(), entries, &table, before)?;
@@ -1002,7 +1014,7 @@ mod tests {
         let mut cases = Vec::new();
         for (option, takes) in OPTIONS {
             let problem = format!(" takes {takes}: ");
-            cases.push((option, "5".to_owned(), 2, problem.clone()));
+            cases.push((option, "-5".to_owned(), 2, problem.clone()));
             if takes.starts_with("a list") {
                 cases.push((option, "'x'".into(), 2, problem.clone()));
                 cases.push((option, "[\n5]".into(), 3, problem));

@@ -1,11 +1,12 @@
 //! The loop: a trigger, a gather, a batch on stdout; until it is told to stop.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use crate::collector::Collector;
 use crate::output::{EMPTY_POLL, Output};
-use crate::trigger::{Await, Triggers};
+use crate::trigger::{Await, Ready, Triggers};
 
 /// How long after a stop the reader is waited for that has yet to take a batch.
 const WRITE_GRACE: Duration = Duration::from_millis(400);
@@ -30,12 +31,8 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
     loop {
         // Also where one gather follows the other without a pause: a stop comes in here.
         let until = triggers.is_pending().then(Instant::now);
-        let ready = triggers.wait(output.fd(), Await::Close, collector.events(), until)?;
-        if ready.closed {
+        if wait(Await::Close, until, &mut collector, &mut triggers, &output)?.closed {
             return Ok(());
-        }
-        if ready.events {
-            collector.follow_events();
         }
         if triggers.take_gather() {
             batch.clear();
@@ -43,7 +40,7 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
             collector.gather(&mut batch, || {
                 start.elapsed() > LONG_GATHER && is_overdue(&mut triggers, &output)
             });
-            match write(&batch, &mut triggers, &mut output) {
+            match write(&batch, &mut collector, &mut triggers, &mut output) {
                 Ok(true) => collector.after_write(),
                 Ok(false) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
@@ -58,18 +55,43 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
     }
 }
 
+/// Waits for what makes the daemon act, or until that moment; kernel events are taken in at once, also
+/// while stdout is blocked: they would pile up, and a namespace that went would live on.
+fn wait(
+    awaited: Await,
+    until: Option<Instant>,
+    collector: &mut Collector,
+    triggers: &mut Triggers,
+    output: &Output,
+) -> io::Result<Ready> {
+    let until = until.into_iter().chain(collector.next_look()).min();
+    let ready = triggers.wait(output.fd(), awaited, collector.events(), until)?;
+    if ready.events || collector.next_look().is_some_and(|moment| moment <= Instant::now()) {
+        collector.follow_events();
+    }
+    Ok(ready)
+}
+
+/// No kernel events, where they do not count.
+const NONE: [Option<BorrowedFd<'_>>; 2] = [None, None];
+
 /// Whether a gather under way has to come to its end: a stop was asked for meanwhile, or nobody
 /// reads any more.
 fn is_overdue(triggers: &mut Triggers, output: &Output) -> bool {
     // What goes wrong here goes wrong again where it is heeded.
     let ready =
-        triggers.wait(output.fd(), Await::Close, None, Some(Instant::now())).unwrap_or_default();
+        triggers.wait(output.fd(), Await::Close, NONE, Some(Instant::now())).unwrap_or_default();
     ready.closed || triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
 }
 
 /// Writes the batch, for as long as it takes; after a stop, for [`WRITE_GRACE`] at most. Returns
 /// whether all of it got out.
-fn write(batch: &[u8], triggers: &mut Triggers, output: &mut Output) -> io::Result<bool> {
+fn write(
+    batch: &[u8],
+    collector: &mut Collector,
+    triggers: &mut Triggers,
+    output: &mut Output,
+) -> io::Result<bool> {
     output.reserve(batch.len());
     let mut lines = batch;
     let mut writable = false;
@@ -81,10 +103,10 @@ fn write(batch: &[u8], triggers: &mut Triggers, output: &mut Output) -> io::Resu
             return Ok(lines.is_empty());
         }
         let ready = if length == 0 && writable {
-            let next_look = Instant::now() + EMPTY_POLL;
-            triggers.wait(output.fd(), Await::Close, None, Some(next_look))?
+            let next_try = Instant::now() + EMPTY_POLL;
+            wait(Await::Close, Some(next_try), collector, triggers, output)?
         } else {
-            triggers.wait(output.fd(), Await::Space, None, deadline)?
+            wait(Await::Space, deadline, collector, triggers, output)?
         };
         if ready.closed {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -100,7 +122,7 @@ fn is_drained(deadline: Instant, triggers: &mut Triggers, output: &Output) -> io
         if now >= deadline {
             return Ok(false);
         }
-        if triggers.wait(output.fd(), Await::Close, None, Some(now + EMPTY_POLL))?.closed {
+        if triggers.wait(output.fd(), Await::Close, NONE, Some(now + EMPTY_POLL))?.closed {
             return Ok(false);
         }
     }

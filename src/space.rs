@@ -47,6 +47,18 @@ impl Space {
         self.netlink.as_ref().map(Netlink::events)
     }
 
+    /// Whether they are to be waited for, for the time being.
+    pub(crate) fn awaits_events(&self) -> bool {
+        self.netlink.as_ref().is_some_and(Netlink::awaits_events)
+    }
+
+    /// Has the next reading take events in, which cannot be waited for.
+    pub(crate) fn fall_behind(&mut self) {
+        if let Some(netlink) = &mut self.netlink {
+            netlink.fall_behind();
+        }
+    }
+
     /// Takes in the kernel's events that are there.
     pub(crate) fn follow(&mut self, scratch: &mut Scratch) {
         if let Some(netlink) = &mut self.netlink {
@@ -63,13 +75,6 @@ impl Space {
     pub(crate) fn replace(&mut self, sockets: Sockets) {
         if let Some(netlink) = &mut self.netlink {
             netlink.replace(sockets);
-        }
-    }
-
-    /// Does not go on with its sockets.
-    pub(crate) fn break_off(&mut self) {
-        if let Some(netlink) = &mut self.netlink {
-            netlink.break_off();
         }
     }
 

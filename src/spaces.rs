@@ -1,12 +1,13 @@
 //! The network namespaces, beside our own, that tables report: found, entered, read and forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
 
 use crate::config::{Discovery, Table};
 use crate::interface::Wants;
@@ -15,7 +16,9 @@ use crate::log::{Level, Problems};
 use crate::parse::Quoted;
 use crate::protocol::Groups;
 use crate::source::Wanted;
-use crate::source::namespaces::{self, EnterError, Entered, Found, Machine, Purpose, Watch};
+use crate::source::namespaces::{
+    self, EnterError, Entered, Found, Inhabited, Machine, Purpose, Resident, Watch,
+};
 use crate::source::netlink::{Asker, Netlink, Scratch};
 use crate::source::proc_net::ProcNet;
 use crate::source::procfs::Procfs;
@@ -24,14 +27,26 @@ use crate::space::Space;
 /// What [`Spaces::events`] means: a name came or went.
 const NAMES: u64 = 0;
 
-/// The same: something happened in our own namespace.
-const OWN: u64 = u64::MAX;
+/// Beside the key of a namespace: the process ended that kept it alive.
+const END: u64 = 1 << 63;
 
 /// Events that are taken from the kernel at once.
 const MAX_EVENTS: usize = 64;
 
 /// Namespaces are looked for at least so often: a name may end without an event, as by `umount`.
 const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// After so long it is looked again whether a namespace is still there of whose end no event tells.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Processes that end make it be looked for others no more often than so.
+const LOOK_AFTER_END: Duration = Duration::from_millis(100);
+
+/// Files that are left to be opened for a moment, when namespaces take all others.
+const SPARE_FILES: usize = 8;
+
+/// About what this process has open without other namespaces, where that cannot be told.
+const OWN_FILES: usize = 40;
 
 /// The namespaces of all tables.
 #[derive(Debug)]
@@ -52,6 +67,10 @@ pub(crate) struct Spaces {
     is_stale: bool,
     /// When they were looked for last.
     searched: Instant,
+    /// When it was last looked whether those are still there of whose end no event tells.
+    looked: Instant,
+    /// The kernel does not tell which sockets have events.
+    is_deaf: bool,
     /// Those that this process may not enter, by their keys, and why.
     forbidden: BTreeMap<(u64, PathBuf), String>,
 }
@@ -73,8 +92,24 @@ struct Elsewhere {
     by_process: bool,
     /// What its events are told by.
     key: u64,
+    /// Whether its kernel events are waited for.
+    is_watched: bool,
+    end: End,
     files: ProcNet,
     space: Space,
+}
+
+/// How it is known that the namespace came to its end, which our sockets would put off.
+#[derive(Debug)]
+enum End {
+    /// Its name goes.
+    Name,
+    /// This file becomes readable: the process ends that keeps it alive.
+    Process(#[expect(dead_code, reason = "it is in the epoll as long as it is open")] OwnedFd),
+    /// That process has ended. Another one may live there.
+    Ended,
+    /// It has to be looked.
+    Look,
 }
 
 /// A namespace that some tables want.
@@ -120,44 +155,70 @@ impl Spaces {
             last_key: NAMES,
             is_stale: true,
             searched: Instant::now(),
+            looked: Instant::now(),
+            is_deaf: false,
             forbidden: BTreeMap::new(),
         }))
     }
 
-    /// Has [`events`](Self::events) tell of these too.
-    pub(crate) fn watch_own(&self, own: BorrowedFd<'_>) {
-        let data = epoll::EventData::new_u64(OWN);
-        // Without, the table of our own interfaces is followed when the others' are.
-        let _ = epoll::add(&self.epoll, own, data, epoll::EventFlags::IN);
-    }
-
     /// Becomes readable when there are kernel events to [follow](Self::follow).
-    pub(crate) fn events(&self) -> BorrowedFd<'_> {
-        self.epoll.as_fd()
+    pub(crate) fn events(&self) -> Option<BorrowedFd<'_>> {
+        (!self.is_deaf).then_some(self.epoll.as_fd())
     }
 
-    /// Takes in the kernel's events that are there. A namespace whose name went is forgotten at once:
-    /// our sockets would keep it alive.
-    pub(crate) fn follow(&mut self, scratch: &mut Scratch) {
+    /// When to [follow](Self::follow) at the latest: there are namespaces of whose end no event tells.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        let next = |one: &Elsewhere| match one.end {
+            End::Ended => Some(LOOK_AFTER_END),
+            End::Look => Some(LOOK),
+            End::Name | End::Process(_) => None,
+        };
+        self.entered.iter().filter_map(next).min().map(|age| self.looked + age)
+    }
+
+    /// Takes in the kernel's events that are there. A namespace that came to its end is forgotten at
+    /// once: our sockets would keep it alive.
+    pub(crate) fn follow(
+        &mut self,
+        tables: &[Table],
+        asker: Option<&Asker>,
+        scratch: &mut Scratch,
+        problems: &mut Problems,
+    ) {
+        self.take_events(scratch);
+        if self.next_look().is_some_and(|moment| moment <= Instant::now()) {
+            self.looked = Instant::now();
+            let may_be_gone = |one: &Elsewhere| matches!(one.end, End::Ended | End::Look);
+            let is_gone = |one: &Elsewhere| may_be_gone(one) && !one.found.is_there();
+            if self.entered.iter().any(is_gone) {
+                self.is_stale = true;
+                self.discover(tables, asker, problems);
+            }
+        }
+    }
+
+    fn take_events(&mut self, scratch: &mut Scratch) {
         let mut events = Vec::with_capacity(MAX_EVENTS);
         let at_once = Some(&Timespec { tv_sec: 0, tv_nsec: 0 });
         // Each once, and no more: there may be one whose events do not end.
-        for _ in 0..=self.entered.len() / MAX_EVENTS + 1 {
+        for _ in 0..=2 * self.entered.len() / MAX_EVENTS + 1 {
             events.clear();
             let room = rustix::buffer::spare_capacity(&mut events);
-            if epoll::wait(&self.epoll, room, at_once).is_err() {
-                return;
+            match epoll::wait(&self.epoll, room, at_once) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return self.turn_deaf(),
             }
             for event in &events {
                 match event.data.u64() {
-                    OWN => {}
-                    NAMES => {
-                        self.is_stale |= self.watch.as_ref().is_some_and(Watch::take);
-                        self.forget_nameless();
-                    }
+                    NAMES => self.take_names(),
                     key => {
-                        if let Some(one) = self.entered.iter_mut().find(|one| one.key == key) {
+                        let mut entered = self.entered.iter_mut();
+                        let Some(one) = entered.find(|one| one.key == key & !END) else { continue };
+                        if key & END == 0 {
                             one.space.follow(scratch);
+                            one.watch(&self.epoll);
+                        } else {
+                            one.end = End::Ended;
                         }
                     }
                 }
@@ -168,8 +229,21 @@ impl Spaces {
         }
     }
 
-    fn forget_nameless(&mut self) {
-        self.entered.retain(|one| !one.found.is_named || one.found.file.exists());
+    fn take_names(&mut self) {
+        match self.watch.as_ref().map(Watch::take) {
+            Some(Ok(any)) => self.is_stale |= any,
+            // Without it, names are looked for at every gather.
+            Some(Err(_)) | None => self.watch = None,
+        }
+        self.entered.retain(|one| !one.found.is_mounted || one.found.file.exists());
+    }
+
+    /// Waits for no event before the next gather, which takes in what is there.
+    fn turn_deaf(&mut self) {
+        self.is_deaf = true;
+        for one in &mut self.entered {
+            one.space.fall_behind();
+        }
     }
 
     /// Finds the namespaces of this moment and reads their counters. Once `hurry` says so, no more are
@@ -182,6 +256,7 @@ impl Spaces {
         problems: &mut Problems,
         hurry: &mut impl FnMut() -> bool,
     ) {
+        self.is_deaf = false;
         self.discover(tables, asker, problems);
         self.mend();
         let (mut failures, mut failure) = (0, None);
@@ -197,6 +272,7 @@ impl Spaces {
                 failures += 1;
                 failure.get_or_insert_with(|| (found.name.clone(), error));
             }
+            one.watch(&self.epoll);
         }
         if let Some((name, error)) = failure {
             let message = format_args!(
@@ -276,7 +352,7 @@ impl Spaces {
         problems: &mut Problems,
     ) -> io::Result<usize> {
         let named = namespaces::named(&self.machine)?;
-        let (of_processes, denied) = if self.by_processes || !self.forbidden.is_empty() {
+        let (inhabited, denied) = if self.by_processes || !self.forbidden.is_empty() {
             namespaces::of_processes(&self.machine)?
         } else {
             (Vec::new(), 0)
@@ -298,14 +374,21 @@ impl Spaces {
             report_no_main(&self.machine.main, error, problems);
         }
         let main = main.ok();
-        let found = self.join(named.found, of_processes, main);
+        let mut found = self.join(named.found, inhabited, main)?;
         let is_found = |key: &(u64, PathBuf)| found.iter().any(|found| found.key() == *key);
         self.forbidden.retain(|key, _| is_found(key));
-        let mut wishes = self.wishes(tables, found, main);
-        self.entered.retain_mut(|one| {
+        // Where not all can be reported, whoever lives without a name gives way to those that have one,
+        // and who comes to who is there: any user can make those without a name, and many.
+        let known: HashSet<_> = self.entered.iter().map(|one| one.found.key()).collect();
+        found.sort_by_key(|found| (!found.is_named, !known.contains(&found.key())));
+        let (mut wishes, is_limited) = self.wishes(tables, found, main, problems);
+        let is_short = self.leave_room(&mut wishes, problems);
+        self.is_stale |= is_limited || is_short;
+        let Self { entered, machine, epoll, .. } = self;
+        entered.retain_mut(|one| {
             let place = wishes.iter().position(|wish| one.answers(wish));
-            let kept = place.map(|place| wishes.swap_remove(place));
-            kept.map(|wish| one.go_on_with(wish.found)).is_some()
+            let kept = place.map(|place| wishes.remove(place));
+            kept.map(|wish| one.go_on_with(wish.found, machine, epoll)).is_some()
         });
         self.enter(tables, wishes, asker, problems);
         self.entered.sort_by(|one, other| one.found.name.cmp(&other.found.name));
@@ -314,27 +397,46 @@ impl Spaces {
 
     /// Adds their processes to the namespaces that have names, and where a table reports them, those
     /// that have none. Without knowing `main`, which of these is our own cannot be told.
-    fn join(&self, named: Vec<Found>, of_processes: Vec<Found>, main: Option<u64>) -> Vec<Found> {
+    fn join(
+        &self,
+        named: Vec<Found>,
+        inhabited: Vec<Inhabited>,
+        main: Option<u64>,
+    ) -> io::Result<Vec<Found>> {
         let mut found = named;
         let named = found.len();
-        for one in of_processes {
-            let mut has_name = false;
-            for known in found.iter_mut().take(named).filter(|known| known.inode == one.inode) {
-                has_name = true;
-                known.process.clone_from(&one.process);
-                known.container = one.container.clone().filter(|_| self.by_processes);
-            }
+        for one in inhabited {
+            let has_name = found.iter().take(named).any(|known| known.inode == one.inode);
             let is_other = main.is_some_and(|main| main != one.inode);
-            if self.by_processes && !has_name && is_other {
-                found.push(one);
+            if !has_name && !(self.by_processes && is_other) {
+                continue;
+            }
+            let known = self.entered.iter().map(|known| &known.found);
+            let known = known.filter(|known| known.inode == one.inode);
+            let before = known.filter_map(|known| known.resident.as_ref()).next();
+            let resident = one.resident(&self.machine, before)?;
+            if has_name {
+                let container = resident.container.filter(|_| self.by_processes);
+                let resident = Resident { container, ..resident };
+                for known in found.iter_mut().take(named).filter(|known| known.inode == one.inode) {
+                    known.resident = Some(resident.clone());
+                }
+            } else {
+                found.push(one.nameless(resident));
             }
         }
-        found
+        Ok(found)
     }
 
-    /// Which of those that were found are to be reported by which tables. Those that report our own
-    /// need it by no other name.
-    fn wishes(&self, tables: &[Table], found: Vec<Found>, main: Option<u64>) -> Vec<Wish> {
+    /// Which of those that were found are to be reported by which tables, as far as their limits go,
+    /// and whether those leave any out. Tables that report our own need it by no other name.
+    fn wishes(
+        &self,
+        tables: &[Table],
+        found: Vec<Found>,
+        main: Option<u64>,
+        problems: &mut Problems,
+    ) -> (Vec<Wish>, bool) {
         let wants = |found: &Found, reporting: &Reporting| {
             tables.get(reporting.table).is_some_and(|table| {
                 let is_looked_for = found.is_named || finds_processes(table);
@@ -342,18 +444,63 @@ impl Spaces {
                 is_looked_for && !is_reported_as_own && table.namespaces.selects(&found.name)
             })
         };
+        let mut room: Vec<_> = tables.iter().map(|table| table.namespaces.limit).collect();
+        let mut left_out = LeftOut::default();
         let mut wishes = Vec::new();
         for found in found {
             for by_netlink in [true, false] {
                 let ours = self.tables.iter().filter(|one| one.by_netlink == by_netlink);
                 let wanting = ours.filter(|reporting| wants(&found, reporting));
-                let tables: Vec<_> = wanting.map(|reporting| reporting.table).collect();
+                let tables: Vec<_> = wanting
+                    .filter(|reporting| match room.get_mut(reporting.table) {
+                        Some(room @ 1..) => {
+                            *room -= 1;
+                            true
+                        }
+                        _ => {
+                            left_out.add(&found);
+                            false
+                        }
+                    })
+                    .map(|reporting| reporting.table)
+                    .collect();
                 if !tables.is_empty() {
                     wishes.push(Wish { found: found.clone(), by_netlink, tables });
                 }
             }
         }
-        wishes
+        let way_out = "raise namespace_limit";
+        (wishes, left_out.report("namespace_limit", Level::Warn, way_out, problems))
+    }
+
+    /// Leaves those out that there are no files for, the last ones first; returns whether there are
+    /// any.
+    fn leave_room(&self, wishes: &mut Vec<Wish>, problems: &mut Problems) -> bool {
+        let files = |found: &Found, by_netlink| match self.forbidden.contains_key(&found.key()) {
+            true => 0,
+            false => self.purpose(by_netlink).files() + usize::from(!found.is_mounted),
+        };
+        let wanted: usize = wishes.iter().map(|wish| files(&wish.found, wish.by_netlink)).sum();
+        let limit = namespaces::file_limit().saturating_sub(SPARE_FILES);
+        if wanted.saturating_add(OWN_FILES) <= limit {
+            return false;
+        }
+        let entered = self.entered.iter().filter(|one| !one.by_process);
+        let entered: usize = entered.map(|one| files(&one.found, one.by_netlink)).sum();
+        let others =
+            namespaces::open_files().map_or(OWN_FILES, |open| open.saturating_sub(entered));
+        let mut room = limit.saturating_sub(others);
+        let mut left_out = LeftOut::default();
+        wishes.retain(|wish| {
+            let rest = room.checked_sub(files(&wish.found, wish.by_netlink));
+            match rest {
+                Some(rest) => room = rest,
+                None => left_out.add(&wish.found),
+            }
+            rest.is_some()
+        });
+        let way_out = "raise the limit of open files (LimitNOFILE)";
+        left_out.report("namespaces without files", Level::Error, way_out, problems)
     }
 
     /// Opens what these namespaces are read by.
@@ -372,7 +519,7 @@ impl Spaces {
             failure.get_or_insert_with(|| (found.file.clone(), error));
         };
         for wish in by_process {
-            if let Some(files) = wish.found.process.as_deref().map(ProcNet::of_process) {
+            if let Some(files) = wish.found.process().map(ProcNet::of_process) {
                 let one = self.new_one(tables, wish, None, files);
                 self.entered.push(one);
             }
@@ -386,10 +533,7 @@ impl Spaces {
                     let netlink =
                         netlink.map(|(sockets, asker)| Netlink::new(sockets, asker, self.wants));
                     let one = self.new_one(tables, wish, netlink, files);
-                    match one.watch(&self.epoll) {
-                        Ok(()) => self.entered.push(one),
-                        Err(error) => fail(&one.found, EnterError::Failed(error)),
-                    }
+                    self.entered.push(one);
                 }
                 Err(EnterError::Gone) => self.is_stale = true,
                 Err(EnterError::Forbidden(error)) => {
@@ -413,9 +557,12 @@ impl Spaces {
     }
 
     fn order(&self, found: &Found, by_netlink: bool) -> (PathBuf, u64, Purpose) {
+        (found.file.clone(), found.inode, self.purpose(by_netlink))
+    }
+
+    fn purpose(&self, by_netlink: bool) -> Purpose {
         let interface_protocols = !self.wants.protocols.is_empty();
-        let purpose = Purpose { by_netlink, groups: self.groups, interface_protocols };
-        (found.file.clone(), found.inode, purpose)
+        Purpose { by_netlink, groups: self.groups, interface_protocols }
     }
 
     fn new_one(
@@ -432,13 +579,24 @@ impl Spaces {
         for number in numbers {
             let mut tags = vec![("namespace", found.name.clone())];
             let has_container = tables.get(number).is_some_and(finds_processes);
-            if let Some(id) = found.container.clone().filter(|_| has_container) {
-                tags.push(("container", id));
+            if let Some(id) = found.container().filter(|_| has_container) {
+                tags.push(("container", id.clone()));
             }
             space.add_table(number, tags);
         }
         self.last_key += 1;
-        Elsewhere { found, by_netlink, by_process, key: self.last_key, files, space }
+        let mut one = Elsewhere {
+            found,
+            by_netlink,
+            by_process,
+            key: self.last_key,
+            is_watched: false,
+            end: End::Look,
+            files,
+            space,
+        };
+        one.watch_end(&self.machine, &self.epoll);
+        one
     }
 
     /// Opens new sockets where netlink failed.
@@ -450,11 +608,9 @@ impl Spaces {
         let broken = self.entered.iter_mut().filter(|one| one.space.is_broken());
         for (one, entered) in broken.zip(enter_all(orders)) {
             if let Ok(Entered { sockets: Some(sockets), .. }) = entered {
+                // With the old ones, the wait for their events is over.
                 one.space.replace(sockets);
-                // Without its events, it is read anew at every gather.
-                if one.watch(&self.epoll).is_err() {
-                    one.space.break_off();
-                }
+                one.is_watched = false;
             }
         }
     }
@@ -504,11 +660,38 @@ fn finds_processes(table: &Table) -> bool {
 }
 
 impl Elsewhere {
-    /// Has its events told of. Without, the table of its interfaces would be out of date.
-    fn watch(&self, epoll: &OwnedFd) -> io::Result<()> {
-        let Some(events) = self.space.events() else { return Ok(()) };
-        let data = epoll::EventData::new_u64(self.key);
-        Ok(epoll::add(epoll, events, data, epoll::EventFlags::IN)?)
+    /// Waits for its kernel events as long as that is of use. Without, the next reading takes them in.
+    fn watch(&mut self, epoll: &OwnedFd) {
+        let awaits = self.space.awaits_events();
+        if awaits == self.is_watched {
+            return;
+        }
+        let Some(events) = self.space.events() else { return };
+        if awaits {
+            let data = epoll::EventData::new_u64(self.key);
+            match epoll::add(epoll, events, data, epoll::EventFlags::IN) {
+                Ok(()) => self.is_watched = true,
+                Err(_) => self.space.fall_behind(),
+            }
+        } else {
+            // What cannot be taken out is not in.
+            let _ = epoll::delete(epoll, events);
+            self.is_watched = false;
+        }
+    }
+
+    /// Has its end told of.
+    fn watch_end(&mut self, machine: &Machine, epoll: &OwnedFd) {
+        // A process of it is not kept alive by being read.
+        let pidfd = machine.watch_end(&self.found).filter(|_| !self.by_process);
+        let data = epoll::EventData::new_u64(self.key | END);
+        self.end = match pidfd {
+            _ if self.found.is_mounted || self.by_process => End::Name,
+            Some(pidfd) if epoll::add(epoll, &pidfd, data, epoll::EventFlags::IN).is_ok() => {
+                End::Process(pidfd)
+            }
+            _ => End::Look,
+        };
     }
 
     /// Whether it is what the tables want.
@@ -517,16 +700,47 @@ impl Elsewhere {
     }
 
     /// Takes in what was found of it this time.
-    fn go_on_with(&mut self, found: Found) {
-        if let Some(process) = found.process.as_deref().filter(|_| self.by_process) {
+    fn go_on_with(&mut self, found: Found, machine: &Machine, epoll: &OwnedFd) {
+        if let Some(process) = found.process().filter(|_| self.by_process) {
             self.files.go_on_with(process);
         }
+        let is_same = self.found.file == found.file;
         self.found = found;
+        if !is_same || matches!(self.end, End::Ended) {
+            self.watch_end(machine, epoll);
+        }
     }
 
     /// Whether its process lives in it: that may be gone since, and its number another one's.
     fn is_there(&self) -> bool {
-        let process = self.found.process.as_deref().map(namespaces::inode_of);
+        let process = self.found.process().map(namespaces::inode_of);
         process.is_some_and(|inode| inode.is_ok_and(|inode| inode == self.found.inode))
+    }
+}
+
+/// Namespaces that are not reported.
+#[derive(Debug, Default)]
+struct LeftOut {
+    count: usize,
+    first: Option<Vec<u8>>,
+}
+
+impl LeftOut {
+    fn add(&mut self, found: &Found) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| found.name.clone());
+    }
+
+    /// Says so, if there are any, and returns whether there are.
+    fn report(&self, key: &str, level: Level, way_out: &str, problems: &mut Problems) -> bool {
+        let Some(first) = &self.first else { return false };
+        let namespaces = if self.count == 1 { "namespace is" } else { "namespaces are" };
+        let message = format_args!(
+            "{} network {namespaces} left out, such as {}: {way_out}",
+            self.count,
+            Quoted(first)
+        );
+        problems.report(key, level, message);
+        true
     }
 }

@@ -107,7 +107,7 @@ impl Triggers {
     }
 
     /// Waits for any trigger, for stdout, for kernel events where these are to be waited for, or until
-    /// that moment, and takes in the triggers that came.
+    /// that moment, and takes in the triggers that came. After a stop, only stdout counts.
     ///
     /// # Errors
     ///
@@ -116,7 +116,7 @@ impl Triggers {
         &mut self,
         stdout: BorrowedFd<'_>,
         awaited: Await,
-        events: Option<BorrowedFd<'_>>,
+        events: [Option<BorrowedFd<'_>>; 2],
         until: Option<Instant>,
     ) -> io::Result<Ready> {
         let stdin = io::stdin();
@@ -124,15 +124,18 @@ impl Triggers {
             Await::Close => PollFlags::empty(),
             Await::Space => PollFlags::OUT,
         };
+        // Where there are none to wait for, stdout stands in their place, which is waited for anyway.
+        let [own, others] = events;
+        let event_flags = |events: Option<_>| events.map_or(stdout_flags, |_| PollFlags::IN);
         let mut fds = [
             PollFd::from_borrowed_fd(stdout, stdout_flags),
             PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN),
             PollFd::new(&self.wake, PollFlags::IN),
-            PollFd::from_borrowed_fd(events.unwrap_or(stdout), PollFlags::IN),
+            PollFd::from_borrowed_fd(own.unwrap_or(stdout), event_flags(own)),
+            PollFd::from_borrowed_fd(others.unwrap_or(stdout), event_flags(others)),
         ];
-        let count = if events.is_some() { fds.len() } else { fds.len() - 1 };
         let is_stopping = self.stop_since.is_some();
-        let polled = if is_stopping { 1 } else { count };
+        let polled = if is_stopping { 1 } else { fds.len() };
         let polled = fds.get_mut(..polled).unwrap_or_default();
         let next_gather = self.clock.as_ref().filter(|_| !is_stopping).map(|clock| clock.next);
         match poll(polled, timeout(until.into_iter().chain(next_gather).min()).as_ref()) {
@@ -140,7 +143,7 @@ impl Triggers {
             Err(Errno::INTR) => return Ok(Ready::default()),
             Err(error) => return Err(error.into()),
         }
-        let [stdout, stdin, wake, events] = fds.map(|fd| fd.revents());
+        let [stdout, stdin, wake, own_events, other_events] = fds.map(|fd| fd.revents());
         if !stdin.is_empty() {
             self.read_stdin();
         }
@@ -158,7 +161,8 @@ impl Triggers {
         Ok(Ready {
             writable: stdout.contains(PollFlags::OUT),
             closed: stdout.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL),
-            events: !events.is_empty(),
+            events: own.is_some() && !own_events.is_empty()
+                || others.is_some() && !other_events.is_empty(),
         })
     }
 

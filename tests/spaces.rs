@@ -509,6 +509,53 @@ fn the_control_group_of_its_process_tells_the_container() {
     assert_eq!(watcher.end(), "");
 }
 
+#[test]
+fn the_container_that_was_told_first_is_told_as_long_as_a_process_of_it_lives_there() {
+    let test = "the_container_that_was_told_first_is_told_as_long_as_a_process_of_it_lives_there";
+    if is_skipped(test) {
+        return;
+    }
+    let id = |number: u64| format!("{:064x}", (number << 40) + u64::from(std::process::id()));
+    let ids = [id(0xfeed), id(0xbeef)];
+    let cgroups = ids.each_ref().map(|id| Cgroup::new(&format!("docker-{id}.scope")));
+    let may = "control groups of version 2";
+    let [Some(one), Some(other)] = cgroups else {
+        assert!(is_skipped_without(test, may, false));
+        return;
+    };
+    let machine = Machine::new();
+    // Lives there before all others, and belongs to no container.
+    let host = machine.start(&["unshare", "--net", "cat"]);
+    let target = inner(&host);
+    let enter = || machine.start(&["nsenter", "--net", "--target", &target, "cat"]);
+    let (first, second) = (enter(), enter());
+    other.move_in(&second);
+    let table = "interfaces = ['*']\nnamespace_include = ['?*']\n\
+                 namespace_discovery = 'processes'\n";
+    let mut watcher = Watcher::start(&machine, table);
+    let mut told = || {
+        let spaces = watcher.gather();
+        let [lo, ..] = &spaces.get(&host.inode())[..] else { panic!("{:?}", spaces.names()) };
+        let lo = text(lo);
+        ids.iter().position(|id| lo.contains(&format!(",container={id} ")))
+    };
+    assert_eq!(told(), Some(1));
+    // A process with a lower number comes to belong to another container.
+    one.move_in(&first);
+    assert_eq!(told(), Some(1));
+    one.move_in(&host);
+    assert_eq!(told(), Some(1));
+    // Another process of the same container is there when the first one ends.
+    let third = enter();
+    other.move_in(&third);
+    drop(second);
+    assert_eq!(told(), Some(1));
+    drop(third);
+    assert_eq!(told(), Some(0));
+    drop((first, host));
+    assert_eq!(watcher.end(), "");
+}
+
 /// What turns a command into one of a user who is nobody in particular.
 const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
@@ -850,11 +897,12 @@ fn namespaces_that_there_are_no_files_for_are_left_out_and_one_line_says_so() {
         }
         let log = watcher.end();
         let left_out = 30 - (names.len() - 1);
-        let start = format!("E! cannot read {left_out} network namespaces, /run/netns/space");
-        let end =
-            ": Too many open files (os error 24): raise the limit of open files (LimitNOFILE)\n";
-        let is_one_line = log.starts_with(&start) && log.ends_with(end) && log.lines().count() == 1;
-        assert!(is_one_line, "{limit}: {log}");
+        let first = names.len() - 1;
+        let expected = format!(
+            "E! {left_out} network namespaces are left out, such as \"space{first:02}\": raise the \
+             limit of open files (LimitNOFILE)\n"
+        );
+        assert_eq!(log, expected, "{limit}");
     }
 }
 
@@ -1040,6 +1088,135 @@ fn a_name_that_is_a_link_ends_with_what_it_leads_to() {
         (!machine.sh("ip -o link").contains(" out@")).then_some(())
     });
     assert_eq!(watcher.end(), "");
+}
+
+/// Makes a pair of interfaces, `out` on the machine and `in` in the network namespace of that process.
+fn connect(machine: &Machine, living: &Living) {
+    machine.ip_lines(&format!("link add out type veth peer name in netns {}", inner(living)));
+}
+
+/// Waits until the kernel has removed what was inside, and so the peer: while anything keeps the
+/// namespace alive, it does not.
+fn await_end(machine: &Machine) {
+    eventually("the end of the namespace", || {
+        (!machine.sh("ip -o link").contains(" out@")).then_some(())
+    });
+}
+
+#[test]
+fn a_namespace_ends_with_its_last_process_without_a_gather() {
+    let test = "a_namespace_ends_with_its_last_process_without_a_gather";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.sh("mkdir -p /run/netns /run/proc && mount --bind /proc /run/proc");
+    let processes = "namespace_include = ['?*']\nnamespace_discovery = 'processes'\n";
+    let hosts = format!("host_proc = '/run/proc'\n{processes}");
+    let named = "namespace_include = ['?*']\n";
+    // The last one's plugin cannot tell a process by its number.
+    let elsewhere = ["unshare", "--pid", "--fork", "--kill-child"];
+    for (by, table) in [(&[][..], processes), (&[], named), (&elsewhere, &hosts)] {
+        let living = machine.start(&["unshare", "--net", "cat"]);
+        connect(&machine, &living);
+        let target = inner(&living);
+        let same = machine.start(&["nsenter", "--net", "--target", &target, "cat"]);
+        machine.sh(&format!("ln -sfn /proc/{target}/ns/net /run/netns/link"));
+        let mut watcher = Watcher::start_as(&machine, by, &format!("interfaces = ['*']\n{table}"));
+        assert_eq!(watcher.gather().names(), ["link"], "{table}");
+        if table != named {
+            // Without its name, it goes on as long as any process lives there.
+            machine.sh("rm /run/netns/link");
+            drop(living);
+            assert_eq!(watcher.gather().names(), [same.inode()], "{table}");
+            assert_eq!(watcher.gather().names(), [same.inode()], "{table}");
+            drop(same);
+        } else {
+            drop((same, living));
+        }
+        await_end(&machine);
+        assert_eq!(watcher.gather().names(), [""; 0], "{table}");
+        watcher.daemon.end();
+    }
+}
+
+#[test]
+fn a_namespace_ends_also_while_nobody_reads_the_lines() {
+    let test = "a_namespace_ends_also_while_nobody_reads_the_lines";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.ip_lines("link set lo up");
+    let table = "interfaces = ['*']\nnamespace_include = ['*']\nnamespace_discovery = 'processes'\n\
+                 counters = 'all'\nlink_state = true\n";
+    let mut watcher = Watcher::start(&machine, table);
+    let living = machine.start(&["unshare", "--net", "cat"]);
+    connect(&machine, &living);
+    assert_eq!(watcher.gather().names(), ["", &living.inode()]);
+    // Once no more lines come into the pipe, it is full.
+    let mut unread = 0;
+    eventually("a full pipe", || {
+        for _ in 0..20 {
+            watcher.daemon.trigger("");
+            thread::sleep(Duration::from_millis(5));
+        }
+        let before = std::mem::replace(&mut unread, watcher.daemon.unread());
+        (unread > 0 && unread == before).then_some(())
+    });
+    drop(living);
+    await_end(&machine);
+}
+
+#[test]
+fn namespaces_with_names_come_first_where_not_all_can_be_reported() {
+    let test = "namespaces_with_names_come_first_where_not_all_can_be_reported";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let table =
+        "interfaces = ['lo']\nnamespace_include = ['?*']\nnamespace_discovery = 'processes'\n";
+    let nameless: Vec<_> = (0..40).map(|_| machine.start(&["unshare", "--net", "cat"])).collect();
+    let limits = [
+        (
+            ["prlimit", "--nofile=120:120"],
+            String::new(),
+            "E! ",
+            "raise the limit of open files (LimitNOFILE)",
+        ),
+        (
+            ["prlimit", "--nofile=900:900"],
+            "namespace_limit = 10\n".into(),
+            "W! ",
+            "raise namespace_limit",
+        ),
+    ];
+    for (by, limit, level, way_out) in limits {
+        let mut watcher = Watcher::start_as(&machine, &by, &format!("{table}{limit}"));
+        let before = watcher.gather();
+        let names =
+            |spaces: &Spaces| -> Vec<_> { spaces.names().into_iter().map(str::to_owned).collect() };
+        let before = names(&before);
+        assert!((5..40).contains(&before.len()), "{before:?}");
+        assert_eq!(names(&watcher.gather()), before);
+        let named: Vec<_> = (0..4).map(|number| machine.add(&format!("red{number}"))).collect();
+        let after = names(&watcher.gather());
+        // They take the place of some that have none, and who was there stays before who comes.
+        let reds = after.iter().filter(|name| name.starts_with("red")).count();
+        assert!(reds == 4 && after.len() >= before.len(), "{after:?}");
+        let is_known = |name: &&String| name.starts_with("red") || before.contains(name);
+        assert_eq!(after.iter().filter(is_known).count(), after.len());
+        named.into_iter().for_each(Named::delete);
+        eventually("as many as before", || {
+            (names(&watcher.gather()).len() == before.len()).then_some(())
+        });
+        let log = watcher.end();
+        let left_out = nameless.len() - before.len();
+        let start = format!("{level}{left_out} network namespaces are left out, such as \"");
+        let is_one_line = log.starts_with(&start) && log.trim_end().ends_with(way_out);
+        assert!(is_one_line && log.lines().count() == 1, "{log}");
+    }
 }
 
 #[test]

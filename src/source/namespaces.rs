@@ -3,6 +3,7 @@
 //! `setns(2)` is done by a thread that ends with it, so that this process stays where it is; the
 //! sockets and files that were opened inside stay there.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -15,11 +16,13 @@ use std::thread;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::fs::statfs;
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, getpid, getrlimit, pidfd_open, setrlimit,
+};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::parse::proc_pid_cgroup;
-use crate::protocol::Groups;
+use crate::protocol::{Groups, ProtocolFile};
 use crate::source::is_shortage;
 use crate::source::netlink::{NetlinkError, Sockets};
 use crate::source::proc_net::{HostProc, ProcNet};
@@ -56,6 +59,34 @@ impl Machine {
         }
     }
 
+    /// The folder of the process with that number there.
+    fn process(&self, pid: u32) -> PathBuf {
+        self.proc.join(pid.to_string())
+    }
+
+    /// Becomes readable when the process ends that keeps the namespace alive. `None` where a process
+    /// does not, or where it cannot be told by its number, as when that proc file system numbers other
+    /// processes than ours, and before Linux 5.3.
+    #[must_use]
+    pub fn watch_end(&self, found: &Found) -> Option<OwnedFd> {
+        if found.is_mounted || !self.numbers_like_us() {
+            return None;
+        }
+        let target = fs::read_link(&found.file).unwrap_or_default();
+        // What a name in `/run/netns` leads to, or the file itself.
+        let file = if found.is_named { &target } else { &found.file };
+        let process = file.strip_prefix(&self.proc).ok()?.to_str()?.strip_suffix("/ns/net")?;
+        let pidfd = pidfd_open(Pid::from_raw(process.parse().ok()?)?, PidfdFlags::empty()).ok()?;
+        // Its number may have become another one's just before.
+        found.is_there().then_some(pidfd)
+    }
+
+    /// Whether a process has the same number there as for us.
+    fn numbers_like_us(&self) -> bool {
+        let ours = fs::read_link(self.proc.join("self")).ok();
+        ours.is_some_and(|ours| ours.to_str() == Some(&getpid().as_raw_nonzero().to_string()))
+    }
+
     /// Whether both have the same namespace of their own, and the same folder with names of others.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -86,17 +117,55 @@ pub struct Found {
     pub is_named: bool,
     /// A file to enter it by.
     pub file: PathBuf,
-    /// The folder in `/proc` of a process that lives in it, where one was looked for.
-    pub process: Option<PathBuf>,
-    /// The id of the container that this process belongs to.
+    /// Whether this file keeps it alive, being what it is mounted on; else a process does.
+    pub is_mounted: bool,
+    /// A process that lives in it, where one was looked for.
+    pub resident: Option<Resident>,
+}
+
+/// A process that lives in a network namespace, and speaks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resident {
+    /// Its folder in `/proc`.
+    pub process: PathBuf,
+    /// The id of the container that it belongs to.
     pub container: Option<Vec<u8>>,
+}
+
+/// A network namespace that processes live in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inhabited {
+    /// The number of its inode.
+    pub inode: u64,
+    /// Their numbers, in order; at least one.
+    pids: Vec<u32>,
 }
 
 impl Found {
     /// Whether that is the same one, and reported under the same tags.
     #[must_use]
     pub fn is_reported_as(&self, other: &Self) -> bool {
-        self.inode == other.inode && self.name == other.name && self.container == other.container
+        self.inode == other.inode
+            && self.name == other.name
+            && self.container() == other.container()
+    }
+
+    /// The id of the container that lives in it.
+    #[must_use]
+    pub fn container(&self) -> Option<&Vec<u8>> {
+        self.resident.as_ref()?.container.as_ref()
+    }
+
+    /// The folder in `/proc` of a process that lives in it.
+    #[must_use]
+    pub fn process(&self) -> Option<&Path> {
+        self.resident.as_ref().map(|resident| &*resident.process)
+    }
+
+    /// Whether it is still what its file leads to.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        fs::metadata(&self.file).is_ok_and(|metadata| metadata.ino() == self.inode)
     }
 
     /// Tells it from others, also, if it has a name, from one that has its inode's number later.
@@ -190,15 +259,16 @@ pub fn named(machine: &Machine) -> io::Result<Named> {
         for entry in entries {
             let entry = entry?;
             let file = entry.path();
-            named.is_unsure |= entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            named.is_unsure |= is_link;
             match mounted_inode(&file) {
                 Ok(Some(inode)) => named.found.push(Found {
                     inode,
                     name: entry.file_name().as_bytes().to_vec(),
                     is_named: true,
                     file,
-                    process: None,
-                    container: None,
+                    is_mounted: !is_link,
+                    resident: None,
                 }),
                 Ok(None) => named.is_unsure = true,
                 Err(error) => named.pass_over(file, error)?,
@@ -233,50 +303,95 @@ fn mounted_inode(file: &Path) -> io::Result<Option<u64>> {
     Ok((kind == Ok(NSFS_MAGIC)).then_some(inode))
 }
 
-/// The namespaces that the processes of that machine live in, one entry for each, in the order of
-/// their first processes. With them, how many processes did not let themselves be asked.
+/// The namespaces that the processes of that machine live in, in the order of their first processes.
+/// With them, how many processes did not let themselves be asked.
 ///
 /// # Errors
 ///
 /// When too much is open at the moment to look.
-pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Found>, usize)> {
-    let mut found = Vec::<Found>::new();
+pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Inhabited>, usize)> {
+    let mut found = Vec::<Inhabited>::new();
+    let mut places = HashMap::new();
     let mut denied = 0;
     let entries = fs::read_dir(&machine.proc)?.flatten();
     let mut pids: Vec<u32> =
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
     for pid in pids {
-        let process = machine.proc.join(pid.to_string());
-        let file = process.join("ns/net");
-        let inode = match fs::metadata(&file) {
-            Ok(metadata) => metadata.ino(),
+        let process = machine.process(pid);
+        match inode_of(&process) {
+            Ok(inode) => {
+                let place = *places.entry(inode).or_insert(found.len());
+                match found.get_mut(place) {
+                    Some(known) => known.pids.push(pid),
+                    None => found.push(Inhabited { inode, pids: vec![pid] }),
+                }
+            }
             Err(error) => {
                 // One that ends at that moment is said to be forbidden, too.
                 let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
                 denied += usize::from(is_denied && process.exists());
-                continue;
             }
-        };
-        if found.iter().any(|known| known.inode == inode) {
-            continue;
         }
-        let cgroup = match fs::read(process.join("cgroup")) {
-            Err(error) if Errno::from_io_error(&error).is_some_and(is_shortage) => {
-                return Err(error);
-            }
-            cgroup => cgroup.unwrap_or_default(),
-        };
-        found.push(Found {
-            inode,
-            name: inode.to_string().into_bytes(),
-            is_named: false,
-            file,
-            container: proc_pid_cgroup::container(&cgroup).map(<[u8]>::to_vec),
-            process: Some(process),
-        });
     }
     Ok((found, denied))
+}
+
+impl Inhabited {
+    /// Who speaks for it: whoever did before, as long as a process of the same container lives there;
+    /// else the first that belongs to a container, or the first of all.
+    ///
+    /// # Errors
+    ///
+    /// When too much is open at the moment to look.
+    pub fn resident(&self, machine: &Machine, before: Option<&Resident>) -> io::Result<Resident> {
+        /// Of so many processes at most the control group is read.
+        const MAX_LOOKS: usize = 256;
+        let told = before.and_then(|before| before.container.as_ref());
+        if let (Some(before), Some(told)) = (before, told)
+            && self.pids.iter().any(|&pid| machine.process(pid) == before.process)
+            && container_of(&before.process)?.as_ref() == Some(told)
+        {
+            return Ok(before.clone());
+        }
+        let mut first = None::<Resident>;
+        for process in self.pids.iter().take(MAX_LOOKS).map(|&pid| machine.process(pid)) {
+            let container = container_of(&process)?;
+            let is_told = container.is_some() && container.as_ref() == told;
+            let is_better = match &first {
+                Some(first) => container.is_some() && first.container.is_none(),
+                None => true,
+            };
+            if is_told || is_better {
+                first = Some(Resident { process, container });
+            }
+            if is_told || told.is_none() && first.iter().any(|first| first.container.is_some()) {
+                break;
+            }
+        }
+        first.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// The namespace as one without a name, for which that process speaks.
+    #[must_use]
+    pub fn nameless(&self, resident: Resident) -> Found {
+        Found {
+            inode: self.inode,
+            name: self.inode.to_string().into_bytes(),
+            is_named: false,
+            file: resident.process.join("ns/net"),
+            is_mounted: false,
+            resident: Some(resident),
+        }
+    }
+}
+
+/// The id of the container that the process belongs to; `None` also where that cannot be told.
+fn container_of(process: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(process.join("cgroup")) {
+        Err(error) if Errno::from_io_error(&error).is_some_and(is_shortage) => Err(error),
+        cgroup => Ok(proc_pid_cgroup::container(&cgroup.unwrap_or_default()).map(<[u8]>::to_vec)),
+    }
 }
 
 /// The inode of the namespace that a process lives in; its folder in `/proc` is given.
@@ -335,6 +450,30 @@ fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, Enter
     Ok(Entered { sockets: sockets.map_err(EnterError::Netlink)?, files })
 }
 
+impl Purpose {
+    /// How many files stay open for one namespace: its sockets, and its files below `/proc/net`.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        const SOCKETS: usize = 3;
+        let statistics = ProtocolFile::ALL.into_iter().filter(|&file| self.groups.has_any_of(file));
+        let sockets = if self.by_netlink { SOCKETS } else { 0 };
+        sockets + 1 + statistics.count() + usize::from(self.interface_protocols)
+    }
+}
+
+/// How many files this process may have open.
+#[must_use]
+pub fn file_limit() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// How many files it has open; `None` where that cannot be told.
+#[must_use]
+pub fn open_files() -> Option<usize> {
+    fs::read_dir("/proc/self/fd").ok().map(Iterator::count)
+}
+
 /// Lets this process open as many files as it may: a namespace takes several.
 pub fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
@@ -384,16 +523,23 @@ impl Watch {
     }
 
     /// Forgets what happened, and returns whether anything did.
-    #[must_use]
-    pub fn take(&self) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// When the kernel tells nothing any more.
+    pub fn take(&self) -> io::Result<bool> {
+        /// Whoever goes on making names is heard at the next look.
+        const MAX_READS: usize = 64;
         let mut bytes = [0; 4096];
         let mut any = false;
-        loop {
+        for _ in 0..MAX_READS {
             match rustix::io::read(&self.fd, &mut bytes) {
                 Ok(1..) => any = true,
                 Err(Errno::INTR) => {}
-                Ok(_) | Err(_) => return any,
+                Ok(_) | Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error.into()),
             }
         }
+        Ok(any)
     }
 }

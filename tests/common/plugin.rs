@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
@@ -179,15 +180,40 @@ impl Daemon {
     }
 
     pub(crate) fn read_line(&mut self) -> Vec<u8> {
-        let mut line = Vec::new();
-        self.stdout.read_until(b'\n', &mut line).unwrap();
+        let line = self.line();
         assert!(line.ends_with(b"\n"), "stdout ended");
         line
     }
 
     /// Reads a line, if there is one before stdout ends.
     pub(crate) fn has_line(&mut self) -> bool {
-        self.stdout.read_until(b'\n', &mut Vec::new()).unwrap() > 0
+        !self.line().is_empty()
+    }
+
+    /// The next line, or what there is of it when stdout ends. One that does not come is a failure.
+    fn line(&mut self) -> Vec<u8> {
+        const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            if self.stdout.buffer().is_empty() {
+                let mut stdout = [PollFd::new(self.stdout.get_ref(), PollFlags::IN)];
+                assert_ne!(poll(&mut stdout, Some(&PATIENCE)), Ok(0), "no line comes");
+            }
+            let part = self.stdout.fill_buf().unwrap();
+            if part.is_empty() {
+                break;
+            }
+            let length =
+                part.iter().position(|&byte| byte == b'\n').map_or(part.len(), |end| end + 1);
+            line.extend_from_slice(&part[..length]);
+            self.stdout.consume(length);
+        }
+        line
+    }
+
+    /// How many bytes wait in the pipe for a reader.
+    pub(crate) fn unread(&self) -> u64 {
+        rustix::io::ioctl_fionread(self.stdout.get_ref()).unwrap()
     }
 
     /// Ends it, and returns what it logged since the line at the start.

@@ -33,6 +33,17 @@ pub const SPEED_WAIT: Duration = SLOW;
 /// What all limits of time are multiplied by: in unit tests, a busy machine is no slow driver.
 const PATIENCE: u32 = if cfg!(test) { 10 } else { 1 };
 
+/// How many events are taken in at once between two gathers. When there are more, the rest waits for
+/// the next gather: whoever makes them shall not keep this process busy.
+const MAX_EVENTS: usize = 512;
+
+/// How many are taken in for a gather: more than the socket has room for.
+const MAX_QUEUE: usize = 16 << 10;
+
+/// How many datagrams of other processes are passed over at once. Only who rules over the network
+/// namespace can send them, and then everything that comes from there is worth no more time.
+const MAX_STRAYS: usize = 256;
+
 /// How many interfaces are asked for one by one after a dump that may lack some.
 const MAX_SINGLE: usize = 64;
 
@@ -78,6 +89,17 @@ impl Sockets {
     }
 }
 
+/// How far the table has followed the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Following {
+    /// It has seen every event up to the last look.
+    Current,
+    /// Some wait that the next gather takes in. Until then, nobody waits for more of them.
+    Behind,
+    /// Some were lost, or none was seen yet: the next gather fills the table anew.
+    Lost,
+}
+
 /// One network namespace, read by netlink.
 ///
 /// All memory is used again from one gather to the next.
@@ -88,8 +110,7 @@ pub struct Netlink {
     speeds: Speeds,
     links: Links,
     wants: Wants,
-    /// Whether the table has seen every event.
-    is_current: bool,
+    following: Following,
     /// Whether the sockets are of no more use.
     is_broken: bool,
     reading: Reading,
@@ -111,7 +132,7 @@ impl Netlink {
             links: Links::new(wants, speeds.wants_names()),
             speeds,
             wants,
-            is_current: false,
+            following: Following::Lost,
             is_broken: false,
             reading: Reading::default(),
             decided: None,
@@ -129,7 +150,7 @@ impl Netlink {
     /// their counters can be [taken in](Self::take_counters) from elsewhere.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.is_current
+        self.following != Following::Lost
     }
 
     /// Whether no interface was ever told of: there is always a loopback.
@@ -149,13 +170,7 @@ impl Netlink {
         self.requests = sockets.requests;
         self.events = sockets.events;
         self.is_broken = false;
-        self.is_current = false;
-    }
-
-    /// Has the sockets [replaced](Self::replace) before the next reading.
-    pub fn break_off(&mut self) {
-        self.is_broken = true;
-        self.is_current = false;
+        self.following = Following::Lost;
     }
 
     /// Becomes readable when there are events to [`follow`](Self::follow).
@@ -164,25 +179,56 @@ impl Netlink {
         self.events.fd()
     }
 
-    /// Takes in the events that are there.
+    /// Whether they are to be waited for: neither while the next gather takes them in anyway, nor from
+    /// a socket that fails and would end every wait.
+    #[must_use]
+    pub fn awaits_events(&self) -> bool {
+        self.following == Following::Current
+    }
+
+    /// Has the next reading take events in, which cannot be waited for.
+    pub fn fall_behind(&mut self) {
+        if self.following == Following::Current {
+            self.following = Following::Behind;
+        }
+    }
+
+    /// Takes in the events that are there, between two readings.
     pub fn follow(&mut self, scratch: &mut Scratch) {
+        if self.awaits_events() {
+            self.follow_up_to(MAX_EVENTS, scratch);
+        }
+    }
+
+    /// Takes in up to so many events.
+    fn follow_up_to(&mut self, limit: usize, scratch: &mut Scratch) {
         let next_reading = self.reading.number + 1;
-        loop {
-            match self.events.next_event(scratch) {
-                Ok(None) => break,
+        let mut strays = 0;
+        for _ in 0..limit {
+            self.following = match self.events.next_event(scratch) {
+                Ok(None) => {
+                    self.following = Following::Current;
+                    break;
+                }
                 Ok(Some(Event::Datagram(datagram))) => {
                     for message in messages(datagram) {
                         if let Some(link) = message.ok().as_ref().and_then(LinkMessage::of) {
                             self.links.apply(&link, Tells::Change, next_reading);
                         }
                     }
+                    Following::Behind
                 }
-                Ok(Some(Event::Lost)) => self.is_current = false,
-                Err(_) => {
-                    self.break_off();
+                Ok(Some(Event::Stray)) if strays < MAX_STRAYS => {
+                    strays += 1;
+                    Following::Behind
+                }
+                // Sockets that fail, or that are flooded, are replaced.
+                lost => {
+                    self.is_broken |= !matches!(lost, Ok(Some(Event::Lost)));
+                    self.following = Following::Lost;
                     break;
                 }
-            }
+            };
         }
         if self.links.is_unsettled() {
             self.withdraw_questions();
@@ -210,7 +256,10 @@ impl Netlink {
     }
 
     fn try_read(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
-        if !self.is_current {
+        if self.following == Following::Behind {
+            self.follow_up_to(MAX_QUEUE, scratch);
+        }
+        if self.following != Following::Current {
             self.take_stock(scratch)?;
         } else if self.wants.state || self.has_silent_labels() {
             // A carrier that came and went is not always an event.
@@ -342,14 +391,28 @@ impl Netlink {
     fn take_stock(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         const TRIES: usize = 3;
         for _ in 0..TRIES {
-            // Where some were lost, the others may be older than what the dump tells.
-            while self.events.next_event(scratch)?.is_some() {}
+            self.drop_events(scratch)?;
             self.dump_links(scratch, Tells::Change)?;
-            self.is_current = true;
             // What happened since the dump began.
-            self.follow(scratch);
-            if self.is_current {
+            self.follow_up_to(MAX_QUEUE, scratch);
+            if self.following == Following::Current {
                 return Ok(());
+            }
+        }
+        Err(NetlinkError::Overrun)
+    }
+
+    /// Empties the queue: where some events were lost, the others may be older than what a dump tells.
+    fn drop_events(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        let mut strays = 0;
+        for _ in 0..MAX_QUEUE {
+            match self.events.next_event(scratch)? {
+                None => return Ok(()),
+                Some(Event::Stray) => strays += 1,
+                Some(Event::Datagram(_) | Event::Lost) => {}
+            }
+            if strays > MAX_STRAYS {
+                break;
             }
         }
         Err(NetlinkError::Overrun)
@@ -469,8 +532,8 @@ impl Netlink {
 
     /// Makes the table what it is after the events that are there.
     fn catch_up(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
-        self.follow(scratch);
-        if self.is_current { Ok(()) } else { self.take_stock(scratch) }
+        self.follow_up_to(MAX_QUEUE, scratch);
+        if self.following == Following::Current { Ok(()) } else { self.take_stock(scratch) }
     }
 }
 

@@ -8,8 +8,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{
-    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recvfrom, send,
-    socket_with, sockopt,
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect,
+    recvfrom, send, socket_with, sockopt,
 };
 
 use super::PATIENCE;
@@ -29,6 +29,9 @@ const MAX_DATAGRAM: usize = 4 << 20;
 /// What events may pile up between two gathers. The kernel gives as much of it as
 /// `/proc/sys/net/core/rmem_max` says.
 const EVENT_BUFFER: usize = 4 << 20;
+
+/// The most datagrams that are passed over while an answer is waited for.
+const MAX_STRAYS: usize = 1000;
 
 /// `RTMGRP_LINK` of `linux/rtnetlink.h`.
 const RTMGRP_LINK: u32 = 1;
@@ -86,6 +89,18 @@ pub(super) enum Event<'a> {
     Datagram(&'a [u8]),
     /// There was no room for some.
     Lost,
+    /// Another process sent something to the group, as who made the network namespace may.
+    Stray,
+}
+
+/// What comes of a receive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Received {
+    /// A datagram of the kernel's, of that length.
+    Datagram(usize),
+    /// One of another process.
+    Stray,
+    Nothing,
 }
 
 /// Memory that all sockets of one thread share.
@@ -135,6 +150,10 @@ impl Socket {
             .map_err(|errno| NetlinkError::Call("socket", errno))?;
         bind(&fd, &SocketAddrNetlink::new(0, groups))
             .map_err(|errno| NetlinkError::Call("bind", errno))?;
+        // Of what others send to this socket's port, the kernel then lets nothing in: whoever may enter
+        // the network namespace could fill the queue. (What is sent to a group still comes.)
+        connect(&fd, &SocketAddrNetlink::new(0, 0))
+            .map_err(|errno| NetlinkError::Call("connect", errno))?;
         Ok(Self::over(fd))
     }
 
@@ -159,10 +178,12 @@ impl Socket {
         self.send(scratch, write_request)?;
         let deadline = Instant::now() + ANSWER_LIMIT;
         let (mut parts, mut is_interrupted, mut is_truncated) = (0_usize, false, false);
+        let mut strays = 0;
         loop {
-            let datagram = match self.receive_until(scratch, deadline) {
+            let datagram = match self.receive_until(scratch, deadline, &mut strays) {
                 Err(NetlinkError::Truncated) => {
                     is_truncated = true;
+                    count_stray(&mut strays)?;
                     continue;
                 }
                 received => received?,
@@ -170,6 +191,7 @@ impl Socket {
             for message in messages(scratch.datagram.get(..datagram).unwrap_or_default()) {
                 let message = message.map_err(|_| NetlinkError::Malformed)?;
                 if message.sequence != self.sequence {
+                    count_stray(&mut strays)?;
                     continue;
                 }
                 is_interrupted |= message.is_interrupted;
@@ -197,11 +219,13 @@ impl Socket {
     ) -> Result<T, NetlinkError> {
         self.send(scratch, write_request)?;
         let deadline = Instant::now() + ANSWER_LIMIT;
+        let mut strays = 0;
         loop {
-            let datagram = self.receive_until(scratch, deadline)?;
+            let datagram = self.receive_until(scratch, deadline, &mut strays)?;
             for message in messages(scratch.datagram.get(..datagram).unwrap_or_default()) {
                 let message = message.map_err(|_| NetlinkError::Malformed)?;
                 if message.sequence != self.sequence {
+                    count_stray(&mut strays)?;
                     continue;
                 }
                 return match message.step() {
@@ -218,8 +242,9 @@ impl Socket {
         scratch: &'a mut Scratch,
     ) -> Result<Option<Event<'a>>, NetlinkError> {
         match self.receive(scratch) {
-            Ok(None) => Ok(None),
-            Ok(Some(length)) => {
+            Ok(Received::Nothing) => Ok(None),
+            Ok(Received::Stray) => Ok(Some(Event::Stray)),
+            Ok(Received::Datagram(length)) => {
                 Ok(Some(Event::Datagram(scratch.datagram.get(..length).unwrap_or_default())))
             }
             Err(NetlinkError::Call(_, Errno::NOBUFS) | NetlinkError::Truncated) => {
@@ -246,51 +271,64 @@ impl Socket {
         }
     }
 
-    /// Receives a datagram and returns its length.
+    /// Receives a datagram of the kernel's and returns its length. Each call may pass over a stray one;
+    /// `strays` counts them.
     fn receive_until(
         &self,
         scratch: &mut Scratch,
         deadline: Instant,
+        strays: &mut usize,
     ) -> Result<usize, NetlinkError> {
         loop {
-            if let Some(length) = self.receive(scratch)? {
-                return Ok(length);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(NetlinkError::NoAnswer);
-            }
-            let timeout = Timespec::try_from(left).ok();
-            match poll(&mut [PollFd::new(&self.fd, PollFlags::IN)], timeout.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(NetlinkError::Call("poll", errno)),
+            match self.receive(scratch)? {
+                Received::Datagram(length) => return Ok(length),
+                Received::Stray => count_stray(strays)?,
+                Received::Nothing => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(NetlinkError::NoAnswer);
+                    }
+                    let timeout = Timespec::try_from(left).ok();
+                    match poll(&mut [PollFd::new(&self.fd, PollFlags::IN)], timeout.as_ref()) {
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(errno) => return Err(NetlinkError::Call("poll", errno)),
+                    }
+                }
             }
         }
     }
 
-    /// Receives a datagram of the kernel, if one is there, and returns its length.
-    fn receive(&self, scratch: &mut Scratch) -> Result<Option<usize>, NetlinkError> {
-        loop {
-            let flags = RecvFlags::TRUNC | RecvFlags::DONTWAIT;
-            let received = recvfrom(&self.fd, &mut *scratch.datagram, flags);
-            let (_, length, sender) = match received {
-                Ok(received) => received,
-                Err(Errno::AGAIN) => return Ok(None),
-                Err(Errno::INTR) => continue,
-                Err(errno) => return Err(NetlinkError::Call("recvfrom", errno)),
-            };
-            // Another process may send here if it has CAP_NET_ADMIN; the kernel's port is 0.
-            let port = sender.and_then(|sender| SocketAddrNetlink::try_from(sender).ok());
-            if port.is_some_and(|address| address.pid() != 0) {
-                continue;
+    /// Receives a datagram, if one is there.
+    fn receive(&self, scratch: &mut Scratch) -> Result<Received, NetlinkError> {
+        let flags = RecvFlags::TRUNC | RecvFlags::DONTWAIT;
+        let received = loop {
+            match recvfrom(&self.fd, &mut *scratch.datagram, flags) {
+                Err(Errno::INTR) => {}
+                received => break received,
             }
-            if length > scratch.datagram.len() {
-                scratch.datagram.resize(length.next_power_of_two().min(MAX_DATAGRAM), 0);
-                return Err(NetlinkError::Truncated);
-            }
-            return Ok(Some(length));
+        };
+        let (_, length, sender) = match received {
+            Ok(received) => received,
+            Err(Errno::AGAIN) => return Ok(Received::Nothing),
+            Err(errno) => return Err(NetlinkError::Call("recvfrom", errno)),
+        };
+        // The kernel's port is 0.
+        let port = sender.and_then(|sender| SocketAddrNetlink::try_from(sender).ok());
+        if port.is_some_and(|address| address.pid() != 0) {
+            return Ok(Received::Stray);
         }
+        if length > scratch.datagram.len() {
+            scratch.datagram.resize(length.next_power_of_two().min(MAX_DATAGRAM), 0);
+            return Err(NetlinkError::Truncated);
+        }
+        Ok(Received::Datagram(length))
     }
+}
+
+/// Counts a datagram that is no part of the answer.
+fn count_stray(strays: &mut usize) -> Result<(), NetlinkError> {
+    *strays += 1;
+    if *strays > MAX_STRAYS { Err(NetlinkError::NoAnswer) } else { Ok(()) }
 }
 
 fn refused(errno: u16) -> NetlinkError {

@@ -14,7 +14,7 @@ use proptest::sample::Index;
 use rustix::io::Errno;
 
 use super::super::speed::Way;
-use super::super::{Asker, Netlink, NetlinkError, ReadError, Scratch, Sockets};
+use super::super::{Asker, Following, Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use super::kernel::{
     Asked, ENODEV, EOPNOTSUPP, IFF_UP, Interface, NLMSG_DONE, RTM_GETLINK, RTM_GETSTATS, Request,
     Requests, done, ifindex, interrupted, kind, padded, pair, play, recorded, refusal,
@@ -242,7 +242,7 @@ fn where_counters_cannot_be_read_it_stays_known_which_interfaces_there_are() {
         // The table is filled already.
         assert_eq!(source.read().is_err(), failing == RTM_GETSTATS);
         assert!(source.netlink.is_current());
-        source.netlink.is_current = false;
+        source.netlink.following = Following::Lost;
         source.failure();
         assert_eq!(source.netlink.is_current(), failing == RTM_GETSTATS);
     }
@@ -324,7 +324,9 @@ fn known_interfaces_that_interrupted_dumps_of_links_leave_out_are_asked_for_sing
         });
         source.read().unwrap();
         *is_torn.lock().unwrap() = true;
-        source.netlink.is_current = state;
+        if !state {
+            source.netlink.following = Following::Lost;
+        }
         source.requests.take();
         source.read().unwrap();
         let single = |ifindex| Asked::One(RTM_GETLINK, ifindex);
@@ -352,7 +354,7 @@ fn a_datagram_that_is_too_large_is_asked_for_again_with_more_room() {
         assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS].map(twice).concat());
         assert_eq!(source.lines(), whole());
         // There is room now.
-        source.netlink.is_current = false;
+        source.netlink.following = Following::Lost;
         source.read().unwrap();
         assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS]);
         assert_eq!(source.lines(), whole());

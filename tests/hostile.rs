@@ -1,0 +1,140 @@
+//! What other users, and a kernel that fails, do to a plugin that runs: it goes on, and it ends when
+//! it is told to.
+
+mod common;
+
+use std::fs;
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{
+    AddressFamily, SendFlags, SocketFlags, SocketType, connect, sendto, socket_with, sockopt,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use common::machine::{Machine, last_descendant};
+use common::plugin::{Daemon, assert_same};
+use common::trace::{Trace, is_skipped_without_strace};
+use common::{Netns, PLUGIN, eventually, is_skipped, text};
+
+/// `RTMGRP_LINK`, which the plugin listens to.
+const RTMGRP_LINK: u32 = 1;
+
+/// Sends datagrams to every netlink socket of a network namespace and to those that listen to the
+/// events of links, until it is told to stop.
+fn flood(namespace: &File, is_over: &AtomicBool, sent: &AtomicU64) {
+    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+    let flags = SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None).unwrap();
+    // The senders leave each other alone.
+    connect(&socket, &SocketAddrNetlink::new(0, 0)).unwrap();
+    // Who waits for room fills it as soon as there is any.
+    let patience = Some(Duration::from_millis(10));
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, patience).unwrap();
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !is_over.load(Ordering::Relaxed) && Instant::now() < limit {
+        // Its ports, as anybody can read them.
+        let table = fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
+        let ports = table.lines().skip(1).filter_map(|line| {
+            let mut columns = line.split_whitespace().skip(1);
+            let (protocol, port) = (columns.next()?, columns.next()?.parse().ok()?);
+            (protocol == "0" && port != 0).then_some(port)
+        });
+        let ports: Vec<u32> = ports.collect();
+        for _ in 0..1000 {
+            let to = ports.iter().map(|&port| SocketAddrNetlink::new(port, 0));
+            for address in to.chain([SocketAddrNetlink::new(0, RTMGRP_LINK)]) {
+                if sendto(&socket, &[0; 64], SendFlags::empty(), &address).is_ok() {
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flood_inside_a_namespace_stops_no_gather_and_no_ending() {
+    const SENDERS: usize = 4;
+    if is_skipped("a_flood_inside_a_namespace_stops_no_gather_and_no_ending") {
+        return;
+    }
+    let machine = Machine::new();
+    let evil = machine.start(&["unshare", "--net", "cat"]);
+    evil.sh("ip link set lo up");
+    let table = "[[inputs.net]]\ninterfaces = ['lo']\nignore_protocol_stats = true\n\
+                 namespace_include = ['*']\nnamespace_discovery = 'processes'\n\
+                 [[inputs.net]]\ninterfaces = ['none']\nprotocols = ['softnet']\n";
+    let mut daemon = Daemon::start_as(machine.command(PLUGIN), table);
+    assert_eq!(daemon.batch().len(), 2);
+    let plugin = Pid::from_raw(last_descendant(daemon.pid()).cast_signed()).unwrap();
+    let (is_over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (after_signal, is_ended) = thread::scope(|scope| {
+        for _ in 0..SENDERS {
+            let namespace = File::open(format!("/proc/{}/ns/net", evil.pid)).unwrap();
+            let (is_over, sent) = (&is_over, &sent);
+            scope.spawn(move || flood(&namespace, is_over, sent));
+        }
+        eventually("a flood", || (sent.load(Ordering::Relaxed) > 100).then_some(()));
+        // The flood ends by itself, so that a plugin that waits for that is seen.
+        for _ in 0..10 {
+            let batch = daemon.batch();
+            assert_eq!(batch.len(), 2, "{}", text(&batch.join(&b'\n')));
+        }
+        let before_signal = sent.load(Ordering::Relaxed);
+        let start = Instant::now();
+        kill_process(plugin, Signal::TERM).unwrap();
+        let is_ended = !daemon.has_line();
+        let took = start.elapsed();
+        let flooded = sent.load(Ordering::Relaxed) > before_signal;
+        is_over.store(true, Ordering::Relaxed);
+        (took, is_ended && flooded)
+    });
+    assert!(is_ended);
+    // It is promised to take a second; the processors are busy here.
+    assert!(after_signal < Duration::from_secs(10), "{after_signal:?}");
+}
+
+#[test]
+fn a_socket_for_events_that_fails_is_left_alone_until_it_is_replaced() {
+    let test = "a_socket_for_events_that_fails_is_left_alone_until_it_is_replaced";
+    if is_skipped_without_strace(test) {
+        return;
+    }
+    let (netns, other) = (Netns::new(), Netns::new());
+    for one in [&netns, &other] {
+        one.ip_lines("link add up0 type veth peer name up1\nlink set up0 up\nlink set up1 up");
+    }
+    for namespaces in ["['']".to_owned(), format!("['{}']", other.name)] {
+        let config = format!(
+            "[[inputs.net]]\nignore_protocol_stats = true\nnamespace_include = {namespaces}\n\
+             interface_tags = ['alias']\n[[inputs.net]]\ninterfaces = ['none']\n"
+        );
+        let mut daemon = Daemon::start_as(netns.command(PLUGIN), &config);
+        let before = daemon.batch();
+        assert_eq!(before.len(), 2);
+        for error in ["EACCES", "EPERM", "ENOMEM"] {
+            let inject = format!("recvfrom:error={error}");
+            let trace = Trace::injecting(&inject, last_descendant(daemon.pid()));
+            for one in [&netns, &other] {
+                one.ip_lines("link set up0 alias changed");
+            }
+            eventually("an event", || trace.text().contains("(INJECTED)").then_some(()));
+            thread::sleep(Duration::from_millis(300));
+            let calls = trace.text().lines().filter(|line| line.contains("recvfrom(")).count();
+            assert!(calls < 10, "{namespaces} {error}: {calls} calls");
+            drop(trace);
+            let after = daemon.batch();
+            assert_eq!(text(&after.join(&b'\n')).matches("alias=changed").count(), 1);
+            for one in [&netns, &other] {
+                one.ip(&["link", "set", "up0", "alias", ""]);
+            }
+            assert_same(&daemon.batch(), &before, "after, and before");
+        }
+        assert_eq!(daemon.end(), "");
+    }
+}
