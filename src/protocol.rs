@@ -208,12 +208,13 @@ struct Entry {
     value: i64,
 }
 
-/// One statistic of a list.
+/// One statistic of a list, which alone makes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProtocolStatistic<'a> {
     /// What it belongs to.
     pub group: Group,
-    /// The field's name, `tcp_retranssegs`.
+    /// The field's name, `tcp_retranssegs`: ASCII letters, digits and `_`.
     pub field: &'a str,
     /// The value.
     pub value: i64,
@@ -237,11 +238,17 @@ impl ProtocolStatistics {
     /// Adds the statistic of that column of that group, under Telegraf's name for it: both in lower
     /// case, `Tcp` and `RetransSegs` become `tcp_retranssegs`. Where the file has rows within the
     /// group, the row's name stands in between.
+    ///
+    /// What is no ASCII letter or digit becomes `_`: a field's name needs no escapes.
     pub fn push(&mut self, group: Group, row: Option<&str>, column: &str, value: i64) {
         self.names.push_str(group.name());
         for part in row.into_iter().chain([column]) {
             self.names.push('_');
-            self.names.extend(part.chars().map(|character| character.to_ascii_lowercase()));
+            self.names.extend(part.chars().map(|character| match character {
+                'a'..='z' | '0'..='9' => character,
+                'A'..='Z' => character.to_ascii_lowercase(),
+                _ => '_',
+            }));
         }
         self.entries.push(Entry { group, end: self.names.len(), value });
     }
@@ -269,12 +276,17 @@ mod tests {
         assert_eq!(statistics.iter().count(), 0);
         statistics.push(Group::Tcp, None, "RetransSegs", 3);
         statistics.push(Group::Sockstat6, Some("TCP6"), "inuse", -1);
+        // Every parser refuses names like these.
+        statistics.push(Group::IpExt, Some("\u{b}="), "\"\\é\n,", 5);
         let read: Vec<_> = statistics
             .iter()
             .map(|one| (one.field.to_owned(), one.column().to_owned(), one.value))
             .collect();
-        let expected =
-            [("tcp_retranssegs", "retranssegs", 3), ("sockstat6_tcp6_inuse", "tcp6_inuse", -1)];
+        let expected = [
+            ("tcp_retranssegs", "retranssegs", 3),
+            ("sockstat6_tcp6_inuse", "tcp6_inuse", -1),
+            ("ipext_________", "________", 5),
+        ];
         assert_eq!(
             read,
             expected.map(|(field, column, value)| (field.into(), column.into(), value))
