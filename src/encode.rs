@@ -1,4 +1,30 @@
 //! Metrics -> line protocol, as Telegraf's parser reads it.
+//!
+//! What its grammar (`plugins/parsers/influx/machine.go.rl`, and `escape.go` beside it) makes of each
+//! byte, the same from Telegraf 1.36 to 1.39:
+//!
+//! | byte | in a tag's key or value | in a field's key | in a string field |
+//! |---|---|---|---|
+//! | comma, equals sign, space | ends it; behind a backslash, which is dropped, it stays | the same | stays |
+//! | tab, vertical tab, form feed, behind a backslash too | ends the tags, as a space does, so that what follows is read as fields; or costs the line | costs the line; is dropped before the first key | stays |
+//! | line feed, behind a backslash too | costs the line, and what follows is read as another one | the same | stays |
+//! | carriage return, behind a backslash too | costs the line | the same | stays |
+//! | backslash | stays, unless another row says what it does; at the end, it takes the comma, equals sign or space there along | the same, but two in a row take nothing along | of two, one stays; before any byte but a quote, one alone costs the line |
+//! | quote | stays; a backslash before it is dropped only if the text has a comma, an equals sign or a space too | the same | ends it; behind a backslash, which is dropped, it stays |
+//! | all others: NUL and other control bytes, 0x7f to 0xff, `#` ... | stays | stays | stays |
+//!
+//! A tag or a key must not be empty. What costs a line may cost more: read as fields, `="` opens a
+//! string, which runs over the ends of lines up to the next quote.
+//!
+//! What is written here:
+//!
+//! - **A tag's value** is text from outside: [`tag`] writes each, and nothing else does.
+//! - **A tag's key** is a word of this program, which its type says.
+//! - **A field's key** is such a word, or a statistic's name, which is of letters, digits and `_`
+//!   whatever the kernel's file has: [`ProtocolStatistics::push`] sees to that.
+//! - **A string field** is one of the kernel's words as this program knows them, which its type says.
+//!
+//! [`ProtocolStatistics::push`]: crate::protocol::ProtocolStatistics::push
 
 use std::io::Write as _;
 
@@ -40,23 +66,32 @@ pub fn interface_prefix(line: &mut Vec<u8>, name: &[u8]) {
     tag(line, "interface", name);
 }
 
-/// Appends a tag; none when its value is empty.
+/// Appends a tag, whose value may be any bytes; none when nothing is left of it.
 ///
-/// A tag value cannot end in a backslash, so those at its end are dropped, as Telegraf itself does.
-pub fn tag(line: &mut Vec<u8>, key: &str, value: &[u8]) {
+/// | byte | is written as | arrives as |
+/// |---|---|---|
+/// | comma, equals sign, space | itself behind a backslash | itself |
+/// | tab, line feed, vertical tab, form feed, carriage return | a space behind a backslash | a space |
+/// | backslashes at the end | nothing, as by Telegraf itself | nothing |
+/// | quote behind a backslash, in a value that has one of the first two rows | itself behind another backslash | itself |
+/// | all others, NUL among them | itself | itself |
+pub fn tag(line: &mut Vec<u8>, key: &'static str, value: &[u8]) {
     let Some(last) = value.iter().rposition(|&byte| byte != b'\\') else { return };
     line.push(b',');
     line.extend_from_slice(key.as_bytes());
     line.push(b'=');
-    // Exactly comma, equals sign and space are escaped: a backslash stands for itself there, and
-    // Telegraf never undoes a doubled one. Its grammar has no line break, tab and form feed
-    // in a tag: they would cost the line.
+    let is_space = |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\x0b' | b'\x0c' | b'\r');
+    let has_escapes = value.iter().any(|&byte| is_space(byte) || matches!(byte, b',' | b'='));
+    let mut before = b'=';
     for &byte in value.iter().take(last + 1) {
         match byte {
-            b',' | b'=' | b' ' => line.extend_from_slice(&[b'\\', byte]),
-            b'\n' | b'\r' | b'\t' | b'\x0c' => line.extend_from_slice(b"\\ "),
+            b',' | b'=' => line.extend_from_slice(&[b'\\', byte]),
+            _ if is_space(byte) => line.extend_from_slice(b"\\ "),
+            // Telegraf undoes escapes only where a value has one of those above, but then this too.
+            b'"' if before == b'\\' && has_escapes => line.extend_from_slice(b"\\\""),
             _ => line.push(byte),
         }
+        before = byte;
     }
 }
 
@@ -132,9 +167,10 @@ fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
             line.push(b'i');
         }
     }
-    // Both are words of the kernel, which need no escapes.
-    let duplex = interface.duplex().map(Duplex::name);
-    for (key, value) in [("operstate", state.operstate), ("duplex", duplex)] {
+    // No text from outside, which would need escapes.
+    let words: [(_, Option<&'static str>); 2] =
+        [("operstate", state.operstate), ("duplex", interface.duplex().map(Duplex::name))];
+    for (key, value) in words {
         if let Some(value) = value {
             push_key(line, key, "");
             line.push(b'"');
@@ -171,12 +207,12 @@ pub fn line_end(line: &mut Vec<u8>, timestamp_ns: i64) {
 /// nothing when there are no statistics.
 pub fn protocol_line<'a>(
     line: &mut Vec<u8>,
-    tags: &[(&str, Vec<u8>)],
+    tags: &[(&'static str, Vec<u8>)],
     mut statistics: impl Iterator<Item = ProtocolStatistic<'a>>,
 ) {
     let Some(first) = statistics.next() else { return };
     let start = line.len();
-    // The crate's builder is right here: no name holds a backslash, which it would double.
+    // The crate's builder is right here: no name needs an escape, of which it has others.
     let builder = LineProtocolBuilder::new_with(&mut *line)
         .measurement("net")
         .tag("interface", "all")
@@ -281,6 +317,12 @@ mod tests {
             (br"g\h", r"net,interface=g\h "),
             (br"p\,q", r"net,interface=p\\,q "),
             (br"\\dd", r"net,interface=\\dd "),
+            (br#"q\"r"#, r#"net,interface=q\"r "#),
+            (br#"q\"=\\"r"#, r#"net,interface=q\\"\=\\\"r "#),
+            (br#"\" " "#, r#"net,interface=\\"\ "\  "#),
+            (b"t\tn\nv\x0bf\x0cr\r", r"net,interface=t\ n\ v\ f\ r\  "),
+            (b"\\\x0b\\\"\\", r#"net,interface=\\ \\" "#),
+            (b"\0\x01\x1f\x7f#", "net,interface=\0\x01\x1f\x7f# "),
             (br"i\", "net,interface=i "),
             (br"i\\\", "net,interface=i "),
             (br"\", "net "),

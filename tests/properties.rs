@@ -5,7 +5,8 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use common::line::Line;
+use common::grammar::{self, Value};
+use common::line::{Line, as_tag};
 use influxdb_line_protocol::{FieldValue, parse_lines};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -37,11 +38,12 @@ fn interface_name() -> impl Strategy<Value = Vec<u8>> {
 
 /// What else can be a tag, whose text operators and file names give: any bytes.
 fn tag_value() -> impl Strategy<Value = Vec<u8>> {
-    let byte = || prop_oneof![3 => select(b"\\\\,= \n\r\t\x0c\"a".as_slice()), 1 => any::<u8>()];
+    let byte =
+        || prop_oneof![3 => select(b"\\\\,= \n\r\t\x0b\x0c\"a".as_slice()), 1 => any::<u8>()];
     prop_oneof![
         4 => vec(byte(), 0..12),
         3 => any::<String>().prop_map(String::into_bytes),
-        2 => vec(select(b"\\,= \n\ta".as_slice()), 0..8),
+        2 => vec(select(b"\\,= \n\x0b\"a".as_slice()), 0..8),
         1 => vec(Just(b'\\'), 0..4),
     ]
 }
@@ -56,23 +58,18 @@ fn tags() -> impl Strategy<Value = [(&'static str, Vec<u8>); 3]> {
 fn for_the_crate(value: &[u8]) -> Vec<u8> {
     let mut value = String::from_utf8_lossy(value).into_owned().into_bytes();
     for place in 1..value.len() {
-        if value[place - 1] == b'\\' && b"\\,= \n\r\t\x0c".contains(&value[place]) {
+        if value[place - 1] == b'\\' && b"\\,= \n\r\t\x0b\x0c".contains(&value[place]) {
             value[place - 1] = b'/';
         }
     }
     value
 }
 
-/// What a reader makes of a tag: it has no backslash at its end, white space that line protocol has no
-/// escape for is a space, and there is none without text.
+/// What Telegraf makes of the tags.
 fn expected_tags(name: &[u8], tags: &[(&'static str, Vec<u8>)]) -> BTreeMap<String, Vec<u8>> {
     let tags = tags.iter().map(|(key, value)| (*key, value.as_slice()));
-    let tags = tags.chain([("interface", name)]).map(|(key, value)| {
-        let end = value.iter().rposition(|&byte| byte != b'\\').map_or(0, |last| last + 1);
-        let space = |&byte: &u8| if b"\n\r\t\x0c".contains(&byte) { b' ' } else { byte };
-        (key.to_owned(), value[..end].iter().map(space).collect::<Vec<_>>())
-    });
-    tags.filter(|(_, value)| !value.is_empty()).collect()
+    let tags = tags.chain([("interface", name)]);
+    tags.filter_map(|(key, value)| Some((key.to_owned(), as_tag(value)?))).collect()
 }
 
 const PLAIN: Fields = Fields {
@@ -439,6 +436,52 @@ fn starts_of_any(bytes: &[u8]) -> Vec<usize> {
 }
 
 #[test]
+fn line_protocol_makes_of_each_byte_what_the_encoders_table_says() {
+    // What arrives of a text in each place, if it arrives whole.
+    let arrive = |text: &[u8]| -> [Option<Vec<u8>>; 4] {
+        let read = |before: &str, behind: &str| {
+            let line = [before.as_bytes(), text, behind.as_bytes(), b"\n"].concat();
+            match <[_; 1]>::try_from(grammar::read(&line)) {
+                Ok([Ok(metric)]) => Some((metric.tags, metric.fields)),
+                _ => None,
+            }
+        };
+        let tag = read("net,x", "=v n=1i 5").map(|(mut tags, _)| tags.remove(0).0);
+        let value = read("net,k=x", " n=1i 5").map(|(mut tags, _)| tags.remove(0).1);
+        let field = read("net x", "=1i 5").map(|(_, mut fields)| fields.remove(0).0);
+        let string = read("net s=\"x", "\" 5").map(|(_, mut fields)| match fields.remove(0).1 {
+            Value::String(string) => string,
+            Value::Other(_) => unreachable!("in quotes"),
+        });
+        [tag, value, field, string].map(|whole| Some(whole?.strip_prefix(b"x")?.to_vec()))
+    };
+    for byte in 0..=u8::MAX {
+        let (itself, behind_backslash) = ([byte, b'y'], [b'\\', byte, b'y']);
+        let (one, both) = (Some(&itself[..]), Some(&behind_backslash[..]));
+        // In names as it is and behind a backslash, then in strings.
+        let [name, escaped_name, string, escaped_string] = match byte {
+            b',' | b'=' | b' ' => [None, one, one, None],
+            b'\t' | b'\n' | b'\x0b' | b'\x0c' | b'\r' => [None, None, one, None],
+            b'\\' | b'"' => [one, both, None, one],
+            _ => [one, both, one, None],
+        };
+        for (text, name, string) in
+            [(&itself[..], name, string), (&behind_backslash[..], escaped_name, escaped_string)]
+        {
+            let expected = [name, name, name, string].map(|text| text.map(<[u8]>::to_vec));
+            assert_eq!(arrive(text), expected, "{}", text.escape_ascii());
+        }
+    }
+    // A backslash before a quote is dropped where there is another escape, and one at an end takes it
+    // along.
+    let names = |text: &[u8]| [Some(text.to_vec()), Some(text.to_vec()), Some(text.to_vec())];
+    assert_eq!(arrive(br#"\"\ "#)[..3], names(b"\" "));
+    assert_eq!(arrive(br#"\\"\ "#)[..2], names(br#"\" "#)[..2]);
+    assert_eq!(arrive(br"y\")[..3], [None, None, None]);
+    assert_eq!(arrive(br"y\\")[..3], [None, None, Some(br"y\\".to_vec())]);
+}
+
+#[test]
 fn what_the_kernel_said_is_read_as_it_was() {
     let link = |ifindex, name: &'static str, flags, kind: &'static str| Link {
         ifindex,
@@ -561,7 +604,7 @@ proptest! {
         for (name, line) in [(&name[..], line_of(&name, &tags, &counters, speed)), (b"all", all)] {
             let (last, line) = line.split_last().unwrap();
             prop_assert_eq!(*last, b'\n');
-            prop_assert!(!line.iter().any(|byte| b"\n\r\t\x0c".contains(byte)));
+            prop_assert!(!line.iter().any(|byte| b"\n\r\t\x0b\x0c".contains(byte)));
             let line = Line::parse(line);
             prop_assert_eq!(line.tags, expected_tags(name, &tags));
             prop_assert!(line.fields.contains_key("bytes_sent") || line.fields.contains_key("tcp_maxconn"));

@@ -152,7 +152,7 @@ fn any_alias_reaches_telegraf() {
     netns.ip_lines("link add i0 type ifb");
     let long = [b"x".repeat(250), b", =".to_vec()].concat();
     // What is set, and what Telegraf reads, if anything.
-    let cases: [(&[u8], Option<&[u8]>); 18] = [
+    let cases: [(&[u8], Option<&[u8]>); 21] = [
         (b"plain", Some(b"plain")),
         (b"to the switch, port=7", Some(b"to the switch, port=7")),
         (b" between spaces ", Some(b" between spaces ")),
@@ -168,8 +168,11 @@ fn any_alias_reaches_telegraf() {
         // It cannot hold a line break either, which would be another line.
         (b"two\nlines value=1i", Some(b"two lines value=1i")),
         (b"cr\r\nlf", Some(b"cr  lf")),
-        // Nor a tab or a form feed, which Telegraf takes for the end of it.
+        // Nor a tab, a vertical tab or a form feed, which Telegraf takes for the end of it.
         (b"tab\tff\x0cand\x01\x7f", Some(b"tab ff and\x01\x7f")),
+        (b"a\x0bx\\=\"", Some(b"a x\\=\"")),
+        (br#"to \"core\" switch"#, Some(br#"to \"core\" switch"#)),
+        (br#"to\"core\"switch"#, Some(br#"to\"core\"switch"#)),
         ("größe 🦀 \u{3000}".as_bytes(), Some("größe 🦀 \u{3000}".as_bytes())),
         (b"no utf-8 \xff\xc3", Some(b"no utf-8 \xff\xc3")),
         (&long, Some(&long)),

@@ -11,14 +11,22 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::grammar::{self, Metric, Value};
+use common::line::as_tag;
 use common::machine::{Living, Machine};
 use common::plugin::config_file;
 use common::{Netns, ODD_NAMES, PLUGIN, eventually, is_skipped, proc_net_dev, run, text};
 use rustix::process::{Pid, Signal, kill_process};
+use telegraf_net::encode::{
+    Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
+};
+use telegraf_net::interface::{Counters, Interface};
+use telegraf_net::protocol::{Group, Groups, ProtocolStatistics};
 use tempfile::TempDir;
 
 /// What one plugin and one `inputs.net` beside it are told.
@@ -568,6 +576,183 @@ fn telegrafs_own_test_mode_shows_the_lines_every_time() {
                 let line = format!("> net,case=0,from=plugin,{line}");
                 assert!(shown(&line), "round {round}: no {line:?}: {}", text(&output.stderr));
             }
+        }
+    }
+}
+
+/// What means something to line protocol.
+const SPECIAL: &[u8] = b",= \\\"\n\r\t\x0b\x0c#";
+
+/// Every byte alone, at both ends, and beside each special one; and every short text of special ones.
+fn awkward_texts() -> BTreeSet<Vec<u8>> {
+    let mut texts = BTreeSet::new();
+    let mut add = |text: &[u8]| _ = texts.insert(text.to_vec());
+    for byte in 0..=u8::MAX {
+        add(&[byte]);
+        add(&[byte, b'a']);
+        add(&[b'a', byte]);
+        add(&[byte, b'a', byte]);
+        for &special in SPECIAL {
+            add(&[byte, special]);
+            add(&[special, byte]);
+            add(&[b'a', byte, special, b'a']);
+            add(&[b'a', special, byte, b'a']);
+            add(&[byte, b'a', b'a', special]);
+            add(&[special, b'a', b'a', byte]);
+            // A space anywhere has backslashes undone everywhere.
+            add(&[byte, special, b'a', b' ']);
+            add(&[b' ', special, byte, b'a']);
+        }
+    }
+    let mut short = vec![Vec::new()];
+    for _ in 0..4 {
+        let longer = |text: &Vec<u8>| b"\\\", =\x0ba".map(|byte| [text, &[byte][..]].concat());
+        short = short.iter().flat_map(longer).collect();
+        texts.extend(short.iter().cloned());
+    }
+    texts
+}
+
+/// Has Telegraf's `inputs.execd` read that stream, and returns what its output made of it, less the
+/// times. After all of it, Telegraf must still read the next line.
+fn read_by(telegraf: &Path, stream: &[u8]) -> Vec<u8> {
+    const LAST: &[u8] = b"the\\ last one=1i\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    fs::write(file("stream"), [stream, LAST].concat()).unwrap();
+    let conf = format!(
+        "[agent]\ninterval = '1s'\nflush_interval = '1s'\nomit_hostname = true\n\
+         metric_batch_size = 10000\nmetric_buffer_limit = 10000000\n\
+         skip_processors_after_aggregators = true\n\
+         [[outputs.file]]\nfiles = ['{0}/output']\ninflux_omit_timestamp = true\n\
+         [[inputs.execd]]\ncommand = ['sh', '-c', 'cat {0}/stream; exec cat']\n\
+         signal = 'none'\ndata_format = 'influx'\n",
+        folder.path().display()
+    );
+    fs::write(file("telegraf.conf"), conf).unwrap();
+    let mut command = Command::new(telegraf);
+    command.arg("--config").arg(file("telegraf.conf")).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(fs::File::create(file("log")).unwrap());
+    let process = command.spawn().unwrap();
+    let running = Running { process, folder };
+    let output = running.folder.path().join("output");
+    eventually("the last line", || {
+        let file = fs::File::open(&output).ok()?;
+        let mut end = [0; LAST.len()];
+        let place = file.metadata().unwrap().len().checked_sub(LAST.len() as u64)?;
+        file.read_exact_at(&mut end, place).unwrap();
+        (end == LAST).then_some(())
+    });
+    fs::read(output).unwrap().strip_suffix(LAST).unwrap().to_vec()
+}
+
+/// Fails with the first line that differs.
+fn assert_same_output(telegraf: &Path, output: &[u8], expected: &[u8]) {
+    let lines = |text: &[u8]| -> Vec<String> {
+        let lines = text.split_inclusive(|&byte| byte == b'\n');
+        lines.map(|line| line.escape_ascii().to_string()).collect()
+    };
+    let (output, expected) = (lines(output), lines(expected));
+    let mut pairs = output.iter().zip(&expected).enumerate();
+    let differs = pairs.find(|(_, (output, expected))| output != expected);
+    assert_eq!(differs, None, "output and expectation under {}", telegraf.display());
+    assert_eq!(output.len(), expected.len(), "under {}", telegraf.display());
+}
+
+#[test]
+fn every_byte_of_a_tag_arrives_as_the_encoders_table_says() {
+    const FIELDS: Fields = Fields {
+        unsigned: Unsigned::AsSigned,
+        more: false,
+        state: false,
+        rates: false,
+        protocols: Groups::NONE,
+    };
+    let mut statistics = ProtocolStatistics::default();
+    statistics.push(Group::Tcp, None, "MaxConn", -1);
+    let (mut stream, mut expected) = (Vec::new(), Vec::new());
+    for text in awkward_texts() {
+        // In every place that a tag can have.
+        interface_prefix(&mut stream, &text);
+        tag(&mut stream, "alias", &text);
+        tag(&mut stream, "lower", &text);
+        interface_fields(&mut stream, &Counters::default(), &Interface::default(), &FIELDS);
+        line_end(&mut stream, 1);
+        protocol_line(&mut stream, &[("namespace", text.clone())], statistics.iter());
+        line_end(&mut stream, 1);
+
+        let metric = |tags: &[&str], fields: &[&str], value: &str| {
+            let all = tags.contains(&"namespace").then(|| (b"interface".to_vec(), b"all".to_vec()));
+            let tags =
+                tags.iter().filter_map(|key| Some((key.as_bytes().to_vec(), as_tag(&text)?)));
+            let value = Value::Other(value.as_bytes().to_vec());
+            let fields = fields.iter().map(|key| (key.as_bytes().to_vec(), value.clone()));
+            let (tags, fields) = (all.into_iter().chain(tags).collect(), fields.collect());
+            Metric { name: b"net".to_vec(), tags, fields, time: Some(1) }.written()
+        };
+        expected.extend(metric(&["interface", "alias", "lower"], &Counters::NAMES, "0i"));
+        expected.extend(metric(&["namespace"], &["tcp_maxconn"], "-1i"));
+    }
+    for telegraf in telegrafs() {
+        assert_same_output(&telegraf, &read_by(&telegraf, &stream), &expected);
+    }
+}
+
+#[test]
+fn the_tests_read_line_protocol_as_telegraf_does() {
+    let mut stream = Vec::new();
+    for text in awkward_texts() {
+        for (before, behind) in [
+            ("net,", "=v n=1i 5"),
+            ("net,k=", " n=1i 5"),
+            ("net,k=", ",l=v n=1i 5"),
+            ("net ", "=1i 5"),
+            ("net n=1i,", "=1i 5"),
+            ("net s=\"", "\",n=1i 5"),
+        ] {
+            // Where a string is left open, what follows ends it.
+            let after = b"\n#\"\nnet next=1i\n".as_slice();
+            stream.extend([before.as_bytes(), &text, behind.as_bytes(), after].concat());
+        }
+    }
+    let metrics = grammar::read(&stream);
+    assert!(metrics.iter().any(Result::is_err));
+    let expected: Vec<_> = metrics.iter().flatten().flat_map(Metric::written).collect();
+    for telegraf in telegrafs() {
+        assert_same_output(&telegraf, &read_by(&telegraf, &stream), &expected);
+    }
+}
+
+#[test]
+fn no_alias_keeps_later_lines_from_telegraf() {
+    if is_skipped("no_alias_keeps_later_lines_from_telegraf") {
+        return;
+    }
+    let case = Case { interfaces: "['e0', 'lo']", more: "interface_tags = ['alias']", ..DEFAULT };
+    for telegraf in telegrafs() {
+        let netns = Netns::new();
+        netns.ip_lines("link add e0 type ifb");
+        let running = Running::start(netns.command(&telegraf), &[case], &[]);
+        let count = |tags: &str| {
+            let output = fs::read(running.folder.path().join("int")).unwrap_or_default();
+            text(&output).lines().filter(|line| line.starts_with(&format!("net,{tags} "))).count()
+        };
+        for (alias, arrives) in
+            [("a\x0bx\\=\"", r#"a\ x\\=""#), (r#"to \"core\" switch"#, r#"to\ \"core\"\ switch"#)]
+        {
+            netns.ip(&["link", "set", "e0", "alias", alias]);
+            let tags = format!("alias={arrives},case=0,from=plugin,interface=e0");
+            eventually("the alias", || (count(&tags) > 0).then_some(()));
+            netns.ip(&["link", "set", "e0", "alias", ""]);
+            for interface in ["e0", "lo"] {
+                let tags = format!("case=0,from=plugin,interface={interface}");
+                let before = count(&tags);
+                eventually("lines after it", || (count(&tags) > before + 1).then_some(()));
+            }
+        }
+        let log = running.log();
+        for level in ["E!", "W!"] {
+            assert!(!log.contains(&format!(" {level} [inputs.execd]")), "{log}");
         }
     }
 }

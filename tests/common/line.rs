@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::grammar::{self, Value};
 use super::plugin::{Daemon, SOURCES, config_file, with_source};
 use super::{Netns, PLUGIN, run, text};
 
@@ -22,29 +23,22 @@ pub(crate) struct Parsed(pub(crate) Vec<Line>);
 impl Line {
     /// Reads a line of the measurement `net`, less its newline.
     pub(crate) fn parse(line: &[u8]) -> Self {
-        let mut rest = line.strip_prefix(b"net").unwrap();
-        let mut tags = BTreeMap::new();
-        while let Some(behind) = rest.strip_prefix(b",") {
-            let (key, behind) = unescaped(behind, b"=");
-            let (value, behind) = unescaped(&behind[1..], b", ");
-            assert!(!value.is_empty(), "an empty tag in {}", text(line));
-            assert_eq!(tags.insert(text(&key), value), None, "twice in {}", text(line));
-            rest = behind;
-        }
-        let mut fields = BTreeMap::new();
-        // A space before the first one, commas before the others.
-        while rest.starts_with(if fields.is_empty() { b" " } else { b"," }) {
-            let (key, behind) = unescaped(&rest[1..], b"=");
-            let behind = &behind[1..];
-            let length = match behind.strip_prefix(b"\"") {
-                Some(string) => string.iter().position(|&byte| byte == b'"').unwrap() + 2,
-                None => behind.iter().position(|byte| b", ".contains(byte)).unwrap(),
-            };
-            let (value, behind) = behind.split_at(length);
-            assert_eq!(fields.insert(text(&key), text(value)), None, "twice in {}", text(line));
-            rest = behind;
-        }
-        Self { tags, fields, time: text(rest.strip_prefix(b" ").unwrap()).parse().unwrap() }
+        let read = grammar::read(&[line, b"\n"].concat());
+        let [Ok(metric)] = read.as_slice() else { panic!("{read:?} in {}", text(line)) };
+        assert_eq!(metric.name, b"net", "{}", text(line));
+        let tags: BTreeMap<_, _> =
+            metric.tags.iter().map(|(key, value)| (text(key), value.clone())).collect();
+        let fields: BTreeMap<_, _> = metric
+            .fields
+            .iter()
+            .map(|(key, value)| match value {
+                Value::Other(value) => (text(key), text(value)),
+                Value::String(value) => (text(key), format!("\"{}\"", text(value))),
+            })
+            .collect();
+        let counts = (metric.tags.len(), metric.fields.len());
+        assert_eq!((tags.len(), fields.len()), counts, "twice in {}", text(line));
+        Self { tags, fields, time: metric.time.unwrap() }
     }
 
     pub(crate) fn tag(&self, key: &str) -> Option<String> {
@@ -105,23 +99,12 @@ impl Parsed {
     }
 }
 
-/// What stands before the first of these bytes that no backslash escapes, unescaped, and the rest.
-fn unescaped<'a>(bytes: &'a [u8], ends: &[u8]) -> (Vec<u8>, &'a [u8]) {
-    let (mut value, mut rest) = (Vec::new(), bytes);
-    loop {
-        match rest {
-            [b'\\', escaped @ (b',' | b'=' | b' '), behind @ ..] => {
-                value.push(*escaped);
-                rest = behind;
-            }
-            [byte, ..] if ends.contains(byte) => return (value, rest),
-            [byte, behind @ ..] => {
-                value.push(*byte);
-                rest = behind;
-            }
-            [] => panic!("no end in {}", text(bytes)),
-        }
-    }
+/// What arrives in Telegraf of a tag's value: it has no backslash at its end, white space that line
+/// protocol has no escape for is a space, and there is no tag without text.
+pub(crate) fn as_tag(value: &[u8]) -> Option<Vec<u8>> {
+    let length = value.iter().rposition(|&byte| byte != b'\\')? + 1;
+    let space = |&byte: &u8| if b"\t\n\x0b\x0c\r".contains(&byte) { b' ' } else { byte };
+    Some(value[..length].iter().map(space).collect())
 }
 
 /// What the plugin reports in a namespace by that source, and what it logs.

@@ -3,6 +3,7 @@
 // Every test program compiles this module and uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod grammar;
 pub(crate) mod line;
 pub(crate) mod machine;
 pub(crate) mod plugin;
@@ -36,6 +37,7 @@ pub(crate) const ODD_NAMES: &[&[u8]] = &[
     br"\n",
     b"{j}",
     b"k'l",
+    br#"q\"=r"#,
     b"[m]",
     b"#o",
     b"!r",
