@@ -3,10 +3,13 @@
 CARGO ?= cargo
 GO ?= go
 
-# What the end-to-end tests run under: the last line of Telegraf whose inputs.net has protocol
-# statistics, and the newest that is to be had as a Go module. TELEGRAF=/path/to/telegraf takes an
-# installed one in their place.
-TELEGRAF_VERSIONS := v1.36.4 v1.37.2
+# What the end-to-end tests run under. TELEGRAF=/path/to/telegraf takes an installed one in their
+# place.
+# - v1.36.4: the last minor version whose inputs.net has protocol statistics, so that they can be
+#   compared;
+# - v1.38.3: the last of the minor version before the newest that is to be had as a Go module;
+# - v1.39.1: the newest that is.
+TELEGRAF_VERSIONS := v1.36.4 v1.38.3 v1.39.1
 TELEGRAF_TAGS := custom,inputs.execd,inputs.net,outputs.file,parsers.influx,serializers.influx
 TELEGRAF_FOLDER := $(CURDIR)/target/telegraf
 ifdef TELEGRAF
