@@ -30,7 +30,7 @@ use std::io::Write as _;
 
 use influxdb_line_protocol::LineProtocolBuilder;
 
-use crate::interface::{Counters, Duplex, Interface, LinkState, MoreCounters};
+use crate::interface::{Counters, Duplex, Interface, LinkState, MoreCounters, is_known_speed};
 use crate::protocol::{Groups, ProtocolStatistic};
 
 /// How integers that Telegraf holds as `uint64` are written, `influx_uint_support` of Telegraf's
@@ -134,10 +134,8 @@ pub fn interface_fields(
     if fields.state {
         push_state(line, &details.state, interface);
     }
-    if fields.rates
-        && let Some(rates) = details.rates.per_second
-    {
-        push_rates(line, rates, speed_mbits);
+    if fields.rates {
+        push_rates(line, details.rates.per_second, speed_mbits);
     }
     // Another table may have asked for more of them.
     let is_wanted = |one: &ProtocolStatistic<'_>| fields.protocols.contains(one.group);
@@ -180,19 +178,24 @@ fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
     }
 }
 
-fn push_rates(line: &mut Vec<u8>, rates: [f64; 8], speed_mbits: Option<i64>) {
+fn push_rates(line: &mut Vec<u8>, rates: [Option<f64>; 8], speed_mbits: Option<i64>) {
     for (name, rate) in Counters::NAMES.into_iter().zip(rates) {
-        push_key(line, name, "_rate");
-        push_float(line, rate);
+        if let Some(rate) = rate {
+            push_key(line, name, "_rate");
+            push_float(line, rate);
+        }
     }
     let [bytes_sent, bytes_recv, ..] = rates;
-    if let Some(speed_mbits @ 1..) = speed_mbits {
-        #[expect(clippy::cast_precision_loss, reason = "speeds have few digits")]
-        let percent = |bytes: f64| bytes * 8.0 / (speed_mbits as f64 * 1e6) * 100.0;
-        push_key(line, "utilization_in", "");
-        push_float(line, percent(bytes_recv));
-        push_key(line, "utilization_out", "");
-        push_float(line, percent(bytes_sent));
+    let Some(speed_mbits) = speed_mbits.filter(|&speed_mbits| is_known_speed(speed_mbits)) else {
+        return;
+    };
+    for (key, bytes) in [("utilization_in", bytes_recv), ("utilization_out", bytes_sent)] {
+        if let Some(bytes) = bytes {
+            #[expect(clippy::cast_precision_loss, reason = "speeds have few digits")]
+            let percent = bytes * 8.0 / (speed_mbits as f64 * 1e6) * 100.0;
+            push_key(line, key, "");
+            push_float(line, percent);
+        }
     }
 }
 

@@ -130,6 +130,15 @@ pub enum Presence {
 /// The speed of an interface that has none to tell: it is down, virtual, or its driver keeps quiet.
 pub const SPEED_UNKNOWN: i64 = -1;
 
+/// Whether a value of `/sys/class/net/<interface>/speed` is a speed at all: a driver may also say that
+/// it is unknown by setting all bits, 32 (`SPEED_UNKNOWN` of `linux/ethtool.h`, unsigned) or the 16 that
+/// `struct ethtool_cmd` has in `speed`.
+#[must_use]
+pub fn is_known_speed(speed_mbits: i64) -> bool {
+    const ALL_BITS: [i64; 2] = [0xffff, 0xffff_ffff];
+    speed_mbits > 0 && !ALL_BITS.contains(&speed_mbits)
+}
+
 /// What the driver of an interface that is up tells of its link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkModes {

@@ -5,11 +5,14 @@ mod common;
 use std::fmt::Write as _;
 use std::net::UdpSocket;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use common::{Netns, is_skipped, text};
 use telegraf_net::collector::Collector;
 use telegraf_net::config::Config;
+use telegraf_net::interface::Counters;
 use telegraf_net::log::Log;
+use telegraf_net::rates::{Rates, Reading};
 
 /// Two tables, with patterns, unsigned counters and protocol statistics.
 const CONFIG: &str = "
@@ -76,4 +79,26 @@ fn assert_allocates_nothing(interfaces: usize) {
     assert!(count("") > interfaces * 3 / 2);
     assert!(lines.contains(",packets_sent=120i,") && lines.contains(",packets_sent=120u,"));
     assert_eq!(allocations.count_total, 0, "{interfaces} interfaces: {allocations:?}");
+}
+
+#[test]
+fn rates_of_counters_that_wrap_or_dip_again_and_again_allocate_nothing_after_the_first_time() {
+    let (mut reading, mut rates) = (Reading::default(), Rates::default());
+    let (mut now, mut bytes_recv) = (Instant::now(), 0_u64);
+    let mut with_rates = 0;
+    let mut advance = |count: u32| {
+        for number in 0..count {
+            now += Duration::from_secs(10);
+            bytes_recv += 1_250_000_000;
+            let packets_recv = if number % 7 == 3 { 0 } else { bytes_recv };
+            let bytes_recv = bytes_recv % (1 << 32);
+            reading.begin(now);
+            rates.advance(&Counters { bytes_recv, packets_recv, ..Counters::default() }, &reading);
+            with_rates += rates.per_second.iter().flatten().count();
+        }
+    };
+    advance(10);
+    let allocations = allocation_counter::measure(|| advance(1000));
+    assert!(with_rates > 7000, "{with_rates}");
+    assert_eq!(allocations.count_total, 0, "{allocations:?}");
 }

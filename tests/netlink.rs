@@ -12,7 +12,9 @@ use std::thread;
 use common::plugin::{
     ALL, DEFAULT, Daemon, assert_same, batch_in, names, once, once_in, parse, with_source,
 };
-use common::{Netns, ODD_NAMES, PLUGIN, eventually, has, is_skipped, is_skipped_without, run};
+use common::{
+    Netns, ODD_NAMES, PLUGIN, eventually, has, is_skipped, is_skipped_without, run, text,
+};
 use rustix::process::Signal;
 
 /// What `ip link add` is told of each kind of interface; `ID` stands for a number. No kernel has
@@ -225,6 +227,16 @@ fn every_mix_of_interfaces_is_the_same_by_netlink_and_by_procfs() {
     }
 }
 
+/// Changes the interface `flip` until a plugin that is stopped loses events.
+fn lose_events(netns: &Netns, daemon: &Daemon) {
+    let mut changes = 0;
+    while lost_events(daemon) == 0 {
+        netns.ip_batch(&"link set flip up\nlink set flip down\n".repeat(500));
+        changes += 1000;
+        assert!(changes < 1_000_000, "the events of {changes} changes are kept");
+    }
+}
+
 #[test]
 fn events_that_were_lost_leave_no_trace() {
     if is_skipped("events_that_were_lost_leave_no_trace") {
@@ -249,12 +261,7 @@ fn events_that_were_lost_leave_no_trace() {
         assert_same(&daemon.batch(), &batch_in(&netns, config), "before");
         assert_eq!(lost_events(&daemon), 0);
         daemon.signal(Signal::STOP);
-        let mut changes = 0;
-        while lost_events(&daemon) == 0 {
-            netns.ip_batch(&"link set flip up\nlink set flip down\n".repeat(500));
-            changes += 1000;
-            assert!(changes < 1_000_000, "the events of {changes} changes are kept");
-        }
+        lose_events(&netns, &daemon);
         let lost = lost_events(&daemon);
         netns.ip_lines(
             "link set kept1 up
@@ -437,5 +444,38 @@ fn assert_speeds_are_followed(netns: &Netns, mut daemon: Daemon) {
     step("link set port master br0", &with_bridge(10_000, &[]));
     step("link del port", &with_bridge(-1, &[]));
     step("link del renamed", &[]);
+    assert_eq!(daemon.end(), "");
+}
+
+#[test]
+fn after_lost_events_an_interface_that_was_made_anew_under_its_number_has_no_rates() {
+    let test = "after_lost_events_an_interface_that_was_made_anew_under_its_number_has_no_rates";
+    if is_skipped(test) {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip_lines(
+        "link add again index 90 type ifb
+         link set again up
+         link add flip type ifb",
+    );
+    let config = "[[inputs.net]]\nsource = 'netlink'\nrates = true\n";
+    let mut daemon = Daemon::start_as(netns.command(PLUGIN), config);
+    let mut has_rates = |change: &dyn Fn(&Daemon)| {
+        change(&daemon);
+        let batch = daemon.batch();
+        assert_eq!(batch.len(), 1, "{}", text(&batch.join(&b'\n')));
+        text(&batch[0]).contains(",bytes_recv_rate=")
+    };
+    assert!(!has_rates(&|_| {}));
+    // This gap is the first one, which is not too long whatever it takes.
+    let lose = |daemon: &Daemon| {
+        daemon.signal(Signal::STOP);
+        lose_events(&netns, daemon);
+        netns.ip_lines("link del again\nlink add again index 90 type ifb\nlink set again up");
+        daemon.signal(Signal::CONT);
+    };
+    assert!(!has_rates(&lose));
+    assert!(has_rates(&|_| {}));
     assert_eq!(daemon.end(), "");
 }

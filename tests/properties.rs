@@ -99,11 +99,11 @@ fn line_of(
 }
 
 /// The fields of a line that has these rates, as the crate's parser reads them.
-fn floats_of(per_second: [f64; 8], speed_mbits: i64) -> Vec<(String, f64)> {
+fn floats_of(per_second: [Option<f64>; 8], speed_mbits: i64) -> Vec<(String, f64)> {
     let mut interface = Interface::default();
     interface.set_link_modes(Some(LinkModes { speed_mbits, duplex: None }), 1);
     let mut details = Details::default();
-    details.rates.per_second = Some(per_second);
+    details.rates.per_second = per_second;
     interface.details = Some(Box::new(details));
     let mut line = b"net".to_vec();
     let fields = Fields { rates: true, ..PLAIN };
@@ -134,6 +134,96 @@ fn counters_of(values: [u64; 8]) -> Counters {
         err_out: values[5],
         drop_in: values[6],
         drop_out: values[7],
+    }
+}
+
+/// The rates after each of these readings, a second after each other.
+fn rates_of(readings: &[[u64; 8]]) -> Vec<[Option<f64>; 8]> {
+    let (mut reading, mut rates) = (Reading::default(), Rates::default());
+    let mut now = Instant::now();
+    let mut advance = |values: &[u64; 8]| {
+        now += Duration::from_secs(1);
+        reading.begin(now);
+        rates.advance(&counters_of(*values), &reading);
+        rates.per_second
+    };
+    readings.iter().map(&mut advance).collect()
+}
+
+/// The rate of a counter that grew in a second.
+#[expect(clippy::cast_precision_loss, reason = "as rates are")]
+fn grown(before: u64, now: u64) -> f64 {
+    (now - before) as f64
+}
+
+fn after(mut values: [u64; 8], growth: [u64; 8]) -> [u64; 8] {
+    for (value, growth) in values.iter_mut().zip(growth) {
+        *value += growth;
+    }
+    values
+}
+
+/// What counters grow by from one reading to the next: of any length, also zero.
+fn growth() -> impl Strategy<Value = [u64; 8]> {
+    any::<[u32; 8]>().prop_map(|growth| growth.map(|one| u64::from(one >> (one & 31))))
+}
+
+/// Some readings in a row that are false, of some counters.
+#[derive(Debug, Clone)]
+struct FalseReading {
+    first: usize,
+    count: usize,
+    counters: [bool; 8],
+    value: FalseValue,
+}
+
+#[derive(Debug, Clone)]
+enum FalseValue {
+    Zero,
+    LessBy(u64),
+    BelowZeroBy(u64),
+}
+
+/// Where a reading stands that a false one concerns.
+enum Place {
+    False,
+    Next,
+}
+
+fn false_reading() -> impl Strategy<Value = FalseReading> {
+    let value = prop_oneof![
+        Just(FalseValue::Zero),
+        (0..1_u64 << 40).prop_map(FalseValue::LessBy),
+        (1..1000_u64).prop_map(FalseValue::LessBy),
+        (1..1_u64 << 40).prop_map(FalseValue::BelowZeroBy),
+        (1..100_u64).prop_map(FalseValue::BelowZeroBy),
+    ];
+    (1..5_usize, 1..3_usize, any::<[bool; 8]>(), value)
+        .prop_map(|(first, count, counters, value)| FalseReading { first, count, counters, value })
+}
+
+impl FalseReading {
+    /// What is read where this is the truth.
+    fn told(&self, truth: &[[u64; 8]]) -> Vec<[u64; 8]> {
+        let mut told = truth.to_vec();
+        for values in told.iter_mut().skip(self.first).take(self.count) {
+            for counter in (0..8).filter(|&counter| self.counters[counter]) {
+                values[counter] = match self.value {
+                    FalseValue::Zero => 0,
+                    FalseValue::LessBy(less) => truth[self.first - 1][counter].saturating_sub(less),
+                    FalseValue::BelowZeroBy(below) => 0_u64.wrapping_sub(below),
+                };
+            }
+        }
+        told
+    }
+
+    fn place(&self, number: usize) -> Option<Place> {
+        match number.checked_sub(self.first)? {
+            behind if behind < self.count => Some(Place::False),
+            behind if behind == self.count => Some(Place::Next),
+            _ => None,
+        }
     }
 }
 
@@ -639,17 +729,114 @@ proptest! {
     }
 
     #[test]
-    fn the_crates_parser_reads_the_same_rates(per_second in any::<[f64; 8]>(), speed in any::<i64>()) {
+    fn the_crates_parser_reads_the_same_rates(
+        per_second in any::<[Option<f64>; 8]>(),
+        speed in prop_oneof![any::<i64>(), Just(65535), Just(4_294_967_295), 0..5_i64],
+    ) {
         // Far beyond what there can be, a percentage of the speed would be infinite.
-        prop_assume!(per_second.iter().all(|rate| rate.abs() < 1e307));
+        prop_assume!(per_second.iter().flatten().all(|rate| rate.abs() < 1e307));
         let fields = floats_of(per_second, speed);
-        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-        let values: Vec<_> = fields.iter().map(|(_, value)| *value).collect();
-        prop_assert_eq!(bits(&values[..8]), bits(&per_second));
-        prop_assert_eq!(values.len(), if speed > 0 { 10 } else { 8 });
-        prop_assert!(values.iter().all(|value| value.is_finite()));
-        let keys = fields[..8].iter().map(|(key, _)| key.strip_suffix("_rate").unwrap());
-        prop_assert_eq!(keys.collect::<Vec<_>>(), Counters::NAMES);
+        prop_assert!(fields.iter().all(|(_, value)| value.is_finite()));
+        let is_speed = speed > 0 && ![65535, 4_294_967_295].contains(&speed);
+        #[expect(clippy::cast_precision_loss, reason = "as the plugin does")]
+        let percent = |rate: Option<f64>| rate.filter(|_| is_speed).map(|rate| rate * 8.0 / (speed as f64 * 1e6) * 100.0);
+        let rates = Counters::NAMES.map(|name| format!("{name}_rate")).into_iter().zip(per_second);
+        let utilization = [
+            ("utilization_in".to_owned(), percent(per_second[1])),
+            ("utilization_out".to_owned(), percent(per_second[0])),
+        ];
+        let expected = rates.chain(utilization).filter_map(|(key, value)| Some((key, value?.to_bits())));
+        let fields = fields.into_iter().map(|(key, value)| (key, value.to_bits()));
+        prop_assert_eq!(fields.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_false_reading_costs_only_its_own_counters_rates_and_none_after_the_next(
+        start in any::<[u64; 8]>().prop_map(|start| start.map(|start| start % (1 << 50))),
+        growth in vec(growth(), 5..12),
+        false_one in false_reading(),
+    ) {
+        let mut truth = vec![start];
+        for growth in growth {
+            truth.push(after(truth[truth.len() - 1], growth));
+        }
+        let told = false_one.told(&truth);
+        for (number, (reading, rates)) in truth.iter().zip(rates_of(&told)).enumerate().skip(1) {
+            for (counter, rate) in rates.into_iter().enumerate() {
+                let before = truth[number - 1][counter];
+                let exact = grown(before, reading[counter]);
+                match false_one.place(number).filter(|_| false_one.counters[counter]) {
+                    None => prop_assert_eq!(rate, Some(exact), "{} of {}", counter, number),
+                    Some(Place::False) => {
+                        prop_assert!(rate.is_none_or(|rate| rate <= exact), "{} of {}: {:?}", counter, number, rate);
+                    }
+                    Some(Place::Next) => {
+                        let last_true = truth[false_one.first - 1][counter];
+                        let most = grown(last_true, reading[counter]);
+                        prop_assert!(rate.is_none_or(|rate| rate <= most), "{} of {}: {:?}", counter, number, rate);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_rate_exceeds_what_two_true_readings_allow_whatever_is_reset(
+        start in any::<[u64; 8]>().prop_map(|start| start.map(|start| start % (1 << 50))),
+        steps in vec((growth(), proptest::bool::weighted(0.2), any::<[bool; 8]>()), 5..20),
+        false_one in false_reading(),
+    ) {
+        let mut truth = vec![start];
+        let mut resets = [0; 8];
+        for (growth, is_reset, counters) in steps {
+            let mut from = truth[truth.len() - 1];
+            for counter in (0..8).filter(|&counter| is_reset && counters[counter]) {
+                from[counter] = 0;
+                resets[counter] += 1;
+            }
+            truth.push(after(from, growth));
+        }
+        let told = false_one.told(&truth);
+        let rates = rates_of(&told);
+        for (number, reading) in truth.iter().enumerate().skip(1) {
+            for (counter, &now) in reading.iter().enumerate() {
+                let Some(rate) = rates[number][counter] else { continue };
+                let place = false_one.place(number).filter(|_| false_one.counters[counter]);
+                let last_true = if place.is_some() { false_one.first - 1 } else { number - 1 };
+                let before = truth[last_true][counter];
+                // If it went back, it grew from zero.
+                let most = if now < before { grown(0, now) } else { grown(before, now) };
+                match place {
+                    None => prop_assert_eq!(Some(rate), Some(most), "{} of {}", counter, number),
+                    Some(_) => prop_assert!(rate <= most, "{} of {}: {} > {}", counter, number, rate, most),
+                }
+            }
+        }
+        // Each step back costs two rates at most, and each reading that is false by itself one.
+        for (counter, resets) in resets.into_iter().enumerate() {
+            let missing = rates.iter().skip(1).filter(|rates| rates[counter].is_none()).count();
+            let most = 2 * resets + false_one.count + 1;
+            prop_assert!(missing <= most, "{} are missing after {} resets", missing, resets);
+        }
+    }
+
+    #[test]
+    fn a_driver_that_counts_with_32_bits_costs_a_counter_the_rate_of_each_wrap_and_no_other(
+        start in any::<[u32; 8]>(),
+        growth in vec(any::<[u32; 8]>().prop_map(|growth| growth.map(|growth| u64::from(growth >> 2))), 5..60),
+    ) {
+        let mut truth = vec![start.map(u64::from)];
+        for growth in growth {
+            truth.push(after(truth[truth.len() - 1], growth));
+        }
+        let told: Vec<_> = truth.iter().map(|values| values.map(|value| value % (1 << 32))).collect();
+        for (number, rates) in rates_of(&told).into_iter().enumerate().skip(1) {
+            for (counter, rate) in rates.into_iter().enumerate() {
+                let [before, now] = [number - 1, number].map(|number| truth[number][counter]);
+                let is_wrap = before >> 32 != now >> 32;
+                prop_assert_eq!(rate, (!is_wrap).then(|| grown(before, now)), "{} of {}", counter, number);
+            }
+        }
     }
 
     #[test]
@@ -666,10 +853,8 @@ proptest! {
             }
             reading.begin(now);
             rates.advance(&counters_of(values), &reading);
-            if let Some(per_second) = rates.per_second {
-                let fields = floats_of(per_second, speed);
-                prop_assert!(fields.iter().all(|(_, value)| value.is_finite() && *value >= 0.0), "{:?}", fields);
-            }
+            let fields = floats_of(rates.per_second, speed);
+            prop_assert!(fields.iter().all(|(_, value)| value.is_finite() && *value >= 0.0), "{:?}", fields);
         }
     }
 

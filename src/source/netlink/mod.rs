@@ -390,6 +390,8 @@ impl Netlink {
     /// Fills the table anew.
     fn take_stock(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         const TRIES: usize = 3;
+        // Without all events, nothing tells which of them are still the same.
+        self.links.interfaces_mut().for_each(Interface::forget_rates);
         for _ in 0..TRIES {
             self.drop_events(scratch)?;
             self.dump_links(scratch, Tells::Change)?;

@@ -480,6 +480,32 @@ fn events_that_came_before_the_dump_began_are_older_than_it_and_later_ones_count
 }
 
 #[test]
+fn where_events_were_lost_or_not_listened_to_no_interface_has_rates_at_first() {
+    let recorded = Recorded::new();
+    let wants = Wants { rates: true, ..Wants::default() };
+    let mut source = Source::with_wants(wants, move |request| recorded.answer(request));
+    let reads_rates = |source: &mut Source| {
+        // On a busy machine, a gap may be a long one.
+        source.netlink.reading.forget_gaps();
+        source.read().unwrap();
+        let rates = source.netlink.interfaces().flat_map(|interface| {
+            interface.details.as_ref().unwrap().rates.per_second.map(|rate| rate.is_some())
+        });
+        let rates: Vec<_> = rates.collect();
+        assert!(rates.iter().all(|one| *one == rates[0]), "{rates:?}");
+        rates[0]
+    };
+    assert_eq!([(); 3].map(|()| reads_rates(&mut source)), [false, true, true]);
+    // One that is too large for what there is room for.
+    source.send(&vec![0; 100_000]);
+    source.netlink.follow(&mut source.scratch);
+    assert!(!source.netlink.is_current());
+    assert_eq!([(); 2].map(|()| reads_rates(&mut source)), [false, true]);
+    source.replace();
+    assert_eq!([(); 2].map(|()| reads_rates(&mut source)), [false, true]);
+}
+
+#[test]
 fn answers_to_other_requests_are_passed_over() {
     let mut source = Source::with_dumps(|recorded, request| {
         let liar = Interface::device(VETH0, "liar0");
