@@ -102,19 +102,14 @@ pub fn interface_fields(
     interface: &Interface,
     fields: &Fields,
 ) {
-    let keys = [
-        " bytes_sent=",
-        ",bytes_recv=",
-        ",packets_sent=",
-        ",packets_recv=",
-        ",err_in=",
-        ",err_out=",
-        ",drop_in=",
-        ",drop_out=",
-    ];
-    for (key, value) in keys.into_iter().zip(counters.values()) {
-        line.extend_from_slice(key.as_bytes());
+    let start = line.len();
+    for (counter, value) in Counters::TABLE.iter().zip(counters.values()) {
+        line.extend_from_slice(counter.key.as_bytes());
         push_unsigned(line, value, fields.unsigned);
+    }
+    // No comma stands before the first one.
+    if let Some(comma) = line.get_mut(start) {
+        *comma = b' ';
     }
     let speed_mbits = interface.speed_mbits();
     if let Some(speed_mbits) = speed_mbits {
@@ -124,9 +119,9 @@ pub fn interface_fields(
     }
     let Some(details) = &interface.details else { return };
     if fields.more {
-        for (key, value) in MoreCounters::NAMES.into_iter().zip(details.more.values) {
+        for (counter, value) in MoreCounters::TABLE.iter().zip(details.more.values()) {
             if let Some(value) = value {
-                push_key(line, key, "");
+                line.extend_from_slice(counter.key.as_bytes());
                 push_unsigned(line, value, fields.unsigned);
             }
         }
@@ -140,7 +135,7 @@ pub fn interface_fields(
     // Another table may have asked for more of them.
     let is_wanted = |one: &ProtocolStatistic<'_>| fields.protocols.contains(one.group);
     for statistic in details.protocols.iter().filter(is_wanted) {
-        push_key(line, statistic.field, "");
+        push_key(line, statistic.field);
         push_signed(line, statistic.value);
         line.push(b'i');
     }
@@ -160,7 +155,7 @@ fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
     ];
     for (key, value) in numbers {
         if let Some(value) = value {
-            push_key(line, key, "");
+            push_key(line, key);
             push_signed(line, value.into());
             line.push(b'i');
         }
@@ -170,7 +165,7 @@ fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
         [("operstate", state.operstate), ("duplex", interface.duplex().map(Duplex::name))];
     for (key, value) in words {
         if let Some(value) = value {
-            push_key(line, key, "");
+            push_key(line, key);
             line.push(b'"');
             line.extend_from_slice(value.as_bytes());
             line.push(b'"');
@@ -179,9 +174,9 @@ fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
 }
 
 fn push_rates(line: &mut Vec<u8>, rates: [Option<f64>; 8], speed_mbits: Option<i64>) {
-    for (name, rate) in Counters::NAMES.into_iter().zip(rates) {
+    for (counter, rate) in Counters::TABLE.iter().zip(rates) {
         if let Some(rate) = rate {
-            push_key(line, name, "_rate");
+            line.extend_from_slice(counter.rate_key.as_bytes());
             push_float(line, rate);
         }
     }
@@ -193,7 +188,7 @@ fn push_rates(line: &mut Vec<u8>, rates: [Option<f64>; 8], speed_mbits: Option<i
         if let Some(bytes) = bytes {
             #[expect(clippy::cast_precision_loss, reason = "speeds have few digits")]
             let percent = bytes * 8.0 / (speed_mbits as f64 * 1e6) * 100.0;
-            push_key(line, key, "");
+            push_key(line, key);
             push_float(line, percent);
         }
     }
@@ -232,10 +227,9 @@ pub fn protocol_line<'a>(
     }
 }
 
-fn push_key(line: &mut Vec<u8>, name: &str, ending: &str) {
+fn push_key(line: &mut Vec<u8>, name: &str) {
     line.push(b',');
     line.extend_from_slice(name.as_bytes());
-    line.extend_from_slice(ending.as_bytes());
     line.push(b'=');
 }
 

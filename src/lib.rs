@@ -21,6 +21,7 @@
 pub mod cli;
 pub mod collector;
 pub mod config;
+pub mod counters;
 pub mod daemon;
 pub mod encode;
 pub mod filter;

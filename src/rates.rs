@@ -86,7 +86,7 @@ pub struct Rates {
     last: Option<Sample>,
     /// Where each counter stepped back, as of the reading `before`; there since the first one did.
     marks: Option<Box<[Marks; 8]>>,
-    /// Per second, in the order of [`Counters::NAMES`]; `None` where two readings do not tell it.
+    /// Per second, in the order of [`Counters::TABLE`]; `None` where two readings do not tell it.
     pub per_second: [Option<f64>; 8],
 }
 

@@ -740,7 +740,7 @@ proptest! {
         let is_speed = speed > 0 && ![65535, 4_294_967_295].contains(&speed);
         #[expect(clippy::cast_precision_loss, reason = "as the plugin does")]
         let percent = |rate: Option<f64>| rate.filter(|_| is_speed).map(|rate| rate * 8.0 / (speed as f64 * 1e6) * 100.0);
-        let rates = Counters::NAMES.map(|name| format!("{name}_rate")).into_iter().zip(per_second);
+        let rates = Counters::TABLE.map(|counter| format!("{}_rate", counter.name)).into_iter().zip(per_second);
         let utilization = [
             ("utilization_in".to_owned(), percent(per_second[1])),
             ("utilization_out".to_owned(), percent(per_second[0])),

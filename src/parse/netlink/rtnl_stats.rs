@@ -2,7 +2,7 @@
 //! Linux 4.7 and later).
 
 use super::{Message, Request, attributes, bytes_at};
-use crate::interface::{Counters, MoreCounters};
+use crate::counters::{Counter, Counters, MoreCounters};
 
 const RTM_NEWSTATS: u16 = 92;
 const RTM_GETSTATS: u16 = 94;
@@ -32,58 +32,25 @@ impl<'a> Stats<'a> {
         let (fixed, rest) = message.body.split_at_checked(FIXED)?;
         let ifindex = u32::from_ne_bytes(bytes_at(fixed, 4)?);
         let (_, stats) = attributes(rest).find(|&(kind, _)| kind == IFLA_STATS_LINK_64)?;
-        Some(Self { ifindex, counters: counters(stats)?, words: stats })
+        // Every kernel has these.
+        let counters = Counters::try_of(|counter| sum(stats, counter).ok_or(())).ok()?;
+        Some(Self { ifindex, counters, words: stats })
     }
 
     /// The other counters. Those that newer kernels have are `None` on older ones.
     #[must_use]
     pub fn more(&self) -> MoreCounters {
-        let word = |place: usize| bytes_at(self.words, place * 8).map(u64::from_ne_bytes);
-        let [
-            multicast,
-            collisions,
-            rx_length_errors,
-            rx_over_errors,
-            rx_crc_errors,
-            rx_frame_errors,
-            rx_fifo_errors,
-            rx_missed_errors,
-            tx_aborted_errors,
-            tx_carrier_errors,
-            tx_fifo_errors,
-            tx_heartbeat_errors,
-            tx_window_errors,
-            rx_compressed,
-            tx_compressed,
-            rx_nohandler,
-            rx_otherhost_dropped,
-        ] = std::array::from_fn(|number| word(number + 8));
-        // As the kernel adds them up for /proc/net/dev.
-        let sum = |words: [Option<u64>; 4]| {
-            words.into_iter().try_fold(0_u64, |sum, word| Some(sum.wrapping_add(word?)))
-        };
-        MoreCounters {
-            values: [
-                rx_fifo_errors,
-                sum([rx_length_errors, rx_over_errors, rx_crc_errors, rx_frame_errors]),
-                rx_compressed,
-                multicast,
-                tx_fifo_errors,
-                collisions,
-                sum([tx_carrier_errors, tx_aborted_errors, tx_window_errors, tx_heartbeat_errors]),
-                tx_compressed,
-                rx_missed_errors,
-                rx_nohandler,
-                rx_length_errors,
-                rx_over_errors,
-                rx_crc_errors,
-                tx_aborted_errors,
-                tx_window_errors,
-                tx_heartbeat_errors,
-                rx_otherhost_dropped,
-            ],
-        }
+        MoreCounters::of(|counter| sum(self.words, counter))
     }
+}
+
+/// What a counter is in a `struct rtnl_link_stats64`, added up as the kernel does for
+/// `/proc/net/dev`; `None` on a kernel that does not have it.
+fn sum(words: &[u8], counter: &Counter) -> Option<u64> {
+    let (words, _) = words.as_chunks::<8>();
+    counter.stats.iter().try_fold(0_u64, |sum, &stat| {
+        Some(sum.wrapping_add(u64::from_ne_bytes(*words.get(stat as usize)?)))
+    })
 }
 
 /// Asks for the counters of all interfaces.
@@ -106,48 +73,13 @@ fn fixed(ifindex: u32) -> [u8; FIXED] {
     fixed
 }
 
-/// The first sixteen counters of `struct rtnl_link_stats64`, which every kernel has.
-fn counters(stats: &[u8]) -> Option<Counters> {
-    let (words, _) = stats.as_chunks::<8>();
-    let words = words.first_chunk::<16>()?.map(u64::from_ne_bytes);
-    let [
-        packets_recv,
-        packets_sent,
-        bytes_recv,
-        bytes_sent,
-        err_in,
-        err_out,
-        rx_dropped,
-        drop_out,
-        _multicast,
-        _collisions,
-        _rx_length_errors,
-        _rx_over_errors,
-        _rx_crc_errors,
-        _rx_frame_errors,
-        _rx_fifo_errors,
-        rx_missed_errors,
-    ] = words;
-    Some(Counters {
-        bytes_sent,
-        bytes_recv,
-        packets_sent,
-        packets_recv,
-        err_in,
-        err_out,
-        // As the kernel adds them up for /proc/net/dev.
-        drop_in: rx_dropped.wrapping_add(rx_missed_errors),
-        drop_out,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::messages;
     use super::*;
 
-    /// What is read of a message with these words: the counters, and the others, 0 for none.
-    fn read(words: impl IntoIterator<Item = u64>) -> Option<(u32, Counters, [u64; 17])> {
+    /// What is read of a message with these words.
+    fn read(words: impl IntoIterator<Item = u64>) -> Option<(u32, Counters, MoreCounters)> {
         let mut buffer = Vec::new();
         let stats: Vec<u8> = words.into_iter().flat_map(u64::to_ne_bytes).collect();
         Request::get(&mut buffer, RTM_NEWSTATS, 1)
@@ -155,34 +87,20 @@ mod tests {
             .attribute(IFLA_STATS_LINK_64, &stats)
             .end();
         let stats = Stats::of(&messages(&buffer).next()?.ok()?)?;
-        let more = stats.more().values.map(|value| value.unwrap_or(0));
-        Some((stats.ifindex, stats.counters, more))
-    }
-
-    #[test]
-    fn every_counter_comes_from_its_own_place() {
-        let expected = Counters {
-            packets_recv: 1,
-            packets_sent: 2,
-            bytes_recv: 3,
-            bytes_sent: 4,
-            err_in: 5,
-            err_out: 6,
-            drop_in: 7 + 16,
-            drop_out: 8,
-        };
-        let frame_in = 11 + 12 + 13 + 14;
-        let carrier_out = 18 + 17 + 21 + 20;
-        let (detail_in, detail_out) = ([16, 24, 11, 12, 13], [17, 21, 20]);
-        let columns = [15, frame_in, 22, 9, 19, 10, carrier_out, 23];
-        let more = [columns.as_slice(), &detail_in, &detail_out, &[25]].concat();
-        assert_eq!(read(1..=25), Some((5, expected, more.try_into().unwrap())));
+        Some((stats.ifindex, stats.counters, stats.more()))
     }
 
     #[test]
     fn what_an_older_kernel_lacks_is_absent() {
-        let (_, _, more) = read(1..=23).unwrap();
-        assert_eq!((more[7], more[9], more[16]), (23, 0, 0));
+        let (ifindex, counters, more) = read(1..=23).unwrap();
+        assert_eq!((ifindex, counters.drop_in), (5, 7 + 16));
+        assert_eq!(more.compressed_out, Some(23));
+        assert_eq!([more.nohandler_in, more.otherhost_dropped_in], [None; 2]);
+        let (_, _, more) = read(1..=24).unwrap();
+        assert_eq!([more.nohandler_in, more.otherhost_dropped_in], [Some(24), None]);
+        // A sum without one of its parts is none.
+        let (_, _, more) = read(1..=20).unwrap();
+        assert_eq!([more.carrier_out, more.aborted_err_out], [None, Some(17)]);
         assert!(read(1..=16).is_some());
         assert_eq!(read(1..=15), None);
     }
