@@ -408,12 +408,12 @@ impl Spaces {
         for one in inhabited {
             let has_name = found.iter().take(named).any(|known| known.inode == one.inode);
             let is_other = main.is_some_and(|main| main != one.inode);
-            if !has_name && !(self.by_processes && is_other) {
+            if !(has_name || self.by_processes && is_other) {
                 continue;
             }
             let known = self.entered.iter().map(|known| &known.found);
             let known = known.filter(|known| known.inode == one.inode);
-            let before = known.filter_map(|known| known.resident.as_ref()).next();
+            let before = known.find_map(|known| known.resident.as_ref());
             let resident = one.resident(&self.machine, before)?;
             if has_name {
                 let container = resident.container.filter(|_| self.by_processes);
@@ -452,15 +452,14 @@ impl Spaces {
                 let ours = self.tables.iter().filter(|one| one.by_netlink == by_netlink);
                 let wanting = ours.filter(|reporting| wants(&found, reporting));
                 let tables: Vec<_> = wanting
-                    .filter(|reporting| match room.get_mut(reporting.table) {
-                        Some(room @ 1..) => {
-                            *room -= 1;
-                            true
+                    .filter(|reporting| {
+                        let room = room.get_mut(reporting.table);
+                        let rest = room.as_ref().and_then(|room| room.checked_sub(1));
+                        match room.zip(rest) {
+                            Some((room, rest)) => *room = rest,
+                            None => left_out.add(&found),
                         }
-                        _ => {
-                            left_out.add(&found);
-                            false
-                        }
+                        rest.is_some()
                     })
                     .map(|reporting| reporting.table)
                     .collect();
@@ -476,9 +475,10 @@ impl Spaces {
     /// Leaves those out that there are no files for, the last ones first; returns whether there are
     /// any.
     fn leave_room(&self, wishes: &mut Vec<Wish>, problems: &mut Problems) -> bool {
-        let files = |found: &Found, by_netlink| match self.forbidden.contains_key(&found.key()) {
-            true => 0,
-            false => self.purpose(by_netlink).files() + usize::from(!found.is_mounted),
+        let files = |found: &Found, by_netlink| {
+            let is_entered = !self.forbidden.contains_key(&found.key());
+            let files = self.purpose(by_netlink).files() + usize::from(!found.is_mounted);
+            if is_entered { files } else { 0 }
         };
         let wanted: usize = wishes.iter().map(|wish| files(&wish.found, wish.by_netlink)).sum();
         let limit = namespaces::file_limit().saturating_sub(SPARE_FILES);
