@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::encode::{Fields, Unsigned};
-use crate::filter::{PatternError, Patterns};
+use crate::filter::{PatternError, Patterns, Room};
 use crate::interface::{Properties, Wants};
 use crate::protocol::{Group, Groups, ProtocolStatistic};
 use crate::selection::{KindClass, Kinds, Selection};
@@ -32,6 +32,13 @@ const SPEED_REFRESH: Duration = Duration::from_secs(60);
 /// How many other network namespaces a table reports by default: more than hosts have, and a bound to
 /// what a user without privileges can make of series in a database.
 const NAMESPACE_LIMIT: usize = 1000;
+
+/// The most bytes that a configuration may have once variables are replaced: a few may stand in it
+/// many times.
+const MAX_EXPANDED: usize = 1 << 20;
+
+/// The longest key that may be a known one with a slip.
+const MAX_LIKE_A_KEY: usize = 64;
 
 /// What to report.
 #[derive(Debug, Clone)]
@@ -331,9 +338,9 @@ impl Config {
             message: "not valid TOML: the text is not UTF-8".into(),
         })?;
         let text = expand(text, env)?;
-        let reader = Reader { text: &text, env };
+        let reader = Reader { text: &text, env, room: Room::default() };
         let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&error))?;
-        let mut tables = Vec::new();
+        let mut tables = Tables::default();
         for (name, value) in document.get_ref() {
             let inputs = match (name.get_ref().as_ref(), value.get_ref()) {
                 ("inputs", DeValue::Table(inputs)) => inputs,
@@ -343,17 +350,20 @@ impl Config {
                 match (name.get_ref().as_ref(), value.get_ref()) {
                     ("net", DeValue::Array(array)) => {
                         for table in array {
-                            tables.push(reader.table(table, &tables)?);
+                            tables.push(reader.table(table, tables.first_elsewhere())?);
                         }
                     }
                     // Telegraf takes single brackets too.
-                    ("net", _) => tables.push(reader.table(value, &tables)?),
+                    ("net", _) => {
+                        tables.push(reader.table(value, tables.first_elsewhere())?);
+                    }
                     (other, _) => {
                         return Err(reader.foreign(name.span(), &format!("inputs.{other}")));
                     }
                 }
             }
         }
+        let Tables { tables, .. } = tables;
         if tables.is_empty() {
             let message = "no [[inputs.net]] table; --sample-config prints one to start from";
             return Err(ConfigError { line: None, message: message.into() });
@@ -362,15 +372,42 @@ impl Config {
     }
 }
 
+/// The tables that were read.
+#[derive(Debug, Default)]
+struct Tables {
+    tables: Vec<Table>,
+    /// The place of the first that reports other network namespaces.
+    elsewhere: Option<usize>,
+}
+
+impl Tables {
+    fn push(&mut self, table: Table) {
+        if self.elsewhere.is_none() && table.namespaces.has_others() {
+            self.elsewhere = Some(self.tables.len());
+        }
+        self.tables.push(table);
+    }
+
+    fn first_elsewhere(&self) -> Option<&Table> {
+        self.tables.get(self.elsewhere?)
+    }
+}
+
 /// Turns parts of a parsed document into configuration, or into errors that name their lines.
 struct Reader<'t> {
     text: &'t str,
     env: Env<'t>,
+    /// For the patterns of all tables.
+    room: Room,
 }
 
 impl Reader<'_> {
-    /// Reads a table; `before` are those above it.
-    fn table(&self, value: &Spanned<DeValue<'_>>, before: &[Table]) -> Result<Table, ConfigError> {
+    /// Reads a table; `first` is the first above it that reports other network namespaces.
+    fn table(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        first: Option<&Table>,
+    ) -> Result<Table, ConfigError> {
         let DeValue::Table(entries) = value.get_ref() else {
             let message = r#""inputs.net" is a table: write [[inputs.net]] above its options"#;
             return Err(self.error(value.span(), message));
@@ -443,7 +480,7 @@ impl Reader<'_> {
                 }),
             },
         };
-        self.check_namespaces(value.span(), entries, &table, before)?;
+        self.check_namespaces(value.span(), entries, &table, first)?;
         Ok(table)
     }
 
@@ -453,7 +490,7 @@ impl Reader<'_> {
         span: Range<usize>,
         entries: &DeTable<'_>,
         table: &Table,
-        before: &[Table],
+        first: Option<&Table>,
     ) -> Result<(), ConfigError> {
         let span_of = |key| entries.get_key_value(key).map(|(key, _)| key.span());
         if !table.namespaces.has_others() {
@@ -466,7 +503,6 @@ impl Reader<'_> {
             }
             return Ok(());
         }
-        let first = before.iter().find(|other| other.namespaces.has_others());
         let Some(first) = first.filter(|first| first.proc != table.proc) else { return Ok(()) };
         let name = |proc: &HostProc| match proc {
             HostProc::Own => "our own /proc".to_owned(),
@@ -495,6 +531,7 @@ impl Reader<'_> {
         let likeness = |option: &str| strsim::jaro_winkler(&key.to_lowercase(), option);
         let nearest = OPTIONS
             .iter()
+            .filter(|_| key.len() <= MAX_LIKE_A_KEY)
             .map(|(option, _)| *option)
             .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
         let hint = match nearest.filter(|option| likeness(option) > 0.8) {
@@ -516,7 +553,7 @@ impl Reader<'_> {
             return Ok(None);
         }
         let names: Vec<_> = entries.iter().map(Spanned::get_ref).collect();
-        Patterns::new(&names).map(Some).map_err(|error: PatternError| {
+        Patterns::within(&self.room, &names).map(Some).map_err(|error: PatternError| {
             let span = entries.get(error.index).map_or(0..0, Spanned::span);
             self.error(span, format!("{key:?}: {error}"))
         })
@@ -553,7 +590,9 @@ impl Reader<'_> {
             );
             return Err(self.error(item.span(), message));
         }
-        let columns = pattern.map(|pattern| Patterns::new(&[pattern.to_lowercase()])).transpose();
+        let columns =
+            pattern.map(|pattern| Patterns::within(&self.room, &[pattern.to_lowercase()]));
+        let columns = columns.transpose();
         let columns =
             columns.map_err(|error| self.error(item.span(), format!("\"protocols\": {error}")))?;
         Ok(ProtocolItem { group, columns })
@@ -699,7 +738,15 @@ fn expand(text: &str, env: Env<'_>) -> Result<String, ConfigError> {
     while !rest.is_empty() {
         let (length, next) = match rest.strip_prefix("${") {
             Some(reference) if place != Place::Comment => {
-                let (value, length) = value_of(reference, place, env).map_err(|message| {
+                let expansion = value_of(reference, place, env).and_then(|(value, length)| {
+                    let is_short = expanded.len() + value.len() <= MAX_EXPANDED;
+                    is_short.then_some((value, length)).ok_or_else(|| {
+                        "with its variables replaced, the file is longer than 1 MiB: give them \
+                         shorter values"
+                            .to_owned()
+                    })
+                });
+                let (value, length) = expansion.map_err(|message| {
                     let before = text.get(..text.len() - rest.len()).unwrap_or_default();
                     let key = before.rsplit('\n').next().and_then(|line| line.split_once('='));
                     let key = key.map(|(key, _)| format!("{:?}: ", key.trim())).unwrap_or_default();
@@ -721,8 +768,8 @@ fn expand(text: &str, env: Env<'_>) -> Result<String, ConfigError> {
 
 /// The value for `VAR}` or `VAR:-default}` at the start of `reference`, and its length.
 fn value_of(reference: &str, place: Place, env: Env<'_>) -> Result<(String, usize), String> {
-    let line = reference.lines().next().unwrap_or_default();
-    let Some(inner) = up_to_closing_brace(line) else {
+    let Some(inner) = up_to_closing_brace(reference) else {
+        let line = reference.lines().next().unwrap_or_default();
         return Err(format!("{:?} has no \"}}\"", format!("${{{line}")));
     };
     let (name, default) = match inner.split_once(":-") {
@@ -751,19 +798,22 @@ fn value_of(reference: &str, place: Place, env: Env<'_>) -> Result<(String, usiz
     Ok((written, length))
 }
 
-/// What stands before the brace that closes a reference; braces in between come in pairs.
+/// What stands before the brace that closes a reference, on its line; braces in between come in
+/// pairs.
 fn up_to_closing_brace(text: &str) -> Option<&str> {
     let mut depth = 0_usize;
     let end = text.find(|character| {
         match character {
             '{' => depth += 1,
             '}' if depth == 0 => return true,
+            '\n' => return true,
             '}' => depth -= 1,
             _ => {}
         }
         false
     })?;
-    text.get(..end)
+    let (inner, rest) = text.split_at_checked(end)?;
+    rest.starts_with('}').then_some(inner)
 }
 
 #[cfg(test)]

@@ -12,14 +12,23 @@
 //!
 //! The `glob` crate has neither alternatives nor escapes, and `**` means folders there. So a
 //! pattern is parsed here, its alternatives are multiplied out, and each result is written as a
-//! pattern of that crate, which does the matching.
+//! pattern of that crate, which does the matching. How much that may come to is bounded.
 
+use std::cell::Cell;
 use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
 
+use crate::parse::Quoted;
+
 /// The most patterns that one entry may stand for once its alternatives are multiplied out.
 const MAX_ALTERNATIVES: usize = 1000;
+
+/// The most bytes that these may have together. No name that the kernel has is longer than 255.
+const MAX_LENGTH: usize = 64 << 10;
+
+/// The most bytes that the patterns of entries with alternatives may have in a whole configuration.
+const MAX_MULTIPLIED: usize = 256 << 10;
 
 /// How deep alternatives may nest.
 const MAX_DEPTH: usize = 20;
@@ -59,6 +68,29 @@ pub enum PatternReason {
     TooDeep,
     /// The alternatives multiply to more than a thousand.
     TooMany,
+    /// Multiplied out, it is longer than 64 KiB.
+    TooLong,
+    /// With those before it, its alternatives multiply to more than 256 KiB.
+    NoRoom,
+}
+
+/// The room that is left for what entries with alternatives are multiplied out to, so that a short
+/// configuration stands for no more than this process can hold.
+#[derive(Debug)]
+pub struct Room(Cell<usize>);
+
+impl Default for Room {
+    /// That of a whole configuration.
+    fn default() -> Self {
+        Self(Cell::new(MAX_MULTIPLIED))
+    }
+}
+
+impl Room {
+    fn take(&self, length: usize) -> Result<(), PatternReason> {
+        self.0.set(self.0.get().checked_sub(length).ok_or(PatternReason::NoRoom)?);
+        Ok(())
+    }
 }
 
 impl fmt::Display for PatternError {
@@ -75,10 +107,22 @@ impl fmt::Display for PatternError {
             PatternReason::OpenBrace => {
                 "\"{\" has no \"}\"; write \"\\{\" for the character itself"
             }
-            PatternReason::TooDeep => "the alternatives nest too deep",
-            PatternReason::TooMany => "the alternatives multiply to too many",
+            PatternReason::TooDeep => {
+                "the alternatives nest more than 20 deep; write them as entries of their own"
+            }
+            PatternReason::TooMany => {
+                "the alternatives multiply to more than 1000; write fewer, or \"*\" for some"
+            }
+            PatternReason::TooLong => {
+                "it is longer than 64 KiB, its alternatives multiplied out; write fewer, or \"*\" \
+                 for some"
+            }
+            PatternReason::NoRoom => {
+                "the alternatives in this file multiply to more than 256 KiB; write fewer, or \"*\" \
+                 for some"
+            }
         };
-        write!(f, "{:?} is not a valid pattern: {reason}", self.pattern)
+        write!(f, "{} is not a valid pattern: {reason}", Quoted(self.pattern.as_bytes()))
     }
 }
 
@@ -91,18 +135,30 @@ impl Patterns {
     ///
     /// # Errors
     ///
-    /// [`PatternError`] for the first entry that is no pattern.
+    /// [`PatternError`] for the first entry that is no pattern, or stands for too much.
     pub fn new<S: AsRef<str>>(entries: &[S]) -> Result<Self, PatternError> {
+        Self::within(&Room::default(), entries)
+    }
+
+    /// The same for one of several lists, which share the room.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn within<S: AsRef<str>>(room: &Room, entries: &[S]) -> Result<Self, PatternError> {
         let is_literal_list = !entries.iter().any(|entry| entry.as_ref().contains(['*', '?', '[']));
         let mut patterns = Vec::new();
         for (index, entry) in entries.iter().map(AsRef::as_ref).enumerate() {
             let error = |reason| PatternError { index, pattern: entry.to_owned(), reason };
-            for alternative in
-                parse(entry).and_then(|pattern| pattern.multiplied()).map_err(error)?
-            {
-                // What `glob_text` writes is a pattern of that crate; were it not, it would be as
+            let multiplied =
+                parse(entry).and_then(|pattern| pattern.multiplied()).map_err(error)?;
+            if multiplied.texts.len() > 1 {
+                room.take(multiplied.length).map_err(error)?;
+            }
+            for text in &multiplied.texts {
+                // What is written here is a pattern of that crate; were it not, it would be as
                 // unreadable to us as an open class.
-                let compiled = glob::Pattern::new(&glob_text(&alternative));
+                let compiled = glob::Pattern::new(text);
                 patterns.push(compiled.map_err(|_| error(PatternReason::OpenClass))?);
             }
         }
@@ -157,30 +213,97 @@ struct Sequence(Vec<Part>);
 
 impl Sequence {
     /// This sequence once for every choice among its alternatives, none left inside.
-    fn multiplied(&self) -> Result<Vec<Self>, PatternReason> {
-        let mut results = vec![Self::default()];
+    fn multiplied(&self) -> Result<Multiplied, PatternReason> {
+        let mut results = Multiplied { texts: vec![String::new()], length: 0 };
+        let mut text = String::new();
         for part in &self.0 {
-            let choices = match part {
+            text.clear();
+            match part {
+                Part::Any => text.push('*'),
+                Part::One => text.push('?'),
+                Part::Character(character) => push_character(&mut text, *character),
+                Part::Class(class) => push_class(&mut text, class),
                 Part::Alternatives(alternatives) => {
-                    let mut choices = Vec::new();
+                    let mut choices = Multiplied::default();
                     for alternative in alternatives {
-                        choices.extend(alternative.multiplied()?);
+                        choices.add(alternative.multiplied()?)?;
                     }
-                    choices
+                    results.follow_by_each(&choices)?;
+                    continue;
                 }
-                other => vec![Self(vec![other.clone()])],
-            };
-            if results.len().saturating_mul(choices.len()) > MAX_ALTERNATIVES {
-                return Err(PatternReason::TooMany);
             }
-            let followed_by = |result: &Self| {
-                let followed = |choice: &Self| Self([&*result.0, &*choice.0].concat());
-                choices.iter().map(followed).collect::<Vec<_>>()
-            };
-            results = results.iter().flat_map(followed_by).collect();
+            results.follow_by(&text)?;
         }
         Ok(results)
     }
+}
+
+/// Patterns in the language of the `glob` crate.
+#[derive(Debug, Default)]
+struct Multiplied {
+    texts: Vec<String>,
+    /// At least their bytes together.
+    length: usize,
+}
+
+impl Multiplied {
+    fn add(&mut self, mut more: Self) -> Result<(), PatternReason> {
+        self.grow(self.texts.len() + more.texts.len(), self.length + more.length)?;
+        self.texts.append(&mut more.texts);
+        Ok(())
+    }
+
+    /// Writes this text behind each.
+    fn follow_by(&mut self, text: &str) -> Result<(), PatternReason> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let count = self.texts.len();
+        self.grow(count, self.length + count * text.len())?;
+        self.texts.iter_mut().for_each(|pattern| append(pattern, text));
+        Ok(())
+    }
+
+    /// Writes each of these behind each, in every combination.
+    fn follow_by_each(&mut self, choices: &Self) -> Result<(), PatternReason> {
+        // Copying all there is for a single choice would take quadratic time in their number.
+        if let [choice] = choices.texts.as_slice() {
+            return self.follow_by(choice);
+        }
+        let (count, choices_count) = (self.texts.len(), choices.texts.len());
+        let length = self.length * choices_count + choices.length * count;
+        self.grow(count * choices_count, length)?;
+        let followed = |pattern: &String, choice: &String| {
+            let mut followed = String::with_capacity(pattern.len() + choice.len());
+            followed.push_str(pattern);
+            append(&mut followed, choice);
+            followed
+        };
+        let choices = &choices.texts;
+        let combined = |pattern| choices.iter().map(move |choice| followed(pattern, choice));
+        self.texts = self.texts.iter().flat_map(combined).collect();
+        Ok(())
+    }
+
+    /// Takes so much in, unless it is too much. Both numbers are those of two that were not too
+    /// much, multiplied or added, and so do not overflow.
+    fn grow(&mut self, count: usize, length: usize) -> Result<(), PatternReason> {
+        if count > MAX_ALTERNATIVES {
+            return Err(PatternReason::TooMany);
+        }
+        if length > MAX_LENGTH {
+            return Err(PatternReason::TooLong);
+        }
+        self.length = length;
+        Ok(())
+    }
+}
+
+/// Writes one pattern behind another: `**` would mean folders there.
+fn append(pattern: &mut String, text: &str) {
+    // A `*` that stands for itself is written within brackets.
+    let is_doubled = pattern.ends_with('*') && text.starts_with('*');
+    pattern.push_str(text.get(usize::from(is_doubled)..).unwrap_or_default());
 }
 
 fn parse(pattern: &str) -> Result<Sequence, PatternReason> {
@@ -249,25 +372,6 @@ fn parse_class(input: &mut Peekable<Chars<'_>>) -> Result<Class, PatternReason> 
             None => return Err(PatternReason::OpenClass),
         }
     }
-}
-
-/// The sequence, which has no alternatives left, in the language of the `glob` crate.
-fn glob_text(sequence: &Sequence) -> String {
-    let mut text = String::new();
-    let mut previous = None;
-    for part in &sequence.0 {
-        match part {
-            // Two in a row would mean folders there.
-            Part::Any if previous == Some(&Part::Any) => {}
-            Part::Any => text.push('*'),
-            Part::One => text.push('?'),
-            Part::Character(character) => push_character(&mut text, *character),
-            Part::Class(class) => push_class(&mut text, class),
-            Part::Alternatives(_) => {}
-        }
-        previous = Some(part);
-    }
-    text
 }
 
 fn push_character(text: &mut String, character: char) {
@@ -416,5 +520,73 @@ mod tests {
         assert_eq!(Patterns::new(&[deep]).unwrap_err().reason, PatternReason::TooDeep);
         let many = "{a,b}".repeat(64);
         assert_eq!(Patterns::new(&[many]).unwrap_err().reason, PatternReason::TooMany);
+    }
+
+    #[test]
+    fn what_alternatives_multiply_to_is_bounded() {
+        let flat = |count: usize| format!("{{{}}}", vec!["ab"; count].join(","));
+        let long = "x".repeat(MAX_LENGTH);
+        let class = format!("{{a,b}}[{}]", "xyz".repeat(20_000));
+        let cases = [
+            (flat(1000), None),
+            (flat(1001), Some(PatternReason::TooMany)),
+            (flat(300_000), Some(PatternReason::TooMany)),
+            (format!("{}c", flat(1000)), None),
+            (format!("{}{{c,d}}", flat(501)), Some(PatternReason::TooMany)),
+            (long.clone(), None),
+            (format!("{long}x"), Some(PatternReason::TooLong)),
+            (format!("{{{long}}}"), None),
+            (format!("{{{long},}}"), None),
+            (format!("{{{long},x}}"), Some(PatternReason::TooLong)),
+            (format!("{{a,b}}{long}"), Some(PatternReason::TooLong)),
+            (format!("{}{}", "{a,b}".repeat(9), "x".repeat(2000)), Some(PatternReason::TooLong)),
+            // Listed once each.
+            (class, None),
+            ("{a}".repeat(20_000), None),
+            (flat(1000) + &"{}".repeat(300_000), None),
+            (format!("{}a{}", "{".repeat(20), "}".repeat(20)).repeat(5000), None),
+        ];
+        for (pattern, expected) in cases {
+            let reason = Patterns::new(&[&pattern]).err().map(|error| error.reason);
+            assert_eq!(reason, expected, "{}", Quoted(pattern.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn lists_share_the_room_for_what_they_multiply_to() {
+        let room = Room::default();
+        // 512 patterns of 109 bytes each.
+        let pattern = "{a,b}".repeat(9) + &"x".repeat(100);
+        let plain = "x".repeat(MAX_LENGTH);
+        for _ in 0..4 {
+            Patterns::within(&room, &[&plain, &pattern]).unwrap();
+        }
+        let error = Patterns::within(&room, &[&plain, &pattern]).unwrap_err();
+        assert_eq!((error.index, error.reason), (1, PatternReason::NoRoom));
+        Patterns::within(&room, &[plain]).unwrap();
+    }
+
+    #[test]
+    fn a_long_pattern_is_shown_by_its_beginning() {
+        let error = Patterns::new(&["x".repeat(MAX_LENGTH + 1)]).unwrap_err().to_string();
+        let start =
+            format!("\"{}\"... (65537 bytes) is not a valid pattern: it is ", "x".repeat(40));
+        assert!(error.starts_with(&start), "{error}");
+    }
+
+    #[test]
+    fn many_wildcards_are_matched_against_the_longest_name() {
+        let name = "a".repeat(255);
+        for (pattern, expected) in [
+            ("*a".repeat(120) + "b", false),
+            ("*a".repeat(120) + "*b", false),
+            ("*a".repeat(120) + "*", true),
+            ("*?".repeat(254) + "*[bc]", false),
+            ("*?".repeat(254) + "*[!b]", true),
+            ("{*a,*?}".repeat(9) + &"*a".repeat(30) + "*b", false),
+        ] {
+            let patterns = Patterns::new(&[&pattern]).unwrap();
+            assert_eq!(patterns.matches(name.as_bytes()), expected, "{pattern}");
+        }
     }
 }

@@ -155,6 +155,54 @@ fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
 }
 
 #[test]
+fn a_large_configuration_is_read_in_bounded_time() {
+    let list = |entry: &str| format!("[[inputs.net]]\ninterfaces = [{}]\n", entry.repeat(17));
+    let other = "[[inputs.net]]\nnamespace_include = ['a']\n";
+    let mistake = "[[inputs.net]]\nmistake = 1\n";
+    let room = "[[inputs.net]]\ninterfaces = ['{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}']\n";
+    for (config, message) in [
+        (list(&format!("'{}',", "x".repeat(60_000))), " line 4: \"mistake\" is not an option"),
+        (list(&format!("'{}',", "{a}".repeat(20_000))), " line 4: \"mistake\" is not an option"),
+        (
+            "[[inputs.net]]\n".repeat(35_000) + &other.repeat(12_000),
+            " line 59002: \"mistake\" is not an option",
+        ),
+        (
+            format!("[[inputs.net]]\n{} = 1\n", "k".repeat(1_000_000)),
+            " line 2: \"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+        ),
+        (
+            format!(
+                "[[inputs.net]]\nhost_sys = '{}'\n",
+                "${TELEGRAF_NET_NONE:-xxxxxxxx}".repeat(34_000)
+            ),
+            " line 4: \"mistake\" is not an option",
+        ),
+        (
+            format!("[[inputs.net]]\nhost_sys = '{}'\n", "${TELEGRAF_NET_LONG}".repeat(200)),
+            " line 2: \"host_sys\": with its variables replaced, the file is longer than 1 MiB",
+        ),
+        (
+            room.repeat(200),
+            " line 114: \"interfaces\": \"{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}\"... (45 bytes) \
+             is not a valid pattern: the alternatives in this file multiply to more than 256 KiB",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("plugin.conf");
+        fs::write(&file, config + mistake).unwrap();
+        // Where the time is not bounded, the test ends all the same.
+        let mut command = Command::new("timeout");
+        command.args(["--signal=KILL", "60", PLUGIN, "--once", "--config"]).arg(&file);
+        let output = command.env("TELEGRAF_NET_LONG", "v".repeat(100_000)).output().unwrap();
+        let log = text(&output.stderr);
+        let start = format!("E! {}:{message}", file.display());
+        assert!(log.starts_with(&start), "{start:?}: {:.300}, {:?}", log, output.status);
+        assert_eq!((log.lines().count(), output.status.code()), (1, Some(2)));
+    }
+}
+
+#[test]
 fn an_argument_that_cannot_be_used_is_named_with_status_2() {
     for (args, message) in [
         (&["--frobnicate"][..], "unexpected argument '--frobnicate' found; --help lists"),
