@@ -38,6 +38,14 @@ fn decimal(digits: &[u8]) -> Option<u64> {
     })
 }
 
+/// A decimal number that may have a minus sign, at least `i64::MIN`; what is above `i64::MAX` is that.
+fn signed_decimal(word: &[u8]) -> Option<i64> {
+    match word.strip_prefix(b"-") {
+        Some(digits) => decimal(digits).and_then(|value| 0_i64.checked_sub_unsigned(value)),
+        None => decimal(word).map(|value| i64::try_from(value).unwrap_or(i64::MAX)),
+    }
+}
+
 /// Whether these can be a statistic's name: ASCII letters, digits and `_`.
 fn is_name(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')

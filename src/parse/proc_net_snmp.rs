@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use super::{Quoted, decimal, is_name, words};
+use super::{Quoted, is_name, signed_decimal, words};
 
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ pub fn statistics<'a>(
         }
         for (column, value) in words(names).zip(words(values)) {
             let error = |line, reason| SnmpError { column: Some(column), ..error(line, reason) };
-            match (name(column), number(value)) {
+            match (name(column), signed_decimal(value)) {
                 (Some(column), Some(value)) => {
                     on_statistic(Statistic { group: group_name, column, value });
                 }
@@ -136,13 +136,6 @@ fn split_group(line: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn name(bytes: &[u8]) -> Option<&str> {
     str::from_utf8(bytes).ok().filter(|_| is_name(bytes))
-}
-
-fn number(word: &[u8]) -> Option<i64> {
-    match word.strip_prefix(b"-") {
-        Some(digits) => decimal(digits).and_then(|value| 0_i64.checked_sub_unsigned(value)),
-        None => decimal(word).map(|value| i64::try_from(value).unwrap_or(i64::MAX)),
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::{Quoted, decimal, is_name, words};
+use super::{Quoted, is_name, signed_decimal, words};
 
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,8 @@ pub struct Statistic<'a> {
     pub row: &'a str,
     /// The column's name: `inuse`.
     pub column: &'a str,
-    /// The value; most are counts of sockets, `mem` is one of pages, `memory` one of bytes.
+    /// The value; most are counts of sockets, `mem` is one of pages, `memory` one of bytes. The kernel
+    /// adds up what its processors count apart, so that it can be seen below zero for a moment.
     pub value: i64,
 }
 
@@ -54,9 +55,8 @@ pub fn statistics<'a>(
         let mut words = words(columns.get(1..).unwrap_or_default());
         while let Some(column) = words.next() {
             let value = words.next().unwrap_or_default();
-            match (text_of(column), decimal(value)) {
-                (Some(column), Some(number)) => {
-                    let value = i64::try_from(number).unwrap_or(i64::MAX);
+            match (text_of(column), signed_decimal(value)) {
+                (Some(column), Some(value)) => {
                     on_statistic(Statistic { row: name, column, value });
                 }
                 (None, _) => on_error(LineError { line, found: column }),
@@ -96,6 +96,20 @@ mod tests {
             ("FRAG", "memory", 0),
         ];
         assert_eq!((read.as_slice(), errors.len()), (expected.as_slice(), 0));
+    }
+
+    #[test]
+    fn a_number_may_be_negative() {
+        let (read, errors) = read(b"TCP: inuse 5 orphan 0 tw -1 alloc 7 mem -3\nUDP: inuse --1\n");
+        let expected = [
+            ("TCP", "inuse", 5),
+            ("TCP", "orphan", 0),
+            ("TCP", "tw", -1),
+            ("TCP", "alloc", 7),
+            ("TCP", "mem", -3),
+        ];
+        assert_eq!(read, expected);
+        assert_eq!(errors, ["line 2: expected a name and a number in turns, found \"--1\""]);
     }
 
     #[test]
