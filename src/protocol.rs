@@ -152,6 +152,15 @@ impl Group {
     }
 }
 
+/// Whether a statistic of `sockstat` is the whole machine's, whichever network namespace the file is
+/// read in (`sockstat_seq_show` in `net/ipv4/proc.c`): orphans, allocated sockets and memory are
+/// counted by protocol. So is all of [`Group::Softnet`], which is counted by processor; all else is
+/// the namespace's.
+#[must_use]
+pub fn is_of_machine(row: &str, column: &str) -> bool {
+    matches!((row, column), ("TCP", "orphan" | "alloc" | "mem") | ("UDP", "mem"))
+}
+
 /// A set of groups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Groups(u16);
@@ -176,6 +185,12 @@ impl Groups {
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Those but that one.
+    #[must_use]
+    pub fn without(self, group: Group) -> Self {
+        Self(self.0 & !(1 << group as u16))
     }
 
     /// Whether it holds a group of that file.

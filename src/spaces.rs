@@ -14,7 +14,7 @@ use crate::interface::Wants;
 use crate::lines::Batch;
 use crate::log::{Level, Problems};
 use crate::parse::Quoted;
-use crate::protocol::Groups;
+use crate::protocol::{Group, Groups};
 use crate::source::Wanted;
 use crate::source::namespaces::{
     self, EnterError, Entered, Found, Inhabited, Machine, Purpose, Resident, Watch,
@@ -116,6 +116,8 @@ enum End {
 #[derive(Debug)]
 struct Wish {
     found: Found,
+    /// Whether it is our own, or the host's, by its name.
+    is_main: bool,
     by_netlink: bool,
     /// By their numbers in the configuration.
     tables: Vec<usize>,
@@ -464,7 +466,8 @@ impl Spaces {
                     .map(|reporting| reporting.table)
                     .collect();
                 if !tables.is_empty() {
-                    wishes.push(Wish { found: found.clone(), by_netlink, tables });
+                    let is_main = Some(found.inode) == main;
+                    wishes.push(Wish { found: found.clone(), is_main, by_netlink, tables });
                 }
             }
         }
@@ -477,7 +480,7 @@ impl Spaces {
     fn leave_room(&self, wishes: &mut Vec<Wish>, problems: &mut Problems) -> bool {
         let files = |found: &Found, by_netlink| {
             let is_entered = !self.forbidden.contains_key(&found.key());
-            let files = self.purpose(by_netlink).files() + usize::from(!found.is_mounted);
+            let files = self.purpose(by_netlink, true).files() + usize::from(!found.is_mounted);
             if is_entered { files } else { 0 }
         };
         let wanted: usize = wishes.iter().map(|wish| files(&wish.found, wish.by_netlink)).sum();
@@ -524,8 +527,7 @@ impl Spaces {
                 self.entered.push(one);
             }
         }
-        let orders: Vec<_> =
-            wishes.iter().map(|wish| self.order(&wish.found, wish.by_netlink)).collect();
+        let orders: Vec<_> = wishes.iter().map(|wish| self.order(wish)).collect();
         for (wish, entered) in wishes.into_iter().zip(enter_all(orders)) {
             match entered {
                 Ok(Entered { sockets, files }) => {
@@ -556,13 +558,15 @@ impl Spaces {
         }
     }
 
-    fn order(&self, found: &Found, by_netlink: bool) -> (PathBuf, u64, Purpose) {
-        (found.file.clone(), found.inode, self.purpose(by_netlink))
+    fn order(&self, wish: &Wish) -> (PathBuf, u64, Purpose) {
+        (wish.found.file.clone(), wish.found.inode, self.purpose(wish.by_netlink, wish.is_main))
     }
 
-    fn purpose(&self, by_netlink: bool) -> Purpose {
+    fn purpose(&self, by_netlink: bool, is_main: bool) -> Purpose {
+        // These are the whole machine's.
+        let groups = if is_main { self.groups } else { self.groups.without(Group::Softnet) };
         let interface_protocols = !self.wants.protocols.is_empty();
-        Purpose { by_netlink, groups: self.groups, interface_protocols }
+        Purpose { by_netlink, groups, interface_protocols }
     }
 
     fn new_one(
@@ -570,9 +574,12 @@ impl Spaces {
         tables: &[Table],
         wish: Wish,
         netlink: Option<Netlink>,
-        files: ProcNet,
+        mut files: ProcNet,
     ) -> Elsewhere {
-        let Wish { found, by_netlink, tables: numbers } = wish;
+        let Wish { found, is_main, by_netlink, tables: numbers } = wish;
+        if !is_main {
+            files.leave_machine_out();
+        }
         let by_process = self.forbidden.contains_key(&found.key());
         let mut space = Space::new(netlink, Procfs::without_sysfs());
         space.add_wants(self.wants);

@@ -840,6 +840,60 @@ fn our_own_namespace_is_reported_once_and_of_two_of_one_name_the_first() {
 }
 
 #[test]
+fn statistics_of_the_whole_machine_stand_in_our_own_namespaces_lines_only() {
+    const MACHINES: [&str; 4] =
+        ["sockstat_tcp_orphan", "sockstat_tcp_alloc", "sockstat_tcp_mem", "sockstat_udp_mem"];
+    let test = "statistics_of_the_whole_machine_stand_in_our_own_namespaces_lines_only";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let blue = machine.add("blue");
+    machine.sh("touch /run/netns/own && mount --bind /proc/self/ns/net /run/netns/own");
+    let fields = |spaces: &Spaces, namespace: &str| {
+        let mut line = spaces.get(namespace).iter().map(|line| text(line));
+        let line = line.rfind(|line| line.starts_with("net,interface=all ")).unwrap();
+        let fields = line.rsplit_once(' ').unwrap().1.split(',');
+        fields.map(|field| field.split_once('=').unwrap().0.to_owned()).collect::<Vec<_>>()
+    };
+    let in_file = machine.sh("cat /proc/net/sockstat /proc/net/sockstat6");
+    for (source, by) in [
+        ("netlink", &[][..]),
+        ("procfs", &[]),
+        // By their processes' files.
+        ("auto", &["setpriv", "--bounding-set=-sys_admin"]),
+    ] {
+        let mut living = blue.command("cat");
+        let _living = Living::start(&mut living);
+        let table = |names: &str, end: &str| {
+            format!(
+                "source = '{source}'\nnamespace_include = {names}\ninterfaces = ['none']\n\
+                 protocols = ['softnet', 'sockstat', 'sockstat6']\n{end}"
+            )
+        };
+        let tables = table("['', 'blue']", "[[inputs.net]]\n") + &table("['own']", "");
+        let mut watcher = Watcher::start_as(&machine, by, &tables);
+        let spaces = watcher.gather();
+        assert_eq!(spaces.names(), ["", "blue", "own"], "{source}");
+        let [own, blue, by_name] = ["", "blue", "own"].map(|name| fields(&spaces, name));
+        for field in MACHINES.into_iter().chain(["softnet_processed"]) {
+            assert!(own.iter().any(|known| known == field), "{field} by {source}: {own:?}");
+        }
+        assert_eq!(by_name, own, "{source}");
+        let is_machines =
+            |field: &&String| field.starts_with("softnet_") || MACHINES.contains(&field.as_str());
+        let rest: Vec<_> = own.iter().filter(|field| !is_machines(field)).cloned().collect();
+        assert_eq!(blue, rest, "{source}");
+        // Each row of the files, and of its values those that are the namespace's.
+        assert_eq!(own.iter().filter(|field| field.starts_with("sockstat")).count(), {
+            let words = |line: &str| line.split_whitespace().count() / 2;
+            in_file.lines().map(words).sum::<usize>()
+        });
+        watcher.end();
+    }
+}
+
+#[test]
 fn each_table_looks_for_namespaces_where_it_is_told_to() {
     let test = "each_table_looks_for_namespaces_where_it_is_told_to";
     if is_skipped(test) {

@@ -17,7 +17,7 @@ use crate::log::{Level, Log, Problems};
 use crate::parse::{
     Quoted, proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,
 };
-use crate::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics};
+use crate::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics, is_of_machine};
 use crate::source::{Made, open_file, read_again, read_file};
 
 /// The most bad rows of one file that are logged one by one.
@@ -52,6 +52,8 @@ pub struct ProcNet {
     /// The text of the last file of protocol statistics.
     text: Vec<u8>,
     protocols: ProtocolStatistics,
+    /// Whether protocol statistics are to be those of the network namespace alone.
+    leaves_machine_out: bool,
 }
 
 #[derive(Debug)]
@@ -179,7 +181,14 @@ impl ProcNet {
             is_read: false,
             text: Vec::new(),
             protocols: ProtocolStatistics::default(),
+            leaves_machine_out: false,
         }
+    }
+
+    /// Leaves out the protocol statistics that are the whole machine's, whichever network namespace
+    /// their file is read in.
+    pub fn leave_machine_out(&mut self) {
+        self.leaves_machine_out = true;
     }
 
     /// Whether it is certain to read the host's under `HOST_PROC`.
@@ -262,11 +271,12 @@ impl ProcNet {
     /// else is there.
     pub fn read_protocols(&mut self, groups: Groups, problems: &mut Problems) {
         self.protocols.clear();
+        let groups = if self.leaves_machine_out { groups.without(Group::Softnet) } else { groups };
         for (number, file) in ProtocolFile::ALL.into_iter().enumerate() {
             if !groups.has_any_of(file) {
                 continue;
             }
-            let Self { folders, text, protocols, .. } = self;
+            let Self { folders, text, protocols, leaves_machine_out, .. } = self;
             let mut failed = None;
             for folder in folders {
                 let Some(kernel_file) = folder.protocol_files.get_mut(number) else { continue };
@@ -275,6 +285,7 @@ impl ProcNet {
                 match read {
                     Ok(()) => {
                         let mut bad_rows = BadRows::new(path, problems);
+                        let groups = (groups, *leaves_machine_out);
                         take_statistics(file, text, groups, protocols, &mut bad_rows);
                         failed = None;
                         break;
@@ -382,11 +393,11 @@ impl DevSnmp6 {
     }
 }
 
-/// Takes what the text of a file tells of these groups.
+/// Takes what the text of a file tells of these groups, perhaps without what is the whole machine's.
 fn take_statistics(
     file: ProtocolFile,
     text: &[u8],
-    groups: Groups,
+    (groups, leaves_machine_out): (Groups, bool),
     protocols: &mut ProtocolStatistics,
     bad_rows: &mut BadRows<'_>,
 ) {
@@ -422,7 +433,11 @@ fn take_statistics(
             };
             proc_net_sockstat::statistics(
                 text,
-                |one| protocols.push(group, Some(one.row), one.column, one.value),
+                |one| {
+                    if !(leaves_machine_out && is_of_machine(one.row, one.column)) {
+                        protocols.push(group, Some(one.row), one.column, one.value);
+                    }
+                },
                 |error| bad_rows.report(error.line, [None, None], &error),
             );
         }
