@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::encode::{Fields, Unsigned};
 use crate::filter::{PatternError, Patterns, Room};
-use crate::interface::{Properties, Wants};
+use crate::interface::{Interface, Properties, Wants};
 use crate::protocol::{Group, Groups, ProtocolStatistic};
 use crate::selection::{KindClass, Kinds, Selection};
 use crate::source::Wanted;
@@ -124,7 +124,7 @@ pub enum Tag {
     Altname,
     /// [`Properties::mac`].
     Mac,
-    /// [`Properties::kind`].
+    /// [`Properties::kind`], or else the word of `kind_include` for a device or a loopback.
     Kind,
     /// [`Properties::master`].
     Master,
@@ -137,19 +137,31 @@ pub enum Tag {
 }
 
 impl Tag {
-    /// Its key and what it tells; `None` for what is no property of the interface itself.
+    /// Its key and what it tells; `None` for what is no property of the interface itself, or where
+    /// properties are not known.
     #[must_use]
-    pub fn of(self, properties: &Properties) -> Option<(&'static str, &[u8])> {
+    pub fn of(self, interface: &Interface) -> Option<(&'static str, &[u8])> {
+        let properties = &interface.details.as_ref()?.properties;
         Some(match self {
             Self::Alias => ("alias", &properties.alias),
             Self::Altname => ("altname", &properties.altname),
             Self::Mac => ("mac", &properties.mac),
-            Self::Kind => ("kind", &properties.kind),
+            Self::Kind => ("kind", kind_of(interface, properties)),
             Self::Master => ("master", &properties.master),
             Self::Lower => ("lower", &properties.lower),
             Self::Driver => ("driver", &properties.driver),
             Self::Namespace => return None,
         })
+    }
+}
+
+/// The kernel's kind of an interface, or else a word for what has none; empty for other software, whose
+/// kind files do not tell.
+fn kind_of<'a>(interface: &Interface, properties: &'a Properties) -> &'a [u8] {
+    match KindClass::of(interface) {
+        _ if !properties.kind.is_empty() => &properties.kind,
+        Some(class @ (KindClass::Physical | KindClass::Loopback)) => class.name().as_bytes(),
+        Some(KindClass::Virtual) | None => b"",
     }
 }
 
@@ -175,9 +187,10 @@ impl Table {
     /// What has to be known of interfaces, beside their counters and speed.
     #[must_use]
     pub fn wants(&self) -> Wants {
+        let has_kind_tag = self.tags.contains(&Tag::Kind);
         Wants {
-            flags: self.selection.needs_flags(),
-            kind: self.selection.needs_kind() || self.tags.contains(&Tag::Kind),
+            flags: self.selection.needs_flags() || has_kind_tag,
+            kind: self.selection.needs_kind() || has_kind_tag,
             properties: !self.tags.is_empty(),
             labels: self.tags.iter().any(|tag| matches!(tag, Tag::Alias | Tag::Altname)),
             state: self.fields.state,
@@ -460,7 +473,7 @@ impl Reader<'_> {
                 rates: options.rates,
                 protocols: interface_protocols,
             },
-            tags: options.interface_tags,
+            tags: without_repeats(options.interface_tags),
             protocols,
             proc: folder(options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
             sys: folder(options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
@@ -661,6 +674,17 @@ impl Reader<'_> {
             message: message.into(),
         }
     }
+}
+
+/// Each item once, where it stands first.
+fn without_repeats(tags: Vec<Tag>) -> Vec<Tag> {
+    let mut once = Vec::new();
+    for tag in tags {
+        if !once.contains(&tag) {
+            once.push(tag);
+        }
+    }
+    once
 }
 
 /// The number, from 1, of the line that the byte stands in.

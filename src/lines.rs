@@ -189,10 +189,7 @@ impl Choice {
             // About what the line of an idle interface takes, so that it seldom has to grow.
             text.reserve_exact(LINE);
             encode::interface_prefix(&mut text, telegraf_name(&interface.name));
-            let properties = interface.details.as_ref().map(|details| &details.properties);
-            let properties = properties
-                .into_iter()
-                .flat_map(|properties| table.tags.iter().filter_map(|tag| tag.of(properties)));
+            let properties = table.tags.iter().filter_map(|tag| tag.of(interface));
             let tags = tags.iter().map(|(key, value)| (*key, value.as_slice()));
             for (key, value) in tags.chain(properties) {
                 encode::tag(&mut text, key, value);

@@ -45,24 +45,27 @@ impl KindClass {
     /// The class that the word stands for.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
-        match name {
-            "physical" => Some(Self::Physical),
-            "virtual" => Some(Self::Virtual),
-            "loopback" => Some(Self::Loopback),
-            _ => None,
+        [Self::Physical, Self::Virtual, Self::Loopback].into_iter().find(|one| one.name() == name)
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Physical => "physical",
+            Self::Virtual => "virtual",
+            Self::Loopback => "loopback",
         }
     }
 
-    /// Whether the interface belongs to it, as far as that is known.
-    fn has(self, interface: &Interface) -> bool {
-        let is_loopback =
-            matches!(interface.presence, Presence::Known(flags) if flags.is_loopback());
-        let is_physical = interface.details.as_ref().and_then(|one| one.properties.is_physical);
-        match self {
-            Self::Physical => is_physical == Some(true) && !is_loopback,
-            Self::Virtual => is_physical == Some(false) && !is_loopback,
-            Self::Loopback => is_loopback,
+    /// The one that the interface belongs to, as far as that is known.
+    #[must_use]
+    pub fn of(interface: &Interface) -> Option<Self> {
+        if matches!(interface.presence, Presence::Known(flags) if flags.is_loopback()) {
+            return Some(Self::Loopback);
         }
+        let is_physical = interface.details.as_ref()?.properties.is_physical?;
+        Some(if is_physical { Self::Physical } else { Self::Virtual })
     }
 }
 
@@ -71,7 +74,7 @@ impl Kinds {
     fn has(&self, interface: &Interface) -> bool {
         let kind = interface.details.as_ref().map(|details| &*details.properties.kind);
         let kind = kind.filter(|kind| !kind.is_empty());
-        self.classes.iter().any(|class| class.has(interface))
+        KindClass::of(interface).is_some_and(|class| self.classes.contains(&class))
             || self
                 .patterns
                 .as_ref()

@@ -414,7 +414,7 @@ impl Spaces {
                 continue;
             }
             let known = self.entered.iter().map(|known| &known.found);
-            let known = known.filter(|known| known.inode == one.inode);
+            let mut known = known.filter(|known| known.inode == one.inode);
             let before = known.find_map(|known| known.resident.as_ref());
             let resident = one.resident(&self.machine, before)?;
             if has_name {

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 
 use common::line::{Follower, Line, Parsed, assert_same_lines, lines_by, lines_in};
-use common::plugin::{SOURCES, config_file, with_source};
+use common::plugin::{SOURCES, assert_same, batch_in, config_file, with_source};
 use common::{Netns, PLUGIN, is_skipped, run, text};
 
 const ALL_TAGS: &str = "interface_tags = ['alias', 'altname', 'mac', 'kind', 'master', 'lower', \
@@ -54,7 +54,7 @@ fn an_interface_has_the_tags_that_it_has_properties_for() {
 
     let lines = lines_in(&netns, &table(ALL_TAGS), &["altname", "kind"]);
     let expected: [(&str, &[(&str, &str)]); 9] = [
-        ("lo", &[]),
+        ("lo", &[("kind", "loopback")]),
         (
             "v0",
             &[
@@ -90,12 +90,44 @@ fn an_interface_has_the_tags_that_it_has_properties_for() {
         .filter_map(|line| Some((line.tag("interface")?, line.tag("kind")?)))
         .collect();
     let kinds: BTreeMap<_, _> = kinds.iter().map(|(name, kind)| (&**name, &**kind)).collect();
-    assert_eq!(kinds, BTreeMap::from([("b0", "bridge"), ("u0", "tun"), ("x0", "vxlan")]));
+    let known = [("b0", "bridge"), ("lo", "loopback"), ("u0", "tun"), ("x0", "vxlan")];
+    assert_eq!(kinds, BTreeMap::from(known));
+    // Nothing else has to ask for flags, and the loopback may have any name.
+    netns.ip_lines("link set lo name lp");
+    let config = "interface_tags = ['kind']\n";
+    let lines = lines_in(&netns, &table(config), &["kind"]);
+    assert_eq!(tags(lines.line("lp")), [("kind", "loopback".into())]);
+    let (lines, _) = lines_by(&netns, &table(config), "procfs");
+    assert_eq!(tags(lines.line("lp")), [("kind", "loopback".into())]);
 }
 
 #[test]
-fn the_machines_own_devices_have_drivers() {
-    if is_skipped("the_machines_own_devices_have_drivers") {
+fn what_is_asked_for_twice_is_told_once() {
+    if is_skipped("what_is_asked_for_twice_is_told_once") {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip_lines("link add b0 address 02:00:00:00:00:20 type bridge mcast_snooping 0");
+    let lines = |tags: &str, protocols: &str, of_interfaces: &str| {
+        let config = format!(
+            "[[inputs.net]]\ninterfaces = ['*']\ninterface_tags = [{tags}]\n\
+             protocols = [{protocols}]\ninterface_protocols = [{of_interfaces}]\n"
+        );
+        batch_in(&netns, &config)
+    };
+    let once = lines("'mac', 'kind', 'namespace'", "'tcp', 'udp'", "'ip6'");
+    let twice = lines(
+        "'mac', 'kind', 'mac', 'namespace', 'kind', 'mac', 'namespace'",
+        "'tcp', 'tcp:retrans*', 'udp', 'TCP', 'udp:*'",
+        "'ip6', 'ip6'",
+    );
+    assert_same(&once, &twice, "once, and twice");
+    assert_eq!(once.len(), 3);
+}
+
+#[test]
+fn the_machines_own_devices_have_drivers_and_are_physical() {
+    if is_skipped("the_machines_own_devices_have_drivers_and_are_physical") {
         return;
     }
     // Those of the machine itself, which tests do not change.
@@ -104,13 +136,15 @@ fn the_machines_own_devices_have_drivers() {
         Some(text(link.file_name()?.as_bytes()))
     };
     for (source, _) in SOURCES {
-        let config = with_source(&table("interface_tags = ['driver']\n"), source);
+        let config = with_source(&table("interface_tags = ['driver', 'kind']\n"), source);
         let file = config_file(&config);
         let output = run(Command::new(PLUGIN).args(["--once", "--config"]).arg(file.path()));
         for line in &Parsed::of(&output.stdout).0 {
             let name = line.tag("interface").unwrap();
             // Others' tests may make and remove interfaces without one.
             assert_eq!(line.tag("driver"), driver(&name), "{name} by {source}");
+            let is_physical = line.tag("kind").as_deref() == Some("physical");
+            assert_eq!(is_physical, driver(&name).is_some(), "{name} by {source}");
         }
     }
 }
