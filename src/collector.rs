@@ -4,6 +4,8 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::config::{Config, Table, Tag};
 use crate::encode;
 use crate::interface::Wants;
@@ -37,7 +39,8 @@ pub struct Collector {
     scratch: Scratch,
     problems: Problems,
     line_end: Vec<u8>,
-    last_batch: Option<Instant>,
+    /// When the last batch was made, since the system started.
+    last_batch: Option<Duration>,
 }
 
 /// The numbers of what a table reads.
@@ -189,8 +192,9 @@ impl Collector {
         let first = read_at.chain(spaces.iter().filter_map(Spaces::read_at)).min();
         line_end.clear();
         encode::line_end(line_end, time_of_day_ns(first.unwrap_or(start)));
-        let now = Instant::now();
-        let slack = last_batch.replace(now).map_or(Duration::ZERO, |last| (now - last) / 2);
+        let now = since_boot();
+        let slack = last_batch.replace(now);
+        let slack = slack.map_or(Duration::ZERO, |last| now.saturating_sub(last) / 2);
         let mut batch = Batch { bytes: batch, line_end, now, slack };
         for (numbered, route) in tables.iter().enumerate().zip(routes) {
             if let Some(Route { proc, view }) = *route
@@ -330,6 +334,12 @@ fn say_sources(tables: &[Table], failure: Option<&str>, log: Log) {
             said.push(line);
         }
     }
+}
+
+/// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).
+fn since_boot() -> Duration {
+    // The kernel's numbers are in range.
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
 /// The time of day at that moment of late, in nanoseconds since 1970.
