@@ -24,6 +24,7 @@ pub mod config;
 pub mod counters;
 pub mod daemon;
 pub mod encode;
+pub mod file;
 pub mod filter;
 pub mod interface;
 pub mod lines;

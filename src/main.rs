@@ -1,7 +1,6 @@
 //! Network interface metrics for Telegraf.
 
 use std::env;
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,6 +9,7 @@ use telegraf_net::cli::{self, Args};
 use telegraf_net::collector::Collector;
 use telegraf_net::config::{self, Config};
 use telegraf_net::daemon;
+use telegraf_net::file;
 use telegraf_net::log::Log;
 use telegraf_net::output::Output;
 use telegraf_net::trigger::Triggers;
@@ -64,7 +64,8 @@ fn read_config(file: Option<&Path>) -> Result<Config, Failure> {
     let (name, text) = match file {
         Some(file) => {
             let name = file.display().to_string();
-            let text = fs::read(file)
+            let mut text = Vec::new();
+            file::read(file, file::MAX_CONFIG, &mut text)
                 .map_err(|error| Failure::unusable(format!("cannot read {name}: {error}")))?;
             (name, text)
         }

@@ -203,6 +203,32 @@ fn a_large_configuration_is_read_in_bounded_time() {
 }
 
 #[test]
+fn a_configuration_that_is_no_file_of_a_usual_size_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).into_os_string().into_string().unwrap();
+    run(Command::new("mkfifo").arg(at("pipe")));
+    std::os::unix::fs::symlink("/dev/zero", at("link")).unwrap();
+    fs::write(at("large"), vec![b'\n'; 2 << 20]).unwrap();
+    for (file, error) in [
+        ("/dev/zero".to_owned(), "not a regular file but a character device"),
+        (at("link"), "not a regular file but a character device"),
+        (at("pipe"), "not a regular file but a named pipe"),
+        (at(""), "not a regular file but a directory"),
+        (at("large"), "larger than 1 MiB"),
+    ] {
+        for args in [&["--once"][..], &[]] {
+            // Little memory, so that the test does not take all of it where nothing limits reading.
+            let mut command = Command::new("prlimit");
+            command.args(["--as=1000000000", "timeout", "--signal=KILL", "30", PLUGIN]);
+            let output = command.args(args).args(["--config", &file]).output().unwrap();
+            assert_eq!(text(&output.stderr), format!("E! cannot read {file}: {error}\n"));
+            assert_eq!(output.status.code(), Some(2));
+            assert!(output.stdout.is_empty());
+        }
+    }
+}
+
+#[test]
 fn an_argument_that_cannot_be_used_is_named_with_status_2() {
     for (args, message) in [
         (&["--frobnicate"][..], "unexpected argument '--frobnicate' found; --help lists"),
@@ -302,6 +328,55 @@ fn a_file_that_never_ends_and_a_pipe_that_never_begins_cost_only_themselves() {
     let output = once(path);
     assert_eq!(text(&output.stdout).lines().count(), 2, "{}", text(&output.stdout));
     assert!(text(&output.stdout).contains(",speed=-1i "));
+}
+
+#[test]
+fn files_of_a_host_that_are_not_what_they_seem_cost_only_themselves() {
+    /// Processes in network namespaces that exist, as far as files tell.
+    fn host_with(make: &dyn Fn(&Path)) -> TempDir {
+        let folder = host(proc_net_dev(2).as_bytes());
+        let at = |name: &str| folder.path().join(name);
+        for process in ["1", "2", "3"] {
+            fs::create_dir_all(at(process).join("ns")).unwrap();
+        }
+        std::os::unix::fs::symlink("/proc/self/ns/net", at("1/ns/net")).unwrap();
+        std::os::unix::fs::symlink("/proc/self/ns/uts", at("2/ns/net")).unwrap();
+        for attributes in ["1/net", "class/net/if0", "class/net/if1"] {
+            fs::create_dir_all(at(attributes)).unwrap();
+        }
+        for interface in ["if0", "if1"] {
+            fs::write(at("class/net").join(interface).join("flags"), "0x1003\n").unwrap();
+        }
+        make(&at("1/cgroup"));
+        make(&at("2/cgroup"));
+        make(&at("3/ns/net"));
+        make(&at("1/net/dev"));
+        make(&at("net/snmp"));
+        make(&at("net/netstat"));
+        make(&at("class/net/if0/speed"));
+        fs::write(at("class/net/if1/speed"), "100\n").unwrap();
+        folder
+    }
+    let pipe = |path: &Path| drop(run(Command::new("mkfifo").arg(path)));
+    let zero = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+    // Takes no room.
+    let huge = |path: &Path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap();
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let table = "[[inputs.net]]\nnamespace_include = ['*']\nnamespace_discovery = 'processes'\n\
+                 protocols = ['ip', 'tcpext']\nsource = 'procfs'\n";
+    fs::write(&config, table).unwrap();
+    for make in [&pipe as &dyn Fn(&Path), &zero, &huge] {
+        let host = host_with(make);
+        let mut command = Command::new("prlimit");
+        command.args(["--as=1000000000", "timeout", "--signal=KILL", "30", PLUGIN]);
+        command.args(["--once", "--config"]).arg(config.path());
+        command.env("HOST_PROC", host.path()).env("HOST_SYS", host.path());
+        let output = command.output().unwrap();
+        let (lines, log) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{log}");
+        assert_eq!(lines.lines().count(), 2, "{lines}{log}");
+        assert!(lines.contains("net,interface=if1 ") && lines.contains(",speed=100i "), "{lines}");
+    }
 }
 
 #[test]

@@ -259,13 +259,14 @@ fn a_blocked_stdout_delays_no_ending_and_cuts_no_line() {
     }
 }
 
-/// A plugin for which every file takes 20 ms to open, and so a gather of 500 interfaces seconds.
+/// A plugin for which every file takes 20 ms to look at or to open, and so a gather of 500 interfaces
+/// seconds.
 fn start_slow(config: &str) -> Plugin {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(&file, config).unwrap();
     let mut command = Command::new("strace");
-    command.args(["-o", "/dev/null", "--inject=openat:delay_enter=20000", PLUGIN, "--config"]);
-    command.arg(file.path());
+    let slow = "--inject=openat,%%stat:delay_enter=20000";
+    command.args(["-o", "/dev/null", slow, PLUGIN, "--config"]).arg(file.path());
     let mut plugin = Plugin::start_as(command, 500);
     plugin.trigger(b"\n");
     std::thread::sleep(Duration::from_millis(300));

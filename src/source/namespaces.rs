@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -21,6 +21,7 @@ use rustix::process::{
 };
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::file::{self, MAX_RECORD};
 use crate::parse::proc_pid_cgroup;
 use crate::protocol::{Groups, ProtocolFile};
 use crate::source::is_shortage;
@@ -249,7 +250,7 @@ impl fmt::Display for EnterError {
 pub fn named(machine: &Machine) -> io::Result<Named> {
     let mut named = Named::default();
     for folder in FOLDERS.map(|folder| machine.root.join(folder)) {
-        let entries = match fs::read_dir(&folder) {
+        let entries = match file::entries(&folder) {
             Ok(entries) => entries,
             Err(error) => {
                 named.pass_over(folder, error)?;
@@ -313,7 +314,7 @@ pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Inhabited>, usize)> {
     let mut found = Vec::<Inhabited>::new();
     let mut places = HashMap::new();
     let mut denied = 0;
-    let entries = fs::read_dir(&machine.proc)?.flatten();
+    let entries = file::entries(&machine.proc)?.flatten();
     let mut pids: Vec<u32> =
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
@@ -388,9 +389,10 @@ impl Inhabited {
 
 /// The id of the container that the process belongs to; `None` also where that cannot be told.
 fn container_of(process: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(process.join("cgroup")) {
+    let mut cgroup = Vec::new();
+    match file::read(&process.join("cgroup"), MAX_RECORD, &mut cgroup) {
         Err(error) if Errno::from_io_error(&error).is_some_and(is_shortage) => Err(error),
-        cgroup => Ok(proc_pid_cgroup::container(&cgroup.unwrap_or_default()).map(<[u8]>::to_vec)),
+        Ok(()) | Err(_) => Ok(proc_pid_cgroup::container(&cgroup).map(<[u8]>::to_vec)),
     }
 }
 
@@ -434,7 +436,7 @@ pub fn enter(
 }
 
 fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, EnterError> {
-    let namespace = File::open(file).map_err(|error| {
+    let namespace = file::open(file).map_err(|error| {
         // What of a process that ends at that moment is said to be forbidden, too.
         let is_gone = error.kind() == io::ErrorKind::NotFound || fs::metadata(file).is_err();
         if is_gone { EnterError::Gone } else { error.into() }

@@ -10,15 +10,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rustix::fs::{Mode, OFlags, openat};
-
+use crate::file::{self, MAX_RECORD, MAX_TABLE, Made};
 use crate::interface::{Counters, MoreCounters};
 use crate::log::{Level, Log, Problems};
 use crate::parse::{
     Quoted, proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,
 };
 use crate::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics, is_of_machine};
-use crate::source::{Made, open_file, read_again, read_file};
 
 /// The most bad rows of one file that are logged one by one.
 const MAX_ROW_PROBLEMS: usize = 8;
@@ -156,17 +154,17 @@ impl ProcNet {
     pub fn enter(groups: Groups, interface_protocols: bool) -> io::Result<Self> {
         let net = Path::new("/proc/thread-self/net");
         let mut folder = Folder::at(net, || FileState::Entered(None));
-        folder.dev.state = FileState::Entered(unless_missing(open_file(&folder.dev.path))?);
+        folder.dev.state = FileState::Entered(unless_missing(file::open(&folder.dev.path))?);
         for (file, kernel_file) in ProtocolFile::ALL.into_iter().zip(&mut folder.protocol_files) {
             if groups.has_any_of(file) {
-                let opened = unless_missing(open_file(&kernel_file.path))?;
+                let opened = unless_missing(file::open(&kernel_file.path))?;
                 kernel_file.state = FileState::Entered(opened);
             }
         }
         folder.dev_snmp6 = DevSnmp6::Entered(None);
         if interface_protocols {
-            let opened = unless_missing(File::open(net.join("dev_snmp6")))?;
-            folder.dev_snmp6 = DevSnmp6::Entered(opened.map(OwnedFd::from));
+            let opened = unless_missing(file::open_folder(&net.join("dev_snmp6")))?;
+            folder.dev_snmp6 = DevSnmp6::Entered(opened);
         }
         Ok(Self::over(vec![folder], None))
     }
@@ -361,17 +359,17 @@ impl ProcNet {
 impl KernelFile {
     fn read(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
         match &mut self.state {
-            FileState::Shut => read_file(&self.path, text),
+            FileState::Shut => file::read(&self.path, MAX_TABLE, text),
             FileState::Kept(kept) => {
                 let file = match kept.take() {
                     Some(file) => file,
-                    None => open_file(&self.path)?,
+                    None => file::open(&self.path)?,
                 };
-                read_again(&file, self.made, text)?;
+                file::read_again(&file, self.made, MAX_TABLE, text)?;
                 *kept = Some(file);
                 Ok(())
             }
-            FileState::Entered(Some(file)) => read_again(file, self.made, text),
+            FileState::Entered(Some(file)) => file::read_again(file, self.made, MAX_TABLE, text),
             FileState::Entered(None) => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -382,11 +380,10 @@ impl DevSnmp6 {
     fn read(&self, name: &[u8], text: &mut Vec<u8>) -> io::Result<()> {
         let name = OsStr::from_bytes(name);
         match self {
-            Self::At(folder) => read_file(&folder.join(name), text),
+            Self::At(folder) => file::read(&folder.join(name), MAX_RECORD, text),
             Self::Entered(Some(folder)) => {
-                let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-                let file = File::from(openat(folder, name, flags, Mode::empty())?);
-                read_again(&file, Made::AtOnce, text)
+                let file = file::open_in(folder, name)?;
+                file::read_again(&file, Made::AtOnce, MAX_RECORD, text)
             }
             Self::Entered(None) => Err(io::ErrorKind::NotFound.into()),
         }
@@ -491,7 +488,7 @@ impl Drop for BadRows<'_> {
 }
 
 /// What was opened; `None` where there is nothing.
-fn unless_missing(opened: io::Result<File>) -> io::Result<Option<File>> {
+fn unless_missing<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
     match opened {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::netdevice::name_to_index;
 
+use crate::file::{self, MAX_ATTRIBUTE, Made};
 use crate::interface::{
     Flags, Interface, LinkModes, LinkState, Presence, Properties, SPEED_UNKNOWN, Wants, is_address,
 };
@@ -17,7 +18,6 @@ use crate::log::Log;
 use crate::parse::{Quoted, sysfs};
 use crate::rates::Reading;
 use crate::source::proc_net::ProcNet;
-use crate::source::read_file;
 
 /// How often two files are compared before they count as telling of different namespaces: interfaces
 /// come and go.
@@ -44,6 +44,9 @@ pub struct Procfs {
 #[derive(Debug)]
 struct ClassNet {
     folder: PathBuf,
+    /// Whether the operator named it, so that anything may lie there; or else it is the kernel's own,
+    /// whose files are opened without another look before: there are several for each interface.
+    is_named: bool,
     /// Whether it shows another network namespace than our own, once that is known.
     is_foreign: Option<bool>,
     /// The path of the file that was read last.
@@ -277,6 +280,7 @@ impl ClassNet {
     fn of(sys: Option<&Path>) -> Self {
         Self {
             folder: sys.unwrap_or(Path::new("/sys")).join("class/net"),
+            is_named: sys.is_some(),
             is_foreign: None,
             path: PathBuf::new(),
             text: Vec::with_capacity(64),
@@ -435,7 +439,7 @@ impl ClassNet {
     fn lower(&mut self, interface: &[u8], folder: &Path) -> Option<Box<[u8]>> {
         let is_vxlan = self.kind(interface).as_deref() == Some(b"vxlan");
         let link = self.read(interface, "iflink").ok().and_then(sysfs::number)?;
-        let entries = fs::read_dir(folder).ok()?;
+        let entries = file::entries(folder).ok()?;
         let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
         names.find_map(|link_name| {
             let name = link_name.as_bytes().strip_prefix(b"lower_")?;
@@ -462,7 +466,9 @@ impl ClassNet {
 
     fn read(&mut self, interface: &[u8], attribute: impl AsRef<Path>) -> io::Result<&[u8]> {
         self.set_path(interface, attribute);
-        read_file(&self.path, &mut self.text)?;
+        let file =
+            if self.is_named { file::open(&self.path) } else { file::open_unseen(&self.path) };
+        file::read_again(&file?, Made::AtOnce, MAX_ATTRIBUTE, &mut self.text)?;
         Ok(&self.text)
     }
 

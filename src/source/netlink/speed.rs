@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use super::PATIENCE;
 use super::socket::{Dump, NetlinkError, Scratch, Socket};
+use crate::file::{self, MAX_ATTRIBUTE, Made};
 use crate::interface::{LinkModes, SPEED_UNKNOWN};
 use crate::parse::netlink::ethtool::{self, LinkModesReply};
 use crate::parse::sysfs;
-use crate::source::read_file;
 
 /// A driver that takes longer than this is slow: nobody waits for it, and it is asked less often. Other
 /// users of the kernel's lock make a quick one wait for less.
@@ -472,7 +472,10 @@ impl Way {
 fn sysfs_link_modes(folder: &Path, question: &Question) -> LinkModes {
     let folder = folder.join(OsStr::from_bytes(&question.name));
     let mut text = Vec::new();
-    let mut read = |attribute| read_file(&folder.join(attribute), &mut text).map(|()| text.clone());
+    let mut read = |attribute| {
+        let file = file::open_unseen(&folder.join(attribute))?;
+        file::read_again(&file, Made::AtOnce, MAX_ATTRIBUTE, &mut text).map(|()| text.clone())
+    };
     let ifindex = read("ifindex").ok().and_then(|text| sysfs::number(&text));
     if ifindex != Some(question.ifindex) {
         return NOTHING;

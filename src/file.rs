@@ -1,0 +1,218 @@
+//! Files that others made: read within a limit, and without ever being held up.
+//!
+//! What lies at a path may be something else than was expected: a named pipe keeps whoever opens it
+//! waiting, `/dev/zero` never ends, and opening a device can be an act of its own. So only regular
+//! files are read, which all files of `/proc` and `/sys` are, and of these no more than fits.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::io::{pread, retry_on_intr};
+
+/// The most bytes of a configuration.
+pub const MAX_CONFIG: usize = 1 << 20;
+
+/// The most bytes of a file of `/proc` that has rows. A hundred thousand interfaces take 13 MB.
+pub const MAX_TABLE: usize = 64 << 20;
+
+/// The most bytes of a file about one process or one interface.
+pub const MAX_RECORD: usize = 64 << 10;
+
+/// The most bytes of a file of `/sys`: the kernel gives it one page.
+pub const MAX_ATTRIBUTE: usize = 64 << 10;
+
+/// A non-blocking open that makes no terminal ours. Without `O_NONBLOCK`, a named pipe would block.
+const FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// How the kernel makes a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// As one piece (`single_open`, sysfs): one read from its start gives all of it, if there is
+    /// room.
+    AtOnce,
+    /// Row by row: a read may give less than there is, and only the end gives nothing.
+    RowByRow,
+}
+
+/// Opens a regular file, and nothing else.
+///
+/// # Errors
+///
+/// Those of `open(2)`, and [`io::ErrorKind::InvalidInput`] for anything but a regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    // Already opening it can have effects, as with a watchdog or a tape.
+    must_be_regular(FileType::from_raw_mode(rustix::fs::stat(path)?.st_mode))?;
+    open_unseen(path)
+}
+
+/// The same without looking at it before: for a folder of the kernel's own, where no device lies.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_unseen(path: &Path) -> io::Result<File> {
+    open_in(CWD, path)
+}
+
+/// The same of a file in that folder.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_in(folder: impl AsFd, name: impl AsRef<Path>) -> io::Result<File> {
+    let file = openat(folder, name.as_ref(), FLAGS, Mode::empty())?;
+    // It may be another one by now.
+    must_be_regular(FileType::from_raw_mode(fstat(&file)?.st_mode))?;
+    Ok(file.into())
+}
+
+/// Opens a folder, to open files in it.
+///
+/// # Errors
+///
+/// Those of `open(2)`.
+pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(CWD, path, FLAGS | OFlags::DIRECTORY, Mode::empty())?)
+}
+
+/// The entries of a folder.
+///
+/// # Errors
+///
+/// Those of `open(2)`; and of an entry, those of `getdents(2)`, or that there are too many.
+pub fn entries(path: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>> + use<>> {
+    /// As many as a kernel can have processes (`PID_MAX_LIMIT`).
+    const MAX_ENTRIES: usize = 4 << 20;
+    let entries = fs::read_dir(path)?;
+    Ok(entries.enumerate().map_while(|(number, entry)| match number {
+        ..MAX_ENTRIES => Some(entry),
+        MAX_ENTRIES => Some(Err(io::Error::other("too many entries"))),
+        _ => None,
+    }))
+}
+
+/// Replaces `text` by what a regular file holds.
+///
+/// # Errors
+///
+/// As [`open`], those of `read(2)`, and [`io::ErrorKind::FileTooLarge`] when it holds more than that.
+pub fn read(path: &Path, limit: usize, text: &mut Vec<u8>) -> io::Result<()> {
+    text.clear();
+    read_again(&open(path)?, Made::RowByRow, limit, text)
+}
+
+/// Replaces `text` by what an open file holds, which the kernel makes anew whenever it is read from
+/// its start.
+///
+/// # Errors
+///
+/// Those of `read(2)`, and [`io::ErrorKind::FileTooLarge`] when it holds more than that.
+pub fn read_again(file: &File, made: Made, limit: usize, text: &mut Vec<u8>) -> io::Result<()> {
+    const ROOM: usize = 8 << 10;
+    text.clear();
+    loop {
+        if text.len() > limit {
+            // Its memory would stay.
+            *text = Vec::new();
+            return Err(too_large(limit));
+        }
+        text.reserve(ROOM);
+        let (start, room) = (text.len() as u64, text.capacity() - text.len());
+        let length = retry_on_intr(|| pread(file, spare_capacity(text), start))?;
+        if length == 0 || made == Made::AtOnce && length < room {
+            return Ok(());
+        }
+    }
+}
+
+fn too_large(limit: usize) -> io::Error {
+    let (number, unit) = match limit {
+        ..0x10_0000 => (limit >> 10, "KiB"),
+        _ => (limit >> 20, "MiB"),
+    };
+    let message = format!("larger than {number} {unit}");
+    io::Error::new(io::ErrorKind::FileTooLarge, message)
+}
+
+fn must_be_regular(kind: FileType) -> io::Result<()> {
+    let kind = match kind {
+        FileType::RegularFile => return Ok(()),
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a named pipe",
+        FileType::CharacterDevice => "a character device",
+        FileType::BlockDevice => "a block device",
+        FileType::Socket => "a socket",
+        _ => "something else",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("not a regular file but {kind}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::os::unix::net::UnixListener;
+
+    use rustix::fs::mkfifoat;
+
+    #[test]
+    fn only_regular_files_are_read_and_no_more_of_them_than_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        mkfifoat(CWD, at("pipe"), Mode::RUSR).unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+        std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+        for (name, length) in [("empty", 0), ("full", 1 << 20), ("over", (1 << 20) + 1)] {
+            File::create(at(name)).unwrap().set_len(length).unwrap();
+        }
+        // As large as a file can be, without taking room.
+        File::create(at("huge")).unwrap().set_len(1 << 40).unwrap();
+        let mut text = Vec::new();
+        let mut read = |name: &str| {
+            let result = read(&at(name), 1 << 20, &mut text).map(|()| text.len());
+            assert!(result.is_ok() || text.is_empty());
+            assert!(text.capacity() < 4 << 20);
+            result.map_err(|error| error.to_string())
+        };
+        assert_eq!(read("empty"), Ok(0));
+        assert_eq!(read("full"), Ok(1 << 20));
+        for name in ["over", "huge"] {
+            assert_eq!(read(name), Err("larger than 1 MiB".into()));
+        }
+        for (name, kind) in [
+            ("", "a directory"),
+            ("pipe", "a named pipe"),
+            ("socket", "a socket"),
+            ("zero", "a character device"),
+        ] {
+            assert_eq!(read(name), Err(format!("not a regular file but {kind}")));
+            let unseen = open_unseen(&at(name)).map(drop);
+            assert!(unseen.is_err(), "{name}");
+        }
+        assert!(read("loop").unwrap_err().contains("symbolic links"));
+        assert!(read("none").unwrap_err().contains("No such file"));
+    }
+
+    #[test]
+    fn files_of_the_kernel_are_regular() {
+        let mut text = Vec::new();
+        for (file, limit) in [
+            ("/proc/self/net/dev", MAX_TABLE),
+            ("/proc/self/cgroup", MAX_RECORD),
+            ("/proc/self/ns/net", 0),
+            ("/sys/class/net/lo/flags", MAX_ATTRIBUTE),
+        ] {
+            let file = open(Path::new(file)).unwrap();
+            if limit > 0 {
+                read_again(&file, Made::RowByRow, limit, &mut text).unwrap();
+                assert!(text.ends_with(b"\n"));
+            }
+        }
+    }
+}
