@@ -4,9 +4,12 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
-use common::plugin::{ALL, DEFAULT, Daemon, SOURCES, names, once, once_in, speeds, with_source};
-use common::{Netns, PLUGIN, is_skipped, run, text};
+use common::plugin::{
+    ALL, DEFAULT, Daemon, SOURCES, config_file, names, once, once_in, speeds, with_source,
+};
+use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, run, text};
 
 #[test]
 fn by_default_what_is_up_and_no_loopback_is_reported_with_its_speed() {
@@ -166,6 +169,56 @@ fn under_host_proc_a_container_sees_the_host() {
     assert_eq!(lines.into_keys().collect::<BTreeSet<_>>(), host);
     let log = text(&output.stderr);
     assert_eq!(log, "I! HOST_PROC: counters come from /proc/1/net/dev\n");
+}
+
+#[test]
+fn a_host_proc_that_hides_process_1_is_a_warning() {
+    let test = "a_host_proc_that_hides_process_1_is_a_warning";
+    let programs = ["unshare", "setpriv"];
+    if is_skipped(test)
+        || programs.iter().any(|program| is_skipped_without(test, program, has(program, "-V")))
+    {
+        return;
+    }
+    let container = Netns::new();
+    container.ip_lines("link add inside type ifb");
+    let folder = tempfile::tempdir().unwrap();
+    run(Command::new("chmod").arg("755").arg(folder.path()));
+    let proc = folder.path().display();
+    let config = config_file(ALL);
+    // A host of its own, whose process 1 waits for the plugin in a container.
+    let once = |hidepid: &str, privileges: &str| {
+        let script = format!(
+            "mount -t proc -o hidepid={hidepid} proc {proc}
+             nsenter --net=/run/netns/{} setpriv {privileges} {PLUGIN} --once --config {}",
+            container.name,
+            config.path().display()
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-ec", &script]);
+        run(command.env("HOST_PROC", folder.path()).env("HOST_SYS", "/none"))
+    };
+    let nobody = "--reuid=65534 --regid=65534 --clear-groups";
+    let member = "--reuid=65534 --regid=65534 --groups=65533";
+    let ours = format!(
+        "W! HOST_PROC: counters come from {proc}/net/dev, which are those of this process's own \
+         network namespace: "
+    );
+    let way_out = "it takes CAP_SYS_PTRACE, or a /proc that is mounted without hidepid, or with gid= for a \
+                   group of this process\n";
+    let cannot_read = format!("cannot read {proc}/1/net/dev: Operation not permitted (os error 1)");
+    let hides = format!("{proc} hides process 1");
+    for (hidepid, why) in [("1", &cannot_read), ("2", &hides), ("4", &hides)] {
+        let output = once(hidepid, nobody);
+        assert_eq!(text(&output.stderr), format!("{ours}{why}: {way_out}"), "hidepid={hidepid}");
+        assert!(text(&output.stdout).contains("net,interface=inside "), "hidepid={hidepid}");
+    }
+    let hosts = format!("I! HOST_PROC: counters come from {proc}/1/net/dev\n");
+    for (hidepid, privileges) in [("0", nobody), ("2,gid=65533", member), ("2", "--clear-groups")] {
+        let output = once(hidepid, privileges);
+        assert_eq!(text(&output.stderr), hosts, "hidepid={hidepid}");
+        assert!(!text(&output.stdout).contains("net,interface=inside "), "hidepid={hidepid}");
+    }
 }
 
 #[test]

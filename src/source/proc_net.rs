@@ -10,6 +10,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use rustix::fs::{PROC_SUPER_MAGIC, stat, statfs};
+use rustix::io::Errno;
+
 use crate::file::{self, MAX_RECORD, MAX_TABLE, Made};
 use crate::interface::{Counters, MoreCounters};
 use crate::log::{Level, Log, Problems};
@@ -337,13 +340,11 @@ impl ProcNet {
             (Some(found), failure) => {
                 let folder = self.folders.swap_remove(found);
                 let dev = folder.dev.path.display();
-                let denied =
-                    failure.filter(|(_, error)| error.kind() == io::ErrorKind::PermissionDenied);
-                match denied {
-                    Some((hosts, error)) => log.warn(format_args!(
+                match failure.and_then(|(hosts, error)| self.denied(&hosts, &error)) {
+                    Some(denied) => log.warn(format_args!(
                         "HOST_PROC: counters come from {dev}, which are those of this process's own \
-                         network namespace: cannot read {}: {error}",
-                        hosts.display()
+                         network namespace: {denied}: it takes CAP_SYS_PTRACE, or a /proc that is \
+                         mounted without hidepid, or with gid= for a group of this process"
                     )),
                     None => log.info(format_args!("HOST_PROC: counters come from {dev}")),
                 }
@@ -352,6 +353,25 @@ impl ProcNet {
             }
             (None, Some((_, error))) => Err(error),
             (None, None) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Says what keeps this process from that file of process 1, unless it is not there at all.
+    fn denied(&self, file: &Path, error: &io::Error) -> Option<String> {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                Some(format!("cannot read {}: {error}", file.display()))
+            }
+            io::ErrorKind::NotFound => {
+                let process_1 = self.process_1.as_deref()?;
+                let proc = process_1.parent()?;
+                // With hidepid=2, what may not be seen looks as if it were not there; but every proc
+                // file system has a process 1.
+                let is_proc = statfs(proc).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC);
+                let is_hidden = is_proc && stat(process_1).err() == Some(Errno::NOENT);
+                is_hidden.then(|| format!("{} hides process 1", proc.display()))
+            }
+            _ => None,
         }
     }
 }
