@@ -244,11 +244,11 @@ impl Collector {
         let deadline = Instant::now() + SPEED_WAIT;
         for View { space, proc, .. } in views {
             if let Some(Proc { files, .. }) = procs.get_mut(*proc) {
-                space.read_details(files, tables, deadline, hurry);
+                space.read_details(files, tables, deadline, problems, hurry);
             }
         }
         if let Some(spaces) = spaces {
-            spaces.read_details(tables, deadline, hurry);
+            spaces.read_details(tables, deadline, problems, hurry);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::{pread, retry_on_intr};
 
 /// The most bytes of a configuration.
@@ -39,35 +39,41 @@ pub enum Made {
     RowByRow,
 }
 
+/// When the type of a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Before it is opened, and again after: to open a device can have effects, as of a watchdog.
+    Twice,
+    /// After it was opened: in a sysfs of the kernel's own, where no device lies, and which has many
+    /// files to read at every gather.
+    After,
+    /// Not at all: in a folder that was opened in `/proc/self/net`.
+    Never,
+}
+
 /// Opens a regular file, and nothing else.
 ///
 /// # Errors
 ///
 /// Those of `open(2)`, and [`io::ErrorKind::InvalidInput`] for anything but a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Already opening it can have effects, as with a watchdog or a tape.
-    must_be_regular(FileType::from_raw_mode(rustix::fs::stat(path)?.st_mode))?;
-    open_unseen(path)
+    open_at(CWD, path, Look::Twice)
 }
 
-/// The same without looking at it before: for a folder of the kernel's own, where no device lies.
+/// The same of a path from that folder.
 ///
 /// # Errors
 ///
 /// As [`open`].
-pub fn open_unseen(path: &Path) -> io::Result<File> {
-    open_in(CWD, path)
-}
-
-/// The same of a file in that folder.
-///
-/// # Errors
-///
-/// As [`open`].
-pub fn open_in(folder: impl AsFd, name: impl AsRef<Path>) -> io::Result<File> {
-    let file = openat(folder, name.as_ref(), FLAGS, Mode::empty())?;
-    // It may be another one by now.
-    must_be_regular(FileType::from_raw_mode(fstat(&file)?.st_mode))?;
+pub fn open_at(folder: impl AsFd, path: impl AsRef<Path>, look: Look) -> io::Result<File> {
+    let path = path.as_ref();
+    if look == Look::Twice {
+        must_be_regular(&statat(&folder, path, AtFlags::empty())?)?;
+    }
+    let file = openat(&folder, path, FLAGS, Mode::empty())?;
+    if look != Look::Never {
+        must_be_regular(&fstat(&file)?)?;
+    }
     Ok(file.into())
 }
 
@@ -139,8 +145,8 @@ fn too_large(limit: usize) -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, message)
 }
 
-fn must_be_regular(kind: FileType) -> io::Result<()> {
-    let kind = match kind {
+fn must_be_regular(stat: &Stat) -> io::Result<()> {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => return Ok(()),
         FileType::Directory => "a directory",
         FileType::Fifo => "a named pipe",
@@ -192,8 +198,10 @@ mod tests {
             ("zero", "a character device"),
         ] {
             assert_eq!(read(name), Err(format!("not a regular file but {kind}")));
-            let unseen = open_unseen(&at(name)).map(drop);
-            assert!(unseen.is_err(), "{name}");
+            if name != "socket" {
+                let error = open_at(CWD, at(name), Look::After).unwrap_err();
+                assert_eq!(error.to_string(), format!("not a regular file but {kind}"));
+            }
         }
         assert!(read("loop").unwrap_err().contains("symbolic links"));
         assert!(read("none").unwrap_err().contains("No such file"));

@@ -128,6 +128,7 @@ impl Space {
                 choose_by_netlink(netlink, lines, tables);
             }
             _ => {
+                procfs.start(files);
                 files.read_interfaces(problems);
                 procfs.read(files, problems.log(), hurry);
                 if let Some(netlink) = netlink {
@@ -147,6 +148,7 @@ impl Space {
         files: &mut ProcNet,
         tables: &[Table],
         deadline: Instant,
+        problems: &mut Problems,
         hurry: &mut impl FnMut() -> bool,
     ) {
         let Self { netlink, procfs, lines, is_by_netlink, is_read } = self;
@@ -154,12 +156,13 @@ impl Space {
             _ if !*is_read => {}
             Some(netlink) if *is_by_netlink => {
                 netlink.fetch_speeds(deadline);
+                netlink.report_unread(problems);
                 let (wants, reading) = (netlink.wants(), netlink.reading().number);
                 read_interface_protocols(netlink.interfaces_mut(), files, wants, reading);
             }
             _ => {
                 let may_ask = netlink.as_ref().is_none_or(Netlink::may_ask_drivers);
-                procfs.fetch_details(may_ask, hurry);
+                procfs.fetch_details(may_ask, problems, hurry);
                 // That may have changed their tags.
                 choose_by_procfs(procfs, lines, tables);
                 let (wants, reading) = (procfs.wants(), procfs.reading().number);

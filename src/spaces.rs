@@ -290,10 +290,11 @@ impl Spaces {
         &mut self,
         tables: &[Table],
         deadline: Instant,
+        problems: &mut Problems,
         hurry: &mut impl FnMut() -> bool,
     ) {
         for Elsewhere { space, files, .. } in &mut self.entered {
-            space.read_details(files, tables, deadline, hurry);
+            space.read_details(files, tables, deadline, problems, hurry);
         }
     }
 

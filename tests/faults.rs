@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use common::line::Line;
 use common::machine::last_descendant;
 use common::plugin::{Batch, Daemon, assert_same};
 use common::trace::{Trace, is_skipped_without_strace};
@@ -319,4 +320,120 @@ fn where_netlink_fails_and_sysfs_is_anothers_what_netlink_knew_stands() {
         assert_same(&batch, &before, "failing, and before");
     }
     daemon.end();
+}
+
+/// The files of an interface that are read by procfs, in a namespace's `/sys`.
+fn attributes(interface: &str, attributes: &[&str]) -> Vec<String> {
+    attributes.iter().map(|one| format!("/sys/class/net/{interface}/{one}")).collect()
+}
+
+/// The lines of a batch, all of the same time.
+fn parsed(batch: &Batch) -> Vec<Line> {
+    batch.iter().map(|line| Line::parse(&[line, b" 0".as_slice()].concat())).collect()
+}
+
+/// All options that have files of sysfs read, for all interfaces and for those that only flags select.
+const DETAILS: &str = "source = 'procfs'\nlink_state = true\ninterface_tags = ['alias', 'mac', 'kind', 'master', \
+                       'lower', 'driver']\nignore_protocol_stats = true\n";
+
+#[test]
+fn a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells() {
+    let test = "a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells";
+    if cannot_run(test) || is_skipped_without_strace(test) {
+        return;
+    }
+    let netns = namespace();
+    netns.ip_lines(
+        "link set up0 alias uplink
+         link add mac0 link up0 type macvlan
+         link set mac0 up
+         link set up1 master br0",
+    );
+    let config = format!(
+        "[[inputs.net]]\ninterfaces = ['*']\n{DETAILS}[[inputs.net]]\n{DETAILS}\
+         [[inputs.net]]\nsource = 'procfs'\ninterfaces = ['none']\n"
+    );
+    let names = [
+        "flags",
+        "ifindex",
+        "speed",
+        "duplex",
+        "ifalias",
+        "address",
+        "master",
+        "operstate",
+        "mtu",
+        "carrier",
+        "uevent",
+        "iflink",
+        "device/driver",
+    ];
+    let files: Vec<_> =
+        ["up0", "up1", "mac0"].iter().flat_map(|one| attributes(one, &names)).collect();
+    let lost = ["speed", "admin_up", "operstate", "mtu", "ifindex", "carrier"];
+    for error in ["ENOMEM", "EIO", "EMFILE", "EACCES", "EBUSY", "EAGAIN"] {
+        let mut daemon = Daemon::start_as(plugin(&netns), &config);
+        let before = parsed(&daemon.batch());
+        assert_eq!(before.len(), 8 + 5);
+        let what = format!("openat,readlink,readlinkat:error={error}");
+        let trace = Trace::injecting_at(&files, &what, last_descendant(daemon.pid()));
+        let during = [(); 2].map(|()| parsed(&daemon.batch()));
+        assert!(trace.text().contains("(INJECTED)"));
+        drop(trace);
+        for batch in during {
+            assert_eq!(batch.len(), before.len(), "{error}: {batch:?}");
+            for (now, before) in batch.iter().zip(&before) {
+                assert_eq!(now.tags, before.tags, "{error}");
+                let mut fields = before.fields.clone();
+                if ["up0", "up1", "mac0"].contains(&&*text(&now.tags["interface"])) {
+                    fields.retain(|name, _| !lost.contains(&&**name));
+                    fields.retain(|name, _| name != "duplex");
+                }
+                assert_eq!(now.fields, fields, "{error}");
+            }
+        }
+        assert_eq!(parsed(&daemon.batch()), before);
+        let log = daemon.end();
+        let lines: Vec<_> = log.lines().collect();
+        let is_about = |line: &str| {
+            line.contains(" reads of files in /sys/class/net failed, that of \"/sys/class/net/up")
+        };
+        assert!(lines.len() == 2 && lines.iter().all(|line| is_about(line)), "{log}");
+        assert!(lines[0].starts_with("W! 4"), "{log}");
+        assert_eq!(lines[1], lines[0].replace("W! ", "I! over: "));
+    }
+}
+
+#[test]
+fn an_interface_that_went_and_a_speed_that_nobody_knows_are_no_faults() {
+    let test = "an_interface_that_went_and_a_speed_that_nobody_knows_are_no_faults";
+    if cannot_run(test) || is_skipped_without_strace(test) {
+        return;
+    }
+    let netns = namespace();
+    let config = format!(
+        "[[inputs.net]]\n{DETAILS}[[inputs.net]]\nsource = 'procfs'\ninterfaces = ['none']\n"
+    );
+    let mut daemon = Daemon::start_as(plugin(&netns), &config);
+    let before = parsed(&daemon.batch());
+    let mut batch_with = |attribute: &str, error: &str| {
+        let files = attributes("up0", &[attribute]);
+        let what = format!("openat:error={error}");
+        let trace = Trace::injecting_at(&files, &what, last_descendant(daemon.pid()));
+        let batch = parsed(&daemon.batch());
+        assert!(trace.text().contains("(INJECTED)"));
+        batch
+    };
+    for error in ["EINVAL", "EOPNOTSUPP"] {
+        let mut expected = before.clone();
+        let up0 = expected.iter_mut().find(|line| line.tags["interface"] == b"up0").unwrap();
+        up0.fields.insert("speed".into(), "-1i".into());
+        assert_eq!(batch_with("speed", error), expected, "{error}");
+    }
+    for error in ["ENOENT", "ENODEV"] {
+        let mut expected = before.clone();
+        expected.retain(|line| line.tags["interface"] != b"up0");
+        assert_eq!(batch_with("flags", error), expected, "{error}");
+    }
+    assert_eq!(daemon.end(), "");
 }

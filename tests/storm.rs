@@ -3,11 +3,13 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::line::Line;
 use common::plugin::{ALL, Batch, DEFAULT, Daemon, assert_same, batch_in, parse, with_source};
 use common::{Netns, is_skipped, text};
 
@@ -239,4 +241,97 @@ fn storms([first, second]: [&Netns; 2]) -> Vec<Vec<(&Netns, String)>> {
     ];
     let made = vec![(first, hidden.repeat(5) + made.repeat(5).trim())];
     flips.into_iter().chain([made, moved]).collect()
+}
+
+#[test]
+fn names_that_go_round_lend_no_interface_the_rates_of_another() {
+    const NAMES: usize = 8;
+    if is_skipped("names_that_go_round_lend_no_interface_the_rates_of_another") {
+        return;
+    }
+    let netns = Netns::new();
+    let mut changes = "link add busy type ifb\naddr add 10.99.0.1/16 dev busy\nlink set busy up\n\
+                       neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev busy\n"
+        .to_owned();
+    for number in 0..NAMES {
+        write!(
+            changes,
+            "link add idle{number} type ifb
+             addr add 10.98.{number}.1/24 dev idle{number}
+             link set idle{number} up
+             neigh add 10.98.{number}.2 lladdr 02:00:00:00:00:02 dev idle{number}\n"
+        )
+        .unwrap();
+    }
+    netns.ip_batch(&changes);
+    let send = |count: usize, address: &str| {
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        (0..count).for_each(|_| assert!(socket.send_to(b"packet", address).is_ok()));
+    };
+    // From here on, theirs stand still, each at numbers of its own.
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            netns.enter();
+            (0..NAMES).for_each(|number| send(10 * number, &format!("10.98.{number}.2:9")));
+        });
+    });
+    let downs = (0..NAMES).map(|number| format!("link set idle{number} down"));
+    netns.ip_batch(&downs.collect::<Vec<_>>().join("\n"));
+    let config = "[[inputs.net]]\ninterfaces = ['idle*', 'spare*', 'busy']\nrates = true\n\
+                  ignore_protocol_stats = true\nsource = 'procfs'\n\
+                  [[inputs.net]]\ninterfaces = ['none']\nsource = 'procfs'\n";
+    let mut daemon = Daemon::start_as(netns.command(common::PLUGIN), config);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _end_storm = EndStorm(&over);
+        for pair in 0..NAMES / 2 {
+            let (netns, over) = (&netns, &over);
+            scope.spawn(move || {
+                let (one, other) = (2 * pair, 2 * pair + 1);
+                let swap = format!(
+                    "link set idle{one} name spare{pair}
+                     link set idle{other} name idle{one}
+                     link set spare{pair} name idle{other}\n"
+                );
+                let mut pause = 0;
+                while !over.load(Ordering::Relaxed) {
+                    netns.ip_batch(&swap.repeat(2));
+                    // Now and then, all have the time to get rates.
+                    pause = (pause + 1) % 50;
+                    if pause == 0 {
+                        thread::sleep(Duration::from_millis(200));
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            netns.enter();
+            while !over.load(Ordering::Relaxed) {
+                send(1, "10.99.0.2:9");
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let (mut idle, mut busy) = (0, 0);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(15) {
+            for line in daemon.batch() {
+                let line = Line::parse(&[&*line, b" 0"].concat());
+                let name = line.tag("interface").unwrap();
+                let rates = line.fields.keys().filter(|key| key.ends_with("_rate"));
+                let rates: Vec<_> = rates.map(|key| line.float(key).unwrap()).collect();
+                if name == "busy" {
+                    busy += usize::from(rates.iter().any(|&rate| rate > 0.0));
+                    continue;
+                }
+                idle += usize::from(!rates.is_empty());
+                assert!(rates.iter().all(|&rate| rate == 0.0), "{name}: {line:?}");
+            }
+        }
+        println!("{idle} lines of idle ones, {busy} of the busy one with rates");
+        assert!(
+            idle > 0 && busy > 0,
+            "{idle} lines of idle ones, {busy} of the busy one with rates"
+        );
+    });
+    assert_eq!(daemon.end(), "");
 }

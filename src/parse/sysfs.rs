@@ -1,5 +1,6 @@
 //! Attributes under `/sys/class/net/<interface>/` (`Documentation/ABI/testing/sysfs-class-net`).
 
+use super::decimal;
 use crate::interface::{Duplex, Flags, OPERSTATES};
 
 /// `flags`: the `IFF_*` bits in hexadecimal, `0x1003`.
@@ -21,6 +22,12 @@ pub fn speed(text: &[u8]) -> Option<i64> {
 #[must_use]
 pub fn number(text: &[u8]) -> Option<u32> {
     one_line(text)?.parse().ok()
+}
+
+/// A count of 64 bits, as those under `statistics/` and `uevent_seqnum` are.
+#[must_use]
+pub fn count(text: &[u8]) -> Option<u64> {
+    decimal(text.strip_suffix(b"\n").unwrap_or(text))
 }
 
 /// `duplex`: what the driver tells.
@@ -90,6 +97,10 @@ mod tests {
         assert_eq!(number(b"1500\n"), Some(1500));
         for text in ["", "-1\n", "1 ", "4294967296\n"] {
             assert_eq!(number(text.as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(count(b"18446744073709551615\n"), Some(u64::MAX));
+        for text in ["", "\n", "-1\n", "1 ", "+1", "18446744073709551616\n"] {
+            assert_eq!(count(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(duplex(b"full\n"), Some(Duplex::Full));
         assert_eq!(duplex(b"both\n"), None);

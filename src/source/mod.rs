@@ -13,6 +13,8 @@ pub mod netlink;
 pub mod proc_net;
 pub mod procfs;
 
+use std::io;
+
 use rustix::io::Errno;
 use serde::Deserialize;
 
@@ -32,4 +34,25 @@ pub enum Wanted {
 /// Whether a call failed only because this process, or the system, has too much open at the moment.
 fn is_shortage(errno: Errno) -> bool {
     matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS)
+}
+
+/// Why a file of sysfs tells nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unread {
+    /// The interface has gone, or has no such file.
+    Gone,
+    /// There is nothing to tell, as of the speed of an interface that is down.
+    Nothing,
+    /// It may be told another time.
+    Failed,
+}
+
+impl Unread {
+    fn of(error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(Errno::NOENT | Errno::NODEV) => Self::Gone,
+            Some(Errno::INVAL | Errno::OPNOTSUPP) => Self::Nothing,
+            _ => Self::Failed,
+        }
+    }
 }

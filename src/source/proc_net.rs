@@ -13,7 +13,7 @@ use std::time::Instant;
 use rustix::fs::{PROC_SUPER_MAGIC, stat, statfs};
 use rustix::io::Errno;
 
-use crate::file::{self, MAX_RECORD, MAX_TABLE, Made};
+use crate::file::{self, Look, MAX_RECORD, MAX_TABLE, Made};
 use crate::interface::{Counters, MoreCounters};
 use crate::log::{Level, Log, Problems};
 use crate::parse::{
@@ -216,6 +216,11 @@ impl ProcNet {
         self.is_read = false;
     }
 
+    /// Whether this gather has read the counters already.
+    pub(super) fn is_read(&self) -> bool {
+        self.is_read
+    }
+
     /// Reads the counters of every interface, once in a gather. What cannot be read goes to
     /// `problems`; all else is there.
     pub fn read_interfaces(&mut self, problems: &mut Problems) {
@@ -402,7 +407,7 @@ impl DevSnmp6 {
         match self {
             Self::At(folder) => file::read(&folder.join(name), MAX_RECORD, text),
             Self::Entered(Some(folder)) => {
-                let file = file::open_in(folder, name)?;
+                let file = file::open_at(folder, name, Look::Never)?;
                 file::read_again(&file, Made::AtOnce, MAX_RECORD, text)
             }
             Self::Entered(None) => Err(io::ErrorKind::NotFound.into()),

@@ -2,21 +2,25 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::CWD;
 use rustix::net::netdevice::name_to_index;
 
-use crate::file::{self, MAX_ATTRIBUTE, Made};
+use crate::file::{self, Look, MAX_ATTRIBUTE, Made};
 use crate::interface::{
-    Flags, Interface, LinkModes, LinkState, Presence, Properties, SPEED_UNKNOWN, Wants, is_address,
+    Counters, Interface, LinkModes, LinkState, Presence, Properties, SPEED_UNKNOWN, Wants,
+    is_address,
 };
-use crate::log::Log;
+use crate::log::{Level, Log, Problems};
 use crate::parse::{Quoted, sysfs};
 use crate::rates::Reading;
+use crate::source::Unread;
 use crate::source::proc_net::ProcNet;
 
 /// How often two files are compared before they count as telling of different namespaces: interfaces
@@ -36,6 +40,12 @@ pub struct Procfs {
     wants: Wants,
     /// In the order of `/proc/net/dev`.
     interfaces: Vec<Interface>,
+    /// Their numbers in this reading, as far as they can be told.
+    numbers: Vec<Option<u32>>,
+    /// The numbers of those whose last counters may have been another one's.
+    unsure: Vec<u32>,
+    /// How many events of devices there had been before this reading.
+    uevents: Option<u64>,
     reading: Reading,
     version: u64,
 }
@@ -44,15 +54,20 @@ pub struct Procfs {
 #[derive(Debug)]
 struct ClassNet {
     folder: PathBuf,
-    /// Whether the operator named it, so that anything may lie there; or else it is the kernel's own,
-    /// whose files are opened without another look before: there are several for each interface.
-    is_named: bool,
+    /// [`Look::After`] for the kernel's own, or else the operator named it, and anything may lie there.
+    look: Look,
+    /// The file that counts events of devices.
+    uevent_seqnum: PathBuf,
     /// Whether it shows another network namespace than our own, once that is known.
     is_foreign: Option<bool>,
     /// The path of the file that was read last.
     path: PathBuf,
     /// Its text.
     text: Vec<u8>,
+    /// How many reads failed in this gather that may go well another time.
+    failures: usize,
+    /// The first of them, and why.
+    failure: Option<(PathBuf, io::Error)>,
 }
 
 impl Procfs {
@@ -82,6 +97,9 @@ impl Procfs {
             is_own,
             wants: Wants::default(),
             interfaces: Vec::new(),
+            numbers: Vec::new(),
+            unsure: Vec::new(),
+            uevents: None,
             reading: Reading::default(),
             version: 0,
         }
@@ -104,38 +122,33 @@ impl Procfs {
         self.wants = self.wants.or(wants);
     }
 
+    /// A reading begins. To be called before `/proc/net` is read.
+    pub fn start(&mut self, proc_net: &ProcNet) {
+        let is_asked = self.wants.rates && self.class_net.is_foreign != Some(true);
+        // One that another has read already began before now.
+        let is_first = !proc_net.is_read();
+        self.uevents = (is_asked && is_first).then(|| self.class_net.uevents()).flatten();
+    }
+
     /// Takes in what `/proc/net` told in its last reading, and asks sysfs for what selects
     /// interfaces. Once `hurry` says so, no more is asked for, and an interface that only its flags
     /// could select is taken for gone.
     pub fn read(&mut self, proc_net: &ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
-        let Self { class_net, is_own, wants, interfaces, reading, version, .. } = self;
-        reading.begin(proc_net.read_at());
-        let (mut count, mut hurried) = (0, false);
-        for (name, counters, more) in proc_net.rows() {
-            let Some(interface) = bring_to(interfaces, count, name, *wants, version) else {
-                continue;
-            };
-            // What is remembered of an interface does not hold for another one of its name.
-            if wants.details() {
-                hurried = hurried || hurry();
-                let ifindex = if hurried { None } else { class_net.ifindex(name) };
-                if let Some(ifindex) = ifindex.filter(|&ifindex| ifindex != interface.ifindex) {
-                    if interface.ifindex != 0 {
-                        *interface = Interface::new(ifindex, name, *wants);
-                    }
-                    interface.ifindex = ifindex;
-                }
-            }
-            interface.set_counters(counters, reading, *wants);
-            if wants.more {
-                interface.set_more(more, reading);
-            }
-            count += 1;
+        let Self { class_net, interfaces, numbers, wants, version, .. } = self;
+        let mut hurried = false;
+        numbers.clear();
+        for (name, ..) in proc_net.rows() {
+            bring_to(interfaces, numbers.len(), name, *wants, version);
+            hurried = hurried || wants.details() && hurry();
+            let is_asked = wants.details() && !hurried;
+            numbers.push(if is_asked { class_net.ifindex(name) } else { None });
         }
-        if interfaces.len() > count {
-            interfaces.truncate(count);
+        if interfaces.len() > numbers.len() {
+            interfaces.truncate(numbers.len());
             *version += 1;
         }
+        self.take_counters(proc_net);
+        let Self { class_net, is_own, wants, interfaces, version, .. } = self;
         if *is_own {
             class_net.check_own(interfaces.iter().map(|interface| &*interface.name), log);
         }
@@ -144,6 +157,48 @@ impl Procfs {
             if class_net.identify(interface, *wants, hurried) || interface.generation == 0 {
                 *version += 1;
                 interface.generation = *version;
+            }
+        }
+    }
+
+    /// Takes the counters in, each where they belong: a name may have become another interface's
+    /// between the reading of its counters and that of its number.
+    fn take_counters(&mut self, proc_net: &ProcNet) {
+        let Self { class_net, wants, interfaces, numbers, unsure, uevents, reading, .. } = self;
+        let was_unsure = std::mem::take(unsure);
+        let before = Some(reading.clone()).filter(|before| before.number > 0);
+        reading.begin(proc_net.read_at());
+        let has_numbers = wants.details() && class_net.is_foreign != Some(true);
+        // A new name is an event, also in another network namespace.
+        let is_settled = uevents.take().is_some_and(|count| class_net.uevents() == Some(count));
+        for ((interface, row), number) in interfaces.iter_mut().zip(proc_net.rows()).zip(numbers) {
+            let (name, counters, more) = row;
+            // What is remembered of an interface does not hold for another one of its name.
+            if let Some(number) = number.filter(|&number| number != interface.ifindex) {
+                if interface.ifindex == 0 {
+                    interface.forget_rates();
+                } else {
+                    *interface = Interface::new(number, name, *wants);
+                }
+                interface.ifindex = number;
+            }
+            let is_shown = interface.ifindex != 0 || class_net.is_foreign == Some(false);
+            let own = if !wants.rates || !has_numbers || !is_shown || is_settled && number.is_some()
+            {
+                Some(*counters)
+            } else {
+                // After a reading that was not sure, there is nothing to compare with.
+                let before = before.as_ref().filter(|_| !was_unsure.contains(&interface.ifindex));
+                let last = before.and_then(|before| interface.counters(before));
+                number.and_then(|number| class_net.own_counters(name, number, counters, last))
+            };
+            interface.set_counters(own.as_ref().unwrap_or(counters), reading, *wants);
+            if own.is_none() {
+                interface.forget_rates();
+                unsure.push(interface.ifindex);
+            }
+            if wants.more {
+                interface.set_more(more, reading);
             }
         }
     }
@@ -190,8 +245,14 @@ impl Procfs {
 
     /// Asks sysfs for what is wanted of those that are reported: their speeds and whatever else a
     /// driver tells only if it `may_ask` drivers, which may take long. Once `hurry` says so, no more
-    /// is asked for.
-    pub fn fetch_details(&mut self, may_ask: bool, mut hurry: impl FnMut() -> bool) {
+    /// is asked for. Files of sysfs that cannot be read go to `problems`, those that selected interfaces
+    /// among them.
+    pub fn fetch_details(
+        &mut self,
+        may_ask: bool,
+        problems: &mut Problems,
+        mut hurry: impl FnMut() -> bool,
+    ) {
         let Self { class_net, has_sysfs, wants, interfaces, reading, version, .. } = self;
         if !*has_sysfs {
             return;
@@ -203,7 +264,7 @@ impl Procfs {
             // What netlink knew stands where files can tell nothing.
             if class_net.is_foreign != Some(true) || interface.link_modes.is_none() {
                 let link_modes = asks.then(|| class_net.link_modes(&interface.name, *wants));
-                interface.set_link_modes(link_modes, reading.number);
+                interface.set_link_modes(link_modes.flatten(), reading.number);
             }
             let Some(details) = &mut interface.details else { continue };
             if wants.state {
@@ -212,7 +273,8 @@ impl Procfs {
                 interface.changed = reading.number;
             }
             if wants.properties && !hurried {
-                let properties = class_net.properties(&interface.name, &details.properties);
+                let (name, ifindex) = (&interface.name, interface.ifindex);
+                let properties = class_net.properties(name, ifindex, &details.properties);
                 if details.properties != properties {
                     details.properties = properties;
                     *version += 1;
@@ -220,6 +282,7 @@ impl Procfs {
                 }
             }
         }
+        class_net.report(problems);
     }
 
     /// Forgets all interfaces: the next reading is like the first one.
@@ -276,14 +339,32 @@ fn bring_to<'a>(
     interfaces.get_mut(place)
 }
 
+/// Counters beside what `/proc/net/dev` sums up in them: the files under `statistics/`, in the order of
+/// [`Counters::values`].
+const STATISTICS: [&[&str]; 8] = [
+    &["tx_bytes"],
+    &["rx_bytes"],
+    &["tx_packets"],
+    &["rx_packets"],
+    &["rx_errors"],
+    &["tx_errors"],
+    &["rx_dropped", "rx_missed_errors"],
+    &["tx_dropped"],
+];
+
 impl ClassNet {
     fn of(sys: Option<&Path>) -> Self {
+        let look = if sys.is_some() { Look::Twice } else { Look::After };
+        let sys = sys.unwrap_or(Path::new("/sys"));
         Self {
-            folder: sys.unwrap_or(Path::new("/sys")).join("class/net"),
-            is_named: sys.is_some(),
+            folder: sys.join("class/net"),
+            look,
+            uevent_seqnum: sys.join("kernel/uevent_seqnum"),
             is_foreign: None,
             path: PathBuf::new(),
             text: Vec::with_capacity(64),
+            failures: 0,
+            failure: None,
         }
     }
 
@@ -305,7 +386,9 @@ impl ClassNet {
                 Quoted(name)
             ));
             self.is_foreign = Some(true);
-        } else if is_ours && let Some(name) = names.iter().find(|name| !self.has(name, "")) {
+        } else if is_ours
+            && let Some(name) = names.iter().find(|name| self.has(name, "") == Ok(false))
+        {
             log.warn(format_args!(
                 "{} does not know {}: set HOST_SYS to the host's /sys, for speed and for which \
                  interfaces are up",
@@ -323,6 +406,7 @@ impl ClassNet {
         if self.is_foreign.is_some() || names.peek().is_none() {
             return;
         }
+        let failures = self.failures;
         let stranger = names.find(|name| self.is_stranger(name));
         if let Some(name) = stranger {
             log.warn(format_args!(
@@ -332,19 +416,23 @@ impl ClassNet {
                 Quoted(name)
             ));
         }
-        self.is_foreign = Some(stranger.is_some());
+        // What could not be read this time tells another time.
+        if stranger.is_some() || self.failures == failures {
+            self.is_foreign = Some(stranger.is_some());
+        }
     }
 
     /// Asks for what selects an interface, and returns whether it is another than before.
     fn identify(&mut self, interface: &mut Interface, wants: Wants, hurried: bool) -> bool {
         let is_foreign = self.is_foreign == Some(true);
-        let presence = match self.is_foreign {
-            _ if !wants.flags => Presence::Unknown,
-            _ if hurried => Presence::Gone,
-            Some(true) => Presence::Unknown,
-            // What our own sysfs does not show any more has gone since its counters were read.
-            Some(false) => self.flags(&interface.name).map_or(Presence::Gone, Presence::Known),
-            None => self.flags(&interface.name).map_or(Presence::Unknown, Presence::Known),
+        let presence = if !wants.flags {
+            Presence::Unknown
+        } else if hurried {
+            Presence::Gone
+        } else if is_foreign {
+            Presence::Unknown
+        } else {
+            self.presence(interface)
         };
         let is_other = interface.presence != presence;
         interface.presence = presence;
@@ -352,12 +440,28 @@ impl ClassNet {
         let properties = &mut details.properties;
         // What it is made as does not change.
         let is_open = wants.kind && !hurried && properties.is_physical.is_none();
-        if is_open && !is_foreign && self.has(&interface.name, "") {
-            properties.is_physical = Some(self.has(&interface.name, "device"));
-            properties.kind = self.kind(&interface.name).unwrap_or_default();
+        if is_open
+            && !is_foreign
+            && self.has(&interface.name, "") == Ok(true)
+            && let Ok(is_physical) = self.has(&interface.name, "device")
+            && let Ok(kind) = self.kind(&interface.name)
+        {
+            properties.is_physical = Some(is_physical);
+            properties.kind = kind;
             return true;
         }
         is_other
+    }
+
+    fn presence(&mut self, interface: &Interface) -> Presence {
+        match self.value(&interface.name, "flags", sysfs::flags) {
+            Ok(flags) => Presence::Known(flags),
+            // What our own sysfs does not show any more has gone since its counters were read; while
+            // it goes, the kernel has nothing to tell.
+            Err(Unread::Gone | Unread::Nothing) if self.is_foreign == Some(false) => Presence::Gone,
+            Err(Unread::Failed) if interface.presence != Presence::Gone => interface.presence,
+            Err(_) => Presence::Unknown,
+        }
     }
 
     /// The interface's number; `None` where it is not shown.
@@ -365,28 +469,98 @@ impl ClassNet {
         if self.is_foreign == Some(true) {
             return None;
         }
-        self.read(interface, "ifindex").ok().and_then(sysfs::number)
+        self.value(interface, "ifindex", sysfs::number).ok()
     }
 
-    fn flags(&mut self, interface: &[u8]) -> Option<Flags> {
-        sysfs::flags(self.read(interface, "flags").ok()?)
+    /// How many events of devices there have been.
+    fn uevents(&mut self) -> Option<u64> {
+        self.path.clone_from(&self.uevent_seqnum);
+        self.read_path().ok().and_then(sysfs::count)
     }
 
-    fn link_modes(&mut self, interface: &[u8], wants: Wants) -> LinkModes {
-        if self.is_foreign == Some(true) {
-            return LinkModes { speed_mbits: SPEED_UNKNOWN, duplex: None };
+    /// The counters of the interface of that number, if it has that name. Those of the row are, if they
+    /// lie between what it had before and what it has now.
+    fn own_counters(
+        &mut self,
+        name: &[u8],
+        number: u32,
+        row: &Counters,
+        last: Option<&Counters>,
+    ) -> Option<Counters> {
+        if last == Some(row) {
+            return Some(*row);
         }
-        let speed_mbits = self.read(interface, "speed").ok().and_then(sysfs::speed);
+        let now = self.statistics(name, number)?;
+        let is_between = |last: &Counters| {
+            let growth = last.values().into_iter().zip(row.values()).zip(now);
+            growth.into_iter().all(|((last, row), now)| last <= row && row <= now)
+        };
+        if last.is_some_and(is_between) {
+            return Some(*row);
+        }
+        let [
+            bytes_sent,
+            bytes_recv,
+            packets_sent,
+            packets_recv,
+            err_in,
+            err_out,
+            drop_in,
+            drop_out,
+        ] = now;
+        Some(Counters {
+            bytes_sent,
+            bytes_recv,
+            packets_sent,
+            packets_recv,
+            err_in,
+            err_out,
+            drop_in,
+            drop_out,
+        })
+    }
+
+    /// The files of the interface of that number, if it has that name: its folder stays its own when
+    /// the name changes.
+    fn statistics(&mut self, name: &[u8], number: u32) -> Option<[u64; 8]> {
+        self.set_path(name, "");
+        let folder = file::open_folder(&self.path);
+        let folder = folder.map_err(|error| self.note(error)).ok()?;
+        if self.read_in(&folder, Path::new("ifindex")).ok().and_then(sysfs::number) != Some(number)
+        {
+            return None;
+        }
+        let mut counters = [0_u64; 8];
+        for (counter, files) in counters.iter_mut().zip(STATISTICS) {
+            for file in files {
+                let path = Path::new("statistics").join(file);
+                let count = self.read_in(&folder, &path).ok().and_then(sysfs::count)?;
+                *counter = counter.saturating_add(count);
+            }
+        }
+        Some(counters)
+    }
+
+    /// `None` when that cannot be told this time.
+    fn link_modes(&mut self, interface: &[u8], wants: Wants) -> Option<LinkModes> {
+        if self.is_foreign == Some(true) {
+            return Some(LinkModes { speed_mbits: SPEED_UNKNOWN, duplex: None });
+        }
+        let speed_mbits = match self.value(interface, "speed", sysfs::speed) {
+            Ok(speed_mbits) => speed_mbits,
+            Err(Unread::Gone | Unread::Nothing) => SPEED_UNKNOWN,
+            Err(Unread::Failed) => return None,
+        };
         let duplex =
-            wants.state.then(|| self.read(interface, "duplex").ok().and_then(sysfs::duplex));
-        LinkModes { speed_mbits: speed_mbits.unwrap_or(SPEED_UNKNOWN), duplex: duplex.flatten() }
+            wants.state.then(|| self.value(interface, "duplex", sysfs::duplex).ok()).flatten();
+        Some(LinkModes { speed_mbits, duplex })
     }
 
     fn state(&mut self, interface: &[u8], may_ask: bool) -> LinkState {
         if self.is_foreign == Some(true) {
             return LinkState::default();
         }
-        let mut number = |attribute| self.read(interface, attribute).ok().and_then(sysfs::number);
+        let mut number = |attribute| self.value(interface, attribute, sysfs::number).ok();
         LinkState {
             ifindex: number("ifindex"),
             // That waits for the kernel's lock, as the speed does.
@@ -398,54 +572,65 @@ impl ClassNet {
             tx_queue_len: number("tx_queue_len"),
             // Files show only whether there is any.
             promiscuity: None,
-            flags: self.flags(interface),
-            operstate: self.read(interface, "operstate").ok().and_then(sysfs::operstate),
+            flags: self.value(interface, "flags", sysfs::flags).ok(),
+            operstate: self.value(interface, "operstate", sysfs::operstate).ok(),
         }
     }
 
-    /// What an interface is; what files do not tell, and its kind, stay what is known.
-    fn properties(&mut self, interface: &[u8], known: &Properties) -> Properties {
+    /// What an interface is; its kind, and what files do not tell, or not this time, stay what is
+    /// known.
+    fn properties(&mut self, interface: &[u8], ifindex: u32, known: &Properties) -> Properties {
         if self.is_foreign == Some(true) {
             return known.clone();
         }
-        let mut properties = Properties {
+        let alias = self.line(interface, "ifalias");
+        let mac = self.line(interface, "address");
+        let mac = mac.map(|mac| if is_address(&mac) { mac } else { Box::default() });
+        let properties = Properties {
+            alias: told(alias, &known.alias),
+            mac: told(mac, &known.mac),
+            master: told(self.link(interface, "master"), &known.master),
+            driver: told(self.link(interface, "device/driver"), &known.driver),
+            lower: told(self.lower(interface), &known.lower),
             kind: known.kind.clone(),
             altname: known.altname.clone(),
             is_physical: known.is_physical,
-            ..Properties::default()
         };
-        let mut line = |attribute| {
-            let text = self.read(interface, attribute).unwrap_or_default();
-            Box::<[u8]>::from(text.strip_suffix(b"\n").unwrap_or(text))
-        };
-        properties.alias = line("ifalias");
-        properties.mac = Some(line("address")).filter(|mac| is_address(mac)).unwrap_or_default();
-        let folder = self.folder.join(OsStr::from_bytes(interface));
-        properties.master = last_part(&folder.join("master"));
-        properties.driver = last_part(&folder.join("device/driver"));
-        properties.lower = self.lower(interface, &folder).unwrap_or_default();
-        properties
+        // One that went, or was renamed, meanwhile has left nothing behind to read.
+        let is_there = ifindex == 0 || self.ifindex(interface) == Some(ifindex);
+        if is_there { properties } else { known.clone() }
     }
 
     /// The kind that the kernel has a word for in `uevent`, or files of its own; of others, such as
-    /// veth and macvlan, sysfs does not tell.
-    fn kind(&mut self, interface: &[u8]) -> Option<Box<[u8]>> {
-        let kind = self.read(interface, "uevent").ok().and_then(sysfs::kind).map(Box::from);
-        kind.or_else(|| self.has(interface, "tun_flags").then(|| b"tun".as_slice().into()))
+    /// veth and macvlan, sysfs does not tell. Empty where it does not.
+    fn kind(&mut self, interface: &[u8]) -> Result<Box<[u8]>, Unread> {
+        match self.value(interface, "uevent", |text| sysfs::kind(text).map(Box::from)) {
+            Err(Unread::Gone | Unread::Nothing) => {}
+            told => return told,
+        }
+        let is_tun = self.has(interface, "tun_flags")?;
+        Ok(if is_tun { b"tun".as_slice().into() } else { Box::default() })
     }
 
     /// The name of the interface that it lies upon: the one among its lower ones that it names itself.
     /// A VXLAN names none, and has no other.
-    fn lower(&mut self, interface: &[u8], folder: &Path) -> Option<Box<[u8]>> {
-        let is_vxlan = self.kind(interface).as_deref() == Some(b"vxlan");
-        let link = self.read(interface, "iflink").ok().and_then(sysfs::number)?;
-        let entries = file::entries(folder).ok()?;
-        let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
-        names.find_map(|link_name| {
-            let name = link_name.as_bytes().strip_prefix(b"lower_")?;
-            let ifindex = self.read(interface, Path::new(&link_name).join("ifindex")).ok();
-            (is_vxlan || ifindex.and_then(sysfs::number) == Some(link)).then(|| name.into())
-        })
+    fn lower(&mut self, interface: &[u8]) -> Result<Box<[u8]>, Unread> {
+        let is_vxlan = *self.kind(interface)? == *b"vxlan";
+        let link = self.value(interface, "iflink", sysfs::number)?;
+        self.set_path(interface, "");
+        let entries = file::entries(&self.path).map_err(|error| self.note(error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| self.note(error))?.file_name();
+            let Some(name) = entry.as_bytes().strip_prefix(b"lower_") else { continue };
+            let ifindex = self.value(interface, Path::new(&entry).join("ifindex"), sysfs::number);
+            if ifindex == Err(Unread::Failed) {
+                return Err(Unread::Failed);
+            }
+            if is_vxlan || ifindex == Ok(link) {
+                return Ok(name.into());
+            }
+        }
+        Err(Unread::Nothing)
     }
 
     /// Whether this sysfs does not know an interface that the own network namespace has, or knows
@@ -453,23 +638,88 @@ impl ClassNet {
     fn is_stranger(&mut self, interface: &[u8]) -> bool {
         let Ok(name) = str::from_utf8(interface) else { return false };
         (0..LOOKS).all(|_| {
-            let known = self.read(interface, "ifindex").ok().and_then(sysfs::number);
+            let known = self.value(interface, "ifindex", sysfs::number);
             let own = UnixDatagram::unbound().ok().map(|socket| name_to_index(socket, name));
-            matches!(own, Some(Ok(own)) if known != Some(own))
+            matches!(own, Some(Ok(own)) if known != Ok(own) && known != Err(Unread::Failed))
         })
     }
 
-    fn has(&mut self, interface: &[u8], attribute: &str) -> bool {
+    fn has(&mut self, interface: &[u8], attribute: &str) -> Result<bool, Unread> {
         self.set_path(interface, attribute);
-        self.path.exists()
+        match fs::metadata(&self.path).map_err(|error| self.note(error)) {
+            Ok(_) => Ok(true),
+            Err(Unread::Gone) => Ok(false),
+            Err(unread) => Err(unread),
+        }
     }
 
-    fn read(&mut self, interface: &[u8], attribute: impl AsRef<Path>) -> io::Result<&[u8]> {
+    /// The name of what a link points to.
+    fn link(&mut self, interface: &[u8], link: &str) -> Result<Box<[u8]>, Unread> {
+        self.set_path(interface, link);
+        let target = fs::read_link(&self.path).map_err(|error| self.note(error))?;
+        Ok(target.file_name().unwrap_or_default().as_bytes().into())
+    }
+
+    /// A text of one line.
+    fn line(&mut self, interface: &[u8], attribute: &str) -> Result<Box<[u8]>, Unread> {
+        self.read(interface, attribute).map(|text| text.strip_suffix(b"\n").unwrap_or(text).into())
+    }
+
+    /// What a file tells, where that makes sense.
+    fn value<T>(
+        &mut self,
+        interface: &[u8],
+        attribute: impl AsRef<Path>,
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<T, Unread> {
+        parse(self.read(interface, attribute)?).ok_or(Unread::Nothing)
+    }
+
+    fn read(&mut self, interface: &[u8], attribute: impl AsRef<Path>) -> Result<&[u8], Unread> {
         self.set_path(interface, attribute);
-        let file =
-            if self.is_named { file::open(&self.path) } else { file::open_unseen(&self.path) };
-        file::read_again(&file?, Made::AtOnce, MAX_ATTRIBUTE, &mut self.text)?;
-        Ok(&self.text)
+        self.read_path()
+    }
+
+    fn read_path(&mut self) -> Result<&[u8], Unread> {
+        let file = file::open_at(CWD, &self.path, self.look);
+        self.read_file(file)
+    }
+
+    /// Reads a file of the folder of an interface, whose path was set.
+    fn read_in(&mut self, folder: &OwnedFd, path: &Path) -> Result<&[u8], Unread> {
+        let file = file::open_at(folder, path, self.look);
+        self.read_file(file)
+    }
+
+    fn read_file(&mut self, file: io::Result<File>) -> Result<&[u8], Unread> {
+        let text = &mut self.text;
+        let read = file.and_then(|file| file::read_again(&file, Made::AtOnce, MAX_ATTRIBUTE, text));
+        match read {
+            Ok(()) => Ok(&self.text),
+            Err(error) => Err(self.note(error)),
+        }
+    }
+
+    /// Says what that failure at the path means, and remembers it if nothing does but itself.
+    fn note(&mut self, error: io::Error) -> Unread {
+        let unread = Unread::of(&error);
+        if unread == Unread::Failed {
+            self.failures += 1;
+            self.failure.get_or_insert_with(|| (self.path.clone(), error));
+        }
+        unread
+    }
+
+    /// Reports the files that could not be read since the last report.
+    fn report(&mut self, problems: &mut Problems) {
+        let failures = std::mem::take(&mut self.failures);
+        let Some((path, error)) = self.failure.take() else { return };
+        let (folder, path) = (self.folder.display(), path.to_string_lossy());
+        let message = format_args!(
+            "{failures} reads of files in {folder} failed, that of {path:?}: {error}: what they tell is \
+             left out, or stays as it was"
+        );
+        problems.report(&format!("{folder} unread"), Level::Warn, message);
     }
 
     fn set_path(&mut self, interface: &[u8], attribute: impl AsRef<Path>) {
@@ -480,8 +730,11 @@ impl ClassNet {
     }
 }
 
-/// The name of what a link points to; empty where there is none.
-fn last_part(link: &Path) -> Box<[u8]> {
-    let target = fs::read_link(link).unwrap_or_default();
-    target.file_name().unwrap_or_default().as_bytes().into()
+/// What there is by now; what cannot be told this time stays what is known.
+fn told(told: Result<Box<[u8]>, Unread>, known: &[u8]) -> Box<[u8]> {
+    match told {
+        Ok(told) => told,
+        Err(Unread::Gone | Unread::Nothing) => Box::default(),
+        Err(Unread::Failed) => known.into(),
+    }
 }

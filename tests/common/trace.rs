@@ -25,6 +25,14 @@ impl Trace {
         Self::with(&["-f", "-e", &format!("inject={what}")], pid)
     }
 
+    /// The same for calls that have to do with these files.
+    pub(crate) fn injecting_at(paths: &[String], what: &str, pid: u32) -> Self {
+        let inject = format!("inject={what}");
+        let mut options = vec!["-f", "-e", &inject];
+        options.extend(paths.iter().flat_map(|path| ["-P", path]));
+        Self::with(&options, pid)
+    }
+
     /// The same for the thread of that name alone.
     pub(crate) fn injecting_in(thread: &str, what: &str, pid: u32) -> Self {
         let is_it = |task: &PathBuf| {

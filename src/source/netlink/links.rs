@@ -5,14 +5,17 @@ use std::ffi::OsStr;
 use std::fs;
 use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
 
 use super::speed::{Answer, Question, SLOW, Ticket, Told};
 use crate::interface::{Counters, Interface, LinkModes, MoreCounters, Presence, Wants, is_address};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::Stats;
 use crate::rates::Reading;
+use crate::source::Unread;
 
 /// After a question that had no answer, the next one waits at least so long.
 const NO_ANSWER_REST: Duration = Duration::from_secs(1);
@@ -36,6 +39,10 @@ struct Link {
     question: Option<Ticket>,
     /// Something happened to it since that question, or the last one, was put: the answer is void.
     is_void: bool,
+    /// Why sysfs could not be read for that question, or the last one.
+    unread: Option<Errno>,
+    /// The link to its driver in sysfs, while that cannot be read, and why.
+    unread_driver: Option<Box<(PathBuf, Errno)>>,
     /// When its driver last answered, void or not.
     answered: Option<Instant>,
     /// How long its driver is left alone, where it was measured how long that takes; zero for a quick
@@ -120,9 +127,24 @@ impl Link {
         set(&mut properties.mac, &mac(link.address));
         // An interface has the same driver all its life.
         if let Some((bus, device)) = link.parent.filter(|_| properties.driver.is_empty()) {
-            set(&mut properties.driver, &driver(bus, device));
+            is_other |= self.read_driver(driver_link(bus, device));
         }
         is_other
+    }
+
+    /// Reads the name of its driver, and returns whether that is another one than before.
+    fn read_driver(&mut self, link: PathBuf) -> bool {
+        let Some(details) = &mut self.interface.details else { return false };
+        self.unread_driver = None;
+        match driver(&link) {
+            Ok(driver) if *driver != *details.properties.driver => {
+                details.properties.driver = driver;
+                return true;
+            }
+            Ok(_) => {}
+            Err(errno) => self.unread_driver = Some(Box::new((link, errno))),
+        }
+        false
     }
 
     fn is_up(&self) -> bool {
@@ -490,8 +512,37 @@ impl Links {
         let Some(link) = link.filter(|link| link.question == Some(answer.ticket)) else { return };
         link.question = None;
         if let Some(took) = answer.took {
+            link.unread = answer.unread;
             link.set_answer(answer.link_modes, Some(took), now, reading);
         }
+    }
+
+    /// Reads the names of drivers that could not be read before.
+    pub(super) fn read_drivers(&mut self) {
+        if !self.wants.properties {
+            return;
+        }
+        for link in &mut self.table {
+            let Some((path, _)) = link.unread_driver.take().map(|unread| *unread) else { continue };
+            if link.read_driver(path) {
+                self.version += 1;
+                link.interface.generation = self.version;
+            }
+        }
+    }
+
+    /// The links to drivers that could not be read, and why.
+    pub(super) fn unread_drivers(&self) -> impl Iterator<Item = &(PathBuf, Errno)> {
+        self.table.iter().filter_map(|link| link.unread_driver.as_deref())
+    }
+
+    /// The names of interfaces whose speeds could not be read from sysfs, and why.
+    pub(super) fn unread_speeds(&self) -> impl Iterator<Item = (&[u8], Errno)> {
+        let is_asked = |link: &&Link| link.is_asked();
+        self.table
+            .iter()
+            .filter(is_asked)
+            .filter_map(|link| Some((&*link.interface.name, link.unread?)))
     }
 
     /// Takes in what a dump told, and opens a question for each that it left open.
@@ -538,10 +589,21 @@ fn mac(address: &[u8]) -> Vec<u8> {
     if is_address(&text) { text } else { Vec::new() }
 }
 
-/// The name of the driver of a device on a bus, from sysfs, which shows buses whatever the network
-/// namespace; empty when it has none.
-fn driver(bus: &[u8], device: &[u8]) -> Vec<u8> {
+/// The link to the driver of a device on a bus, in sysfs, which shows buses whatever the network
+/// namespace.
+fn driver_link(bus: &[u8], device: &[u8]) -> PathBuf {
     let devices = Path::new("/sys/bus").join(OsStr::from_bytes(bus)).join("devices");
-    let driver = fs::read_link(devices.join(OsStr::from_bytes(device)).join("driver"));
-    driver.unwrap_or_default().file_name().unwrap_or_default().as_bytes().to_vec()
+    devices.join(OsStr::from_bytes(device)).join("driver")
+}
+
+/// The name of a driver by that link; empty where there is none. What may be told another time is an
+/// error.
+pub(super) fn driver(link: &Path) -> Result<Box<[u8]>, Errno> {
+    match fs::read_link(link) {
+        Ok(driver) => Ok(driver.file_name().unwrap_or_default().as_bytes().into()),
+        Err(error) => match Unread::of(&error) {
+            Unread::Gone | Unread::Nothing => Ok(Box::default()),
+            Unread::Failed => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+        },
+    }
 }

@@ -18,6 +18,8 @@ use self::links::{Links, Questions, Tells};
 use self::socket::{Dump, Event, Socket};
 use self::speed::{SLOW, Speeds, Way};
 use crate::interface::{Counters, Interface, MoreCounters, Wants};
+use crate::log::{Level, Problems};
+use crate::parse::Quoted;
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::{self, Stats};
 use crate::parse::netlink::{Message, messages};
@@ -246,6 +248,7 @@ impl Netlink {
             self.settle(self.reading.number);
             return Err(ReadError::Busy);
         }
+        self.links.read_drivers();
         let tried = self.try_read(scratch);
         self.settle(self.reading.number);
         self.decided = Some(self.links.version());
@@ -355,6 +358,30 @@ impl Netlink {
             self.speeds.wait(deadline, SPEED_WAIT);
             // What a dump left open is asked for singly.
             is_asked = self.take_answers(Instant::now());
+        }
+    }
+
+    /// Reports what could not be read from sysfs, of speeds and of drivers.
+    pub fn report_unread(&self, problems: &mut Problems) {
+        if self.speeds.wants_names()
+            && let Some((name, error)) = self.links.unread_speeds().next()
+        {
+            let (name, count) = (Quoted(name), self.links.unread_speeds().count());
+            let message = format_args!(
+                "cannot read the speeds of {count} interfaces from /sys/class/net, {name}: {error}: \
+                 they are left out"
+            );
+            problems.report("speeds unread", Level::Warn, message);
+        }
+        if self.wants.properties
+            && let Some((link, error)) = self.links.unread_drivers().next()
+        {
+            let (link, count) = (link.to_string_lossy(), self.links.unread_drivers().count());
+            let message = format_args!(
+                "cannot read the drivers of {count} interfaces, {link:?}: {error}: their tags are left \
+                 out"
+            );
+            problems.report("drivers unread", Level::Warn, message);
         }
     }
 

@@ -11,12 +11,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::CWD;
+use rustix::io::Errno;
+
 use super::PATIENCE;
 use super::socket::{Dump, NetlinkError, Scratch, Socket};
-use crate::file::{self, MAX_ATTRIBUTE, Made};
+use crate::file::{self, Look, MAX_ATTRIBUTE, Made};
 use crate::interface::{LinkModes, SPEED_UNKNOWN};
 use crate::parse::netlink::ethtool::{self, LinkModesReply};
 use crate::parse::sysfs;
+use crate::source::Unread;
 
 /// A driver that takes longer than this is slow: nobody waits for it, and it is asked less often. Other
 /// users of the kernel's lock make a quick one wait for less.
@@ -50,6 +54,8 @@ pub(super) struct Answer {
     pub(super) ticket: Ticket,
     /// What the driver tells, that it tells nothing among it; `None` when there was no answer.
     pub(super) link_modes: Option<LinkModes>,
+    /// Why sysfs could not be read, if that is why there was none.
+    pub(super) unread: Option<Errno>,
     /// How long the driver took; `None` when it was not asked, because the question was withdrawn.
     pub(super) took: Option<Duration>,
 }
@@ -174,7 +180,7 @@ impl Queue {
             for ticket in tickets {
                 let place = questions.binary_search_by_key(ticket, |question| question.ticket);
                 if let Some(question) = place.ok().and_then(|place| questions.remove(place)) {
-                    seat.answer(&question, None, None);
+                    seat.answer(&question, Ok(None), None);
                 }
             }
         }
@@ -346,8 +352,8 @@ impl Desk {
         while let Some((task, start)) = self.wait_for_task() {
             match task {
                 Task::One(seat, question) => {
-                    let link_modes = lock(&seat.way).ask(&mut scratch, &question);
-                    seat.answer(&question, link_modes, Some(start.elapsed()));
+                    let told = lock(&seat.way).ask(&mut scratch, &question);
+                    seat.answer(&question, told, Some(start.elapsed()));
                 }
                 Task::All(seat, mut told) => {
                     seat.fill(&mut told, &mut scratch, start);
@@ -382,9 +388,15 @@ impl Desk {
 }
 
 impl Seat {
-    fn answer(&self, question: &Question, link_modes: Option<LinkModes>, took: Option<Duration>) {
+    fn answer(
+        &self,
+        question: &Question,
+        told: Result<Option<LinkModes>, Errno>,
+        took: Option<Duration>,
+    ) {
         let Question { ifindex, ticket, .. } = *question;
-        lock(&self.answers).push(Answer { ifindex, ticket, link_modes, took });
+        let (link_modes, unread) = (told.unwrap_or_default(), told.err());
+        lock(&self.answers).push(Answer { ifindex, ticket, link_modes, unread, took });
     }
 
     /// Makes a dump.
@@ -426,7 +438,12 @@ impl Way {
         }
     }
 
-    fn ask(&mut self, scratch: &mut Scratch, question: &Question) -> Option<LinkModes> {
+    /// `Ok(None)` when there is no answer, and an error when sysfs cannot be read.
+    fn ask(
+        &mut self,
+        scratch: &mut Scratch,
+        question: &Question,
+    ) -> Result<Option<LinkModes>, Errno> {
         match self {
             Self::Ethtool(socket, family) => {
                 let family = *family;
@@ -437,15 +454,15 @@ impl Way {
                     },
                     |message| LinkModesReply::of(message, family),
                 );
-                match answer {
+                Ok(match answer {
                     Ok(reply) => reply.map(|reply| reply.link_modes),
                     // As in sysfs, which cannot be read then.
                     Err(NetlinkError::Refused(_)) => Some(NOTHING),
                     Err(_) => None,
-                }
+                })
             }
-            Self::Sysfs(folder) => Some(sysfs_link_modes(folder, question)),
-            Self::Nowhere => None,
+            Self::Sysfs(folder) => sysfs_link_modes(folder, question).map(Some),
+            Self::Nowhere => Ok(None),
         }
     }
 
@@ -469,18 +486,30 @@ impl Way {
 }
 
 /// What sysfs tells, if it is the sysfs of the namespace in question.
-fn sysfs_link_modes(folder: &Path, question: &Question) -> LinkModes {
+fn sysfs_link_modes(folder: &Path, question: &Question) -> Result<LinkModes, Errno> {
     let folder = folder.join(OsStr::from_bytes(&question.name));
     let mut text = Vec::new();
-    let mut read = |attribute| {
-        let file = file::open_unseen(&folder.join(attribute))?;
-        file::read_again(&file, Made::AtOnce, MAX_ATTRIBUTE, &mut text).map(|()| text.clone())
-    };
-    let ifindex = read("ifindex").ok().and_then(|text| sysfs::number(&text));
+    let ifindex = attribute(&folder.join("ifindex"), &mut text, sysfs::number)?;
     if ifindex != Some(question.ifindex) {
-        return NOTHING;
+        return Ok(NOTHING);
     }
-    let speed_mbits = read("speed").ok().and_then(|text| sysfs::speed(&text));
-    let duplex = read("duplex").ok().and_then(|text| sysfs::duplex(&text));
-    LinkModes { speed_mbits: speed_mbits.unwrap_or(SPEED_UNKNOWN), duplex }
+    let speed_mbits = attribute(&folder.join("speed"), &mut text, sysfs::speed)?;
+    let duplex = attribute(&folder.join("duplex"), &mut text, sysfs::duplex)?;
+    Ok(LinkModes { speed_mbits: speed_mbits.unwrap_or(SPEED_UNKNOWN), duplex })
+}
+
+/// What a file of sysfs tells; `None` where there is nothing to tell.
+fn attribute<T>(
+    path: &Path,
+    text: &mut Vec<u8>,
+    parse: fn(&[u8]) -> Option<T>,
+) -> Result<Option<T>, Errno> {
+    let file = file::open_at(CWD, path, Look::After);
+    match file.and_then(|file| file::read_again(&file, Made::AtOnce, MAX_ATTRIBUTE, text)) {
+        Ok(()) => Ok(parse(text)),
+        Err(error) => match Unread::of(&error) {
+            Unread::Gone | Unread::Nothing => Ok(None),
+            Unread::Failed => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+        },
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::links::Questions;
+use super::super::links::{self, Questions};
 use super::super::speed::{Answer, SLOW, Way};
 use super::super::{Asker, Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets};
 use super::kernel::{
@@ -552,7 +552,7 @@ fn several_slow_drivers_share_the_time_in_which_they_may_be_asked() {
         for (ifindex, ticket) in asked {
             let took = if slow.contains(&ifindex) { took } else { Duration::ZERO };
             let link_modes = Some(LinkModes { speed_mbits: 10, duplex: None });
-            let answer = Answer { ifindex, ticket, link_modes, took: Some(took) };
+            let answer = Answer { ifindex, ticket, link_modes, unread: None, took: Some(took) };
             links.set_answer(&answer, now, 1);
         }
         let mut due = |rests: u32| numbers(links.due_questions(now + took * rests));
@@ -855,10 +855,18 @@ fn without_the_family_speeds_are_read_from_sysfs() {
         ("eth2", "speed", "-1\n"),
         ("down0", "ifindex", "5\n"),
         ("down0", "speed", "1000\n"),
+        ("bad0", "ifindex", "7\n"),
+        ("bad1", "speed", "1000\n"),
+        ("bad2", "ifindex", "9\n"),
+        ("bad2", "speed", "1000\n"),
     ];
     for (interface, attribute, text) in files {
         fs::create_dir_all(folder.path().join(interface)).unwrap();
         fs::write(folder.path().join(interface).join(attribute), text).unwrap();
+    }
+    // They cannot be read, and yet are there.
+    for file in ["bad0/speed", "bad1/ifindex", "bad2/duplex"] {
+        fs::create_dir(folder.path().join(file)).unwrap();
     }
     let no_family = play(|_| vec![refusal(ENOENT)]).0;
     let forbidden = NetlinkError::Call("socket", rustix::io::Errno::PERM);
@@ -869,6 +877,9 @@ fn without_the_family_speeds_are_read_from_sysfs() {
             Interface::device(4, "eth2"),
             Interface { flags: 0, ..Interface::device(5, "down0") },
             Interface::device(6, "none0"),
+            Interface::device(7, "bad0"),
+            Interface::device(8, "bad1"),
+            Interface::device(9, "bad2"),
         ]);
         let asker = Rc::new(Asker::start().unwrap());
         let way = Way::of(generic, Some(folder.path().to_owned())).unwrap();
@@ -876,5 +887,21 @@ fn without_the_family_speeds_are_read_from_sysfs() {
         let speeds = machine.gather();
         let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
         assert_eq!(of, [Some(2500), Some(-1), Some(-1), Some(-1), Some(-1), Some(-1)]);
+        assert_eq!([7, 8, 9].map(|ifindex| speeds[&ifindex]), [None; 3]);
+        let unread: Vec<_> = machine.netlink.links.unread_speeds().map(|(name, _)| name).collect();
+        assert_eq!(unread, [b"bad0", b"bad1", b"bad2"]);
     }
+}
+
+#[test]
+fn a_driver_whose_link_cannot_be_read_is_not_taken_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = folder.path().join("device");
+    fs::create_dir(&device).unwrap();
+    std::os::unix::fs::symlink("../drivers/e1000", device.join("driver")).unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let driver = |path: &str| links::driver(&folder.path().join(path));
+    assert_eq!(driver("device/driver"), Ok(b"e1000".as_slice().into()));
+    assert_eq!(driver("none/driver"), Ok(Box::default()));
+    assert_eq!(driver("file/driver"), Err(rustix::io::Errno::NOTDIR));
 }
