@@ -11,9 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{
-    AddressFamily, SendFlags, SocketFlags, SocketType, connect, sendto, socket_with, sockopt,
-};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sendto, socket_with};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -25,33 +23,28 @@ use common::{Netns, PLUGIN, eventually, is_skipped, text};
 /// `RTMGRP_LINK`, which the plugin listens to.
 const RTMGRP_LINK: u32 = 1;
 
-/// Sends datagrams to every netlink socket of a network namespace and to those that listen to the
-/// events of links, until it is told to stop.
+/// Sends datagrams to the netlink sockets of a network namespace that listen to the events of links,
+/// by their ports and by their group, until it is told to stop.
 fn flood(namespace: &File, is_over: &AtomicBool, sent: &AtomicU64) {
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-    let flags = SocketFlags::CLOEXEC;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None).unwrap();
-    // The senders leave each other alone.
-    connect(&socket, &SocketAddrNetlink::new(0, 0)).unwrap();
-    // Who waits for room fills it as soon as there is any.
-    let patience = Some(Duration::from_millis(10));
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, patience).unwrap();
+    // Its ports, as anybody can read them.
+    let table = fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
+    let ports = table.lines().skip(1).filter_map(|line| {
+        let [_, "0", port, groups, ..] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let port = port.parse().ok().filter(|&port| port != 0)?;
+        (groups != "00000000").then(|| SocketAddrNetlink::new(port, 0))
+    });
+    let group = SocketAddrNetlink::new(0, RTMGRP_LINK);
+    let addresses: Vec<_> = ports.chain([group]).collect();
     let limit = Instant::now() + Duration::from_secs(60);
     while !is_over.load(Ordering::Relaxed) && Instant::now() < limit {
-        // Its ports, as anybody can read them.
-        let table = fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
-        let ports = table.lines().skip(1).filter_map(|line| {
-            let mut columns = line.split_whitespace().skip(1);
-            let (protocol, port) = (columns.next()?, columns.next()?.parse().ok()?);
-            (protocol == "0" && port != 0).then_some(port)
-        });
-        let ports: Vec<u32> = ports.collect();
-        for _ in 0..1000 {
-            let to = ports.iter().map(|&port| SocketAddrNetlink::new(port, 0));
-            for address in to.chain([SocketAddrNetlink::new(0, RTMGRP_LINK)]) {
-                if sendto(&socket, &[0; 64], SendFlags::empty(), &address).is_ok() {
-                    sent.fetch_add(1, Ordering::Relaxed);
-                }
+        for address in addresses.iter().cycle().take(1000) {
+            if sendto(&socket, &[0; 16], SendFlags::empty(), address).is_ok() {
+                sent.fetch_add(1, Ordering::Relaxed);
             }
         }
     }

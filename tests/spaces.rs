@@ -1178,15 +1178,15 @@ fn a_namespace_ends_with_its_last_process_without_a_gather() {
         machine.sh(&format!("ln -sfn /proc/{target}/ns/net /run/netns/link"));
         let mut watcher = Watcher::start_as(&machine, by, &format!("interfaces = ['*']\n{table}"));
         assert_eq!(watcher.gather().names(), ["link"], "{table}");
-        if table != named {
+        if table == named {
+            drop((same, living));
+        } else {
             // Without its name, it goes on as long as any process lives there.
             machine.sh("rm /run/netns/link");
             drop(living);
             assert_eq!(watcher.gather().names(), [same.inode()], "{table}");
             assert_eq!(watcher.gather().names(), [same.inode()], "{table}");
             drop(same);
-        } else {
-            drop((same, living));
         }
         await_end(&machine);
         assert_eq!(watcher.gather().names(), [""; 0], "{table}");
@@ -1254,14 +1254,14 @@ fn namespaces_with_names_come_first_where_not_all_can_be_reported() {
         let before = names(&before);
         assert!((5..40).contains(&before.len()), "{before:?}");
         assert_eq!(names(&watcher.gather()), before);
-        let named: Vec<_> = (0..4).map(|number| machine.add(&format!("red{number}"))).collect();
+        let reds: Vec<_> = (0..4).map(|number| machine.add(&format!("red{number}"))).collect();
         let after = names(&watcher.gather());
         // They take the place of some that have none, and who was there stays before who comes.
-        let reds = after.iter().filter(|name| name.starts_with("red")).count();
-        assert!(reds == 4 && after.len() >= before.len(), "{after:?}");
+        let red = after.iter().filter(|name| name.starts_with("red")).count();
+        assert!(red == 4 && after.len() >= before.len(), "{after:?}");
         let is_known = |name: &&String| name.starts_with("red") || before.contains(name);
         assert_eq!(after.iter().filter(is_known).count(), after.len());
-        named.into_iter().for_each(Named::delete);
+        reds.into_iter().for_each(Named::delete);
         eventually("as many as before", || {
             (names(&watcher.gather()).len() == before.len()).then_some(())
         });

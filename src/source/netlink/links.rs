@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::speed::{Answer, Question, SLOW, Ticket, Told};
+use crate::file::{self, MAX_ATTRIBUTE};
 use crate::interface::{Counters, Interface, LinkModes, MoreCounters, Presence, Wants, is_address};
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::Stats;
+use crate::parse::sysfs;
 use crate::rates::Reading;
 use crate::source::Unread;
 
@@ -35,6 +37,8 @@ struct Link {
     master: Option<NonZeroU32>,
     /// It may be a device with a driver that is slow, or that sleeps while it is down.
     may_be_device: bool,
+    /// Whether it is one, where the kernel leaves that to sysfs, once that is known.
+    is_device: Option<bool>,
     /// The ticket of the question to its driver that has no answer yet, if there is one.
     question: Option<Ticket>,
     /// Something happened to it since that question, or the last one, was put: the answer is void.
@@ -70,6 +74,8 @@ pub(super) struct Links {
     withdrawn: Vec<Ticket>,
     /// Whether questions tell the interface's name.
     wants_names: bool,
+    /// The folder `class/net` of the sysfs that shows this network namespace, if there is one.
+    class_net: Option<PathBuf>,
 }
 
 /// Questions that were opened.
@@ -89,7 +95,13 @@ pub(super) enum Tells {
 
 impl Link {
     /// Takes in what the kernel tells now, and returns whether it is another one by that.
-    fn update(&mut self, link: &rtnl_link::Link<'_>, wants: Wants, next_reading: u64) -> bool {
+    fn update(
+        &mut self,
+        link: &rtnl_link::Link<'_>,
+        class_net: Option<&Path>,
+        wants: Wants,
+        next_reading: u64,
+    ) -> bool {
         let interface = &mut self.interface;
         let presence = Presence::Known(link.flags);
         let mut is_other = *interface.name != *link.name || interface.presence != presence;
@@ -105,6 +117,10 @@ impl Link {
         // Kernels before 5.14 do not tell of a device; what has a kind was made by software.
         let is_software = link.kind.is_some() || link.flags.is_loopback();
         self.may_be_device = link.parent.is_some() || !is_software;
+        let is_open = self.may_be_device && link.parent.is_none() && self.is_device.is_none();
+        if is_open && interface.details.is_some() {
+            self.is_device = class_net.and_then(|class_net| has_device(class_net, link));
+        }
         let Some(details) = &mut interface.details else { return is_other };
         if details.state != link.state {
             details.state = link.state;
@@ -118,7 +134,7 @@ impl Link {
             }
         };
         set(&mut properties.kind, link.kind.unwrap_or_default());
-        properties.is_physical = Some(self.may_be_device);
+        properties.is_physical = Some(self.is_device.unwrap_or(self.may_be_device));
         if !wants.properties {
             return is_other;
         }
@@ -126,8 +142,14 @@ impl Link {
         set(&mut properties.altname, &link.altnames().collect::<Vec<_>>().join(&b','));
         set(&mut properties.mac, &mac(link.address));
         // An interface has the same driver all its life.
-        if let Some((bus, device)) = link.parent.filter(|_| properties.driver.is_empty()) {
-            is_other |= self.read_driver(driver_link(bus, device));
+        let shown = class_net.filter(|_| self.is_device == Some(true));
+        let device = match (link.parent, shown) {
+            _ if !properties.driver.is_empty() => None,
+            (Some((bus, device)), _) => Some(device_on_bus(bus, device)),
+            (None, shown) => shown.map(|class_net| device_of(class_net, link)),
+        };
+        if let Some(device) = device {
+            is_other |= self.read_driver(device.join("driver"));
         }
         is_other
     }
@@ -223,8 +245,8 @@ impl Link {
 }
 
 impl Links {
-    pub(super) fn new(wants: Wants, wants_names: bool) -> Self {
-        Self { wants, wants_names, ..Self::default() }
+    pub(super) fn new(wants: Wants, wants_names: bool, class_net: Option<PathBuf>) -> Self {
+        Self { wants, wants_names, class_net, ..Self::default() }
     }
 
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &Interface> + Clone {
@@ -265,10 +287,13 @@ impl Links {
                     self.table.insert(place, Link { interface, ..Link::default() });
                     place
                 });
-                let Some(link) = self.table.get_mut(place) else { return };
+                let Self { table, class_net, .. } = self;
+                let Some(link) = table.get_mut(place) else { return };
                 let master = link.master;
                 link.mark = true;
-                if link.update(new, wants, next_reading) || link.interface.generation == 0 {
+                if link.update(new, class_net.as_deref(), wants, next_reading)
+                    || link.interface.generation == 0
+                {
                     self.version += 1;
                     link.interface.generation = self.version;
                 }
@@ -589,11 +614,32 @@ fn mac(address: &[u8]) -> Vec<u8> {
     if is_address(&text) { text } else { Vec::new() }
 }
 
-/// The link to the driver of a device on a bus, in sysfs, which shows buses whatever the network
-/// namespace.
-fn driver_link(bus: &[u8], device: &[u8]) -> PathBuf {
+/// The folder of a device on a bus, in sysfs, which shows buses whatever the network namespace.
+fn device_on_bus(bus: &[u8], device: &[u8]) -> PathBuf {
     let devices = Path::new("/sys/bus").join(OsStr::from_bytes(bus)).join("devices");
-    devices.join(OsStr::from_bytes(device)).join("driver")
+    devices.join(OsStr::from_bytes(device))
+}
+
+/// The folder of an interface's device, below the folder `class/net` of a sysfs.
+fn device_of(class_net: &Path, link: &rtnl_link::Link<'_>) -> PathBuf {
+    class_net.join(OsStr::from_bytes(link.name)).join("device")
+}
+
+/// Whether the interface has a device; `None` where that `class/net` does not show it, as when it is
+/// another network namespace's.
+fn has_device(class_net: &Path, link: &rtnl_link::Link<'_>) -> Option<bool> {
+    let device = device_of(class_net, link);
+    let mut text = Vec::new();
+    let mut read = |attribute| {
+        let path = device.with_file_name(attribute);
+        file::read(&path, MAX_ATTRIBUTE, &mut text).ok().map(|()| text.clone())
+    };
+    let is_it = sysfs::number(&read("ifindex")?) == Some(link.ifindex);
+    // Numbers are often the same in two namespaces, addresses are not.
+    let address = read("address")?;
+    let address = address.trim_ascii();
+    let address = if is_address(address) { address } else { &[] };
+    (is_it && mac(link.address) == address).then(|| device.exists())
 }
 
 /// The name of a driver by that link; empty where there is none. What may be told another time is an

@@ -12,6 +12,7 @@ mod speed;
 mod tests;
 
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use self::links::{Links, Questions, Tells};
@@ -65,6 +66,8 @@ pub struct Sockets {
     requests: Socket,
     events: Socket,
     way: Way,
+    /// The folder `class/net` of the sysfs that may show it.
+    class_net: Option<PathBuf>,
 }
 
 impl Sockets {
@@ -74,7 +77,7 @@ impl Sockets {
     ///
     /// [`NetlinkError`], where the kernel lacks or forbids netlink.
     pub fn open() -> Result<Self, NetlinkError> {
-        Self::with(Way::open()?)
+        Self::with(Way::open()?, Some("/sys/class/net".into()))
     }
 
     /// The same in a network namespace other than that of this process, whose sysfs does not show it.
@@ -83,11 +86,11 @@ impl Sockets {
     ///
     /// [`NetlinkError`], where the kernel lacks or forbids netlink.
     pub fn open_elsewhere() -> Result<Self, NetlinkError> {
-        Self::with(Way::open_elsewhere()?)
+        Self::with(Way::open_elsewhere()?, None)
     }
 
-    fn with(way: Way) -> Result<Self, NetlinkError> {
-        Ok(Self { requests: Socket::route()?, events: Socket::link_events()?, way })
+    fn with(way: Way, class_net: Option<PathBuf>) -> Result<Self, NetlinkError> {
+        Ok(Self { requests: Socket::route()?, events: Socket::link_events()?, way, class_net })
     }
 }
 
@@ -126,12 +129,12 @@ impl Netlink {
     /// Over the sockets of a namespace; its drivers are asked by that thread.
     #[must_use]
     pub fn new(sockets: Sockets, asker: &Asker, wants: Wants) -> Self {
-        let Sockets { requests, events, way } = sockets;
+        let Sockets { requests, events, way, class_net } = sockets;
         let speeds = asker.seat(way);
         Self {
             requests,
             events,
-            links: Links::new(wants, speeds.wants_names()),
+            links: Links::new(wants, speeds.wants_names(), class_net),
             speeds,
             wants,
             following: Following::Lost,

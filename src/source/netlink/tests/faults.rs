@@ -185,7 +185,11 @@ fn sockets(
 ) -> (Sockets, Requests, UnixDatagram) {
     let (route, seen) = play(answer);
     let (events, sender) = pair();
-    (Sockets { requests: route, events, way: Way::Sysfs("/none".into()) }, seen, sender)
+    (
+        Sockets { requests: route, events, way: Way::Sysfs("/none".into()), class_net: None },
+        seen,
+        sender,
+    )
 }
 
 /// The lines where nothing goes wrong.
@@ -200,6 +204,53 @@ fn whole() -> Vec<Line> {
     assert_eq!(lines[2].3.unwrap().bytes_sent, 308);
     assert_eq!(lines[9].3.unwrap().drop_in, 7);
     lines
+}
+
+#[test]
+fn where_the_kernel_tells_of_no_device_sysfs_does() {
+    // As before Linux 5.14: neither has a kind, and both may be devices.
+    let older =
+        |ifindex, name| Interface { has_parent_device: false, ..Interface::device(ifindex, name) };
+    let (card, teql, other) = (older(2, "card"), older(3, "teql"), older(4, "other"));
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    for (name, ifindex) in [("card", 2), ("teql", 3), ("other", 5)] {
+        write(&format!("{name}/ifindex"), &format!("{ifindex}\n"));
+        write(&format!("{name}/address"), "00:00:00:00:00:00\n");
+    }
+    for name in ["card", "other"] {
+        std::fs::create_dir(folder.path().join(name).join("device")).unwrap();
+        let driver = folder.path().join(name).join("device/driver");
+        std::os::unix::fs::symlink("../../bus/pci/drivers/e1000e", driver).unwrap();
+    }
+    let asker = Asker::start().unwrap();
+    let (mut sockets, _requests, _events) = sockets(move |request| {
+        let all = [card, teql, other];
+        let mut datagrams: Vec<_> = match request.asked {
+            ALL_LINKS => all.iter().map(Interface::link).collect(),
+            _ => all.iter().map(Interface::stats).collect(),
+        };
+        datagrams.push(done(0));
+        datagrams
+    });
+    sockets.class_net = Some(folder.path().to_owned());
+    let wants = Wants { kind: true, properties: true, ..Wants::default() };
+    let mut netlink = Netlink::new(sockets, &asker, wants);
+    netlink.read(&mut Scratch::default()).unwrap();
+    let told: Vec<_> = netlink
+        .interfaces()
+        .map(|interface| {
+            let properties = &interface.details.as_ref().unwrap().properties;
+            (String::from_utf8_lossy(&properties.driver).into_owned(), properties.is_physical)
+        })
+        .collect();
+    // The last one's folder is that of another interface.
+    let expected = [("e1000e", Some(true)), ("", Some(false)), ("", Some(true))];
+    assert_eq!(told, expected.map(|(driver, is_physical)| (driver.to_owned(), is_physical)));
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl Machine {
         let known = Arc::clone(&interfaces);
         let (requests, _) = play(move |request| answer(&known.lock().unwrap(), request));
         let (events_here, events) = pair();
-        let sockets = Sockets { requests, events: events_here, way };
+        let sockets = Sockets { requests, events: events_here, way, class_net: None };
         Self {
             netlink: Netlink::new(sockets, &asker, Wants::default()),
             scratch: Scratch::default(),
