@@ -190,13 +190,26 @@ impl Spaces {
         self.take_events(scratch);
         if self.next_look().is_some_and(|moment| moment <= Instant::now()) {
             self.looked = Instant::now();
-            let may_be_gone = |one: &Elsewhere| matches!(one.end, End::Ended | End::Look);
-            let is_gone = |one: &Elsewhere| may_be_gone(one) && !one.found.is_there();
-            if self.entered.iter().any(is_gone) {
+            if self.is_any_gone() {
                 self.is_stale = true;
                 self.discover(tables, asker, problems);
             }
         }
+    }
+
+    /// Looks after those of whose end no event tells.
+    fn is_any_gone(&mut self) -> bool {
+        let Self { entered, machine, epoll, .. } = self;
+        let mut is_any_gone = false;
+        for one in entered.iter_mut().filter(|one| matches!(one.end, End::Ended | End::Look)) {
+            if !one.found.is_there() {
+                is_any_gone = true;
+            } else if matches!(one.end, End::Ended) {
+                // Another process that lives there has got its number.
+                one.watch_end(machine, epoll);
+            }
+        }
+        is_any_gone
     }
 
     fn take_events(&mut self, scratch: &mut Scratch) {

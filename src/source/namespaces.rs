@@ -349,8 +349,12 @@ impl Inhabited {
         /// Of so many processes at most the control group is read.
         const MAX_LOOKS: usize = 256;
         let told = before.and_then(|before| before.container.as_ref());
+        let is_here = |process: &Path| {
+            let pid = process.file_name().and_then(|name| name.to_str()?.parse().ok());
+            pid.is_some_and(|pid| self.pids.binary_search(&pid).is_ok())
+        };
         if let (Some(before), Some(told)) = (before, told)
-            && self.pids.iter().any(|&pid| machine.process(pid) == before.process)
+            && is_here(&before.process)
             && container_of(&before.process)?.as_ref() == Some(told)
         {
             return Ok(before.clone());
