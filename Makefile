@@ -50,7 +50,7 @@ bench: $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_O
 
 lint: ## Check the format and clippy's findings
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --test telegraf --test record -- -D warnings
 
 clean: ## Remove everything that was built
 	$(CARGO) clean
