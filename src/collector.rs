@@ -167,12 +167,11 @@ impl Collector {
 
     /// Takes in the kernel's events that are there.
     pub fn follow_events(&mut self) {
-        let Self { tables, views, spaces, asker, scratch, problems, .. } = self;
-        for view in views {
-            view.space.follow(scratch);
+        for view in &mut self.views {
+            view.space.follow(&mut self.scratch);
         }
-        if let Some(spaces) = spaces {
-            spaces.follow(tables, asker.as_ref(), scratch, problems);
+        if let Some(spaces) = &mut self.spaces {
+            spaces.follow(&mut self.scratch);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::parse::Quoted;
 use crate::protocol::{Group, Groups};
 use crate::source::Wanted;
 use crate::source::namespaces::{
-    self, EnterError, Entered, Found, Inhabited, Machine, Purpose, Resident, Watch,
+    self, EnterError, Entered, Found, Inhabited, Machine, Purpose, Watch,
 };
 use crate::source::netlink::{Asker, Netlink, Scratch};
 use crate::source::proc_net::ProcNet;
@@ -36,10 +36,10 @@ const MAX_EVENTS: usize = 64;
 /// Namespaces are looked for at least so often: a name may end without an event, as by `umount`.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
-/// After so long it is looked again whether a namespace is still there of whose end no event tells.
+/// After so long it is looked again whether a namespace is still there that no mount keeps alive.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Processes that end make it be looked for others no more often than so.
+/// Processes that end make it be looked no more often than so.
 const LOOK_AFTER_END: Duration = Duration::from_millis(100);
 
 /// Files that are left to be opened for a moment, when namespaces take all others.
@@ -47,6 +47,9 @@ const SPARE_FILES: usize = 8;
 
 /// About what this process has open without other namespaces, where that cannot be told.
 const OWN_FILES: usize = 40;
+
+/// More than it has open, unless it was given files when it was started.
+const MANY_FILES: usize = 400;
 
 /// The namespaces of all tables.
 #[derive(Debug)]
@@ -168,48 +171,26 @@ impl Spaces {
         (!self.is_deaf).then_some(self.epoll.as_fd())
     }
 
-    /// When to [follow](Self::follow) at the latest: there are namespaces of whose end no event tells.
+    /// When to [follow](Self::follow) at the latest: there are namespaces of whose end no event is sure to
+    /// tell.
     pub(crate) fn next_look(&self) -> Option<Instant> {
         let next = |one: &Elsewhere| match one.end {
             End::Ended => Some(LOOK_AFTER_END),
-            End::Look => Some(LOOK),
-            End::Name | End::Process(_) => None,
+            End::Process(_) | End::Look => Some(LOOK),
+            End::Name => None,
         };
         self.entered.iter().filter_map(next).min().map(|age| self.looked + age)
     }
 
     /// Takes in the kernel's events that are there. A namespace that came to its end is forgotten at
     /// once: our sockets would keep it alive.
-    pub(crate) fn follow(
-        &mut self,
-        tables: &[Table],
-        asker: Option<&Asker>,
-        scratch: &mut Scratch,
-        problems: &mut Problems,
-    ) {
+    pub(crate) fn follow(&mut self, scratch: &mut Scratch) {
         self.take_events(scratch);
         if self.next_look().is_some_and(|moment| moment <= Instant::now()) {
             self.looked = Instant::now();
-            if self.is_any_gone() {
-                self.is_stale = true;
-                self.discover(tables, asker, problems);
-            }
+            let Self { entered, machine, epoll, .. } = self;
+            entered.retain_mut(|one| one.goes_on(machine, epoll));
         }
-    }
-
-    /// Looks after those of whose end no event tells.
-    fn is_any_gone(&mut self) -> bool {
-        let Self { entered, machine, epoll, .. } = self;
-        let mut is_any_gone = false;
-        for one in entered.iter_mut().filter(|one| matches!(one.end, End::Ended | End::Look)) {
-            if !one.found.is_there() {
-                is_any_gone = true;
-            } else if matches!(one.end, End::Ended) {
-                // Another process that lives there has got its number.
-                one.watch_end(machine, epoll);
-            }
-        }
-        is_any_gone
     }
 
     fn take_events(&mut self, scratch: &mut Scratch) {
@@ -250,7 +231,8 @@ impl Spaces {
             // Without it, names are looked for at every gather.
             Some(Err(_)) | None => self.watch = None,
         }
-        self.entered.retain(|one| !one.found.is_mounted || one.found.file.exists());
+        // The name may be another one's by now.
+        self.entered.retain(|one| !one.found.is_mounted || one.found.is_there());
     }
 
     /// Waits for no event before the next gather, which takes in what is there.
@@ -367,7 +349,7 @@ impl Spaces {
         asker: Option<&Asker>,
         problems: &mut Problems,
     ) -> io::Result<usize> {
-        let named = namespaces::named(&self.machine)?;
+        let mut named = namespaces::named(&self.machine)?;
         let (inhabited, denied) = if self.by_processes || !self.forbidden.is_empty() {
             namespaces::of_processes(&self.machine)?
         } else {
@@ -390,7 +372,7 @@ impl Spaces {
             report_no_main(&self.machine.main, error, problems);
         }
         let main = main.ok();
-        let mut found = self.join(named.found, inhabited, main)?;
+        let mut found = self.join(std::mem::take(&mut named.found), inhabited, main)?;
         let is_found = |key: &(u64, PathBuf)| found.iter().any(|found| found.key() == *key);
         self.forbidden.retain(|key, _| is_found(key));
         // Where not all can be reported, whoever lives without a name gives way to those that have one,
@@ -404,7 +386,14 @@ impl Spaces {
         entered.retain_mut(|one| {
             let place = wishes.iter().position(|wish| one.answers(wish));
             let kept = place.map(|place| wishes.remove(place));
-            kept.map(|wish| one.go_on_with(wish.found, machine, epoll)).is_some()
+            // A folder that cannot be listed this time says nothing of the names in it.
+            let is_unlisted =
+                || named.unread.iter().any(|(path, _)| one.found.file.starts_with(path));
+            let goes_on = kept.is_some() || is_unlisted() && one.found.is_there();
+            if let Some(wish) = kept {
+                one.go_on_with(wish.found, machine, epoll);
+            }
+            goes_on
         });
         self.enter(tables, wishes, asker, problems);
         self.entered.sort_by(|one, other| one.found.name.cmp(&other.found.name));
@@ -430,10 +419,9 @@ impl Spaces {
             let known = self.entered.iter().map(|known| &known.found);
             let mut known = known.filter(|known| known.inode == one.inode);
             let before = known.find_map(|known| known.resident.as_ref());
-            let resident = one.resident(&self.machine, before)?;
+            let mut resident = one.resident(&self.machine, before)?;
             if has_name {
-                let container = resident.container.filter(|_| self.by_processes);
-                let resident = Resident { container, ..resident };
+                resident.container.take_if(|_| !self.by_processes);
                 for known in found.iter_mut().take(named).filter(|known| known.inode == one.inode) {
                     known.resident = Some(resident.clone());
                 }
@@ -499,7 +487,8 @@ impl Spaces {
         };
         let wanted: usize = wishes.iter().map(|wish| files(&wish.found, wish.by_netlink)).sum();
         let limit = namespaces::file_limit().saturating_sub(SPARE_FILES);
-        if wanted.saturating_add(OWN_FILES) <= limit {
+        // What else is open has to be counted only where it may matter.
+        if wanted.saturating_mul(2).saturating_add(MANY_FILES) <= limit {
             return false;
         }
         let entered = self.entered.iter().filter(|one| !one.by_process);
@@ -509,12 +498,12 @@ impl Spaces {
         let mut room = limit.saturating_sub(others);
         let mut left_out = LeftOut::default();
         wishes.retain(|wish| {
-            let rest = room.checked_sub(files(&wish.found, wish.by_netlink));
-            match rest {
-                Some(rest) => room = rest,
-                None => left_out.add(&wish.found),
+            match room.checked_sub(files(&wish.found, wish.by_netlink)) {
+                Some(rest) if left_out.count == 0 => room = rest,
+                // Nor does any that comes after it, though it may take fewer.
+                _ => left_out.add(&wish.found),
             }
-            rest.is_some()
+            left_out.count == 0
         });
         let way_out = "raise the limit of open files (LimitNOFILE)";
         left_out.report("namespaces without files", Level::Error, way_out, problems)
@@ -713,6 +702,21 @@ impl Elsewhere {
             }
             _ => End::Look,
         };
+    }
+
+    /// Whether it goes on, as far as no event is sure to tell of its end: a process may leave it, too. One
+    /// that no process lives in that is known of is forgotten until the next gather finds others.
+    fn goes_on(&mut self, machine: &Machine, epoll: &OwnedFd) -> bool {
+        let is_there = matches!(self.end, End::Name) || self.found.is_there();
+        if is_there && !matches!(self.end, End::Ended) {
+            return true;
+        }
+        // Its number may be that of another process that lives there.
+        let goes_on = is_there || !self.found.is_named && self.found.pass_on(machine);
+        if goes_on {
+            self.watch_end(machine, epoll);
+        }
+        goes_on
     }
 
     /// Whether it is what the tables want.

@@ -331,10 +331,10 @@ fn a_file_that_never_ends_and_a_pipe_that_never_begins_cost_only_themselves() {
     // What cannot be told is left out; without a file, there is none to tell.
     assert_eq!(speeds, [false, true], "{lines}");
     let warning = format!(
-        "W! 1 reads of files in {}/class/net failed, that of {:?}: not a regular file but a named pipe: what they \
-         tell is left out, or stays as it was\n",
+        "W! cannot read {:?}: not a regular file but a named pipe: what it tells is left out, or stays as \
+         it was (1 failed reads in {}/class/net)\n",
+        folder.join("speed"),
         path.display(),
-        folder.join("speed")
     );
     assert!(text(&output.stderr).ends_with(&warning), "{}", text(&output.stderr));
 }

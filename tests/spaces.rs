@@ -5,7 +5,9 @@ mod common;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use common::machine::{Living, Machine, Named, last_descendant};
 use common::plugin::{Batch, Daemon, assert_same, config_file, without_time};
 use common::trace::{Trace, is_skipped_without_strace};
-use common::{PLUGIN, eventually, is_skipped, is_skipped_without, run, text};
+use common::{PLUGIN, eventually, has, is_skipped, is_skipped_without, run, text};
 
 /// The last table, whose only line ends a batch.
 const END: &str = "\n[[inputs.net]]\ninterfaces = ['none']\nprotocols = ['softnet']\n";
@@ -410,7 +412,12 @@ fn once_beside(living: &Living, table: &str) -> Batch {
 
 /// The number that a process has on its machine.
 fn inner(living: &Living) -> String {
-    let status = fs::read_to_string(format!("/proc/{}/status", living.pid)).unwrap();
+    inner_pid(living.pid)
+}
+
+/// The same of a number outside.
+fn inner_pid(pid: u32) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap();
     numbers.split_whitespace().last().unwrap().to_owned()
 }
@@ -1192,6 +1199,64 @@ fn a_namespace_ends_with_its_last_process_without_a_gather() {
         assert_eq!(watcher.gather().names(), [""; 0], "{table}");
         watcher.daemon.end();
     }
+}
+
+#[test]
+fn a_namespace_whose_name_is_made_anew_at_once_ends_all_the_same() {
+    let test = "a_namespace_whose_name_is_made_anew_at_once_ends_all_the_same";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let mut watcher = Watcher::start(&machine, "interfaces = ['*']\nnamespace_include = ['?*']\n");
+    let blue = machine.add("blue");
+    machine.ip_lines("link add out type veth peer name in netns blue");
+    assert_eq!(watcher.gather().interfaces("blue"), ["lo", "in"]);
+    let plugin = Pid::from_raw(watcher.pid().cast_signed()).unwrap();
+    // It sees both at once.
+    kill_process(plugin, Signal::STOP).unwrap();
+    blue.delete();
+    let _blue = machine.add("blue");
+    kill_process(plugin, Signal::CONT).unwrap();
+    await_end(&machine);
+    assert_eq!(watcher.gather().interfaces("blue"), ["lo"]);
+    assert_eq!(watcher.end(), "");
+}
+
+#[test]
+fn a_namespace_ends_when_its_only_process_leaves_it() {
+    let test = "a_namespace_ends_when_its_only_process_leaves_it";
+    if is_skipped(test) || is_skipped_without(test, "perl", has("perl", "-v")) {
+        return;
+    }
+    let machine = Machine::new();
+    let script = format!(
+        "$| = 1; open(HOME, '<', '/proc/self/ns/net') or die; \
+         syscall({}, {}) == 0 or die; print \"in\\n\"; <STDIN>; \
+         syscall({}, fileno(HOME), 0) == 0 or die; print \"out\\n\"; <STDIN>",
+        libc::SYS_unshare,
+        libc::CLONE_NEWNET,
+        libc::SYS_setns,
+    );
+    let mut command = machine.command("perl");
+    command.args(["-e", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "in");
+    let pid = last_descendant(process.id());
+    machine.ip_lines(&format!("link add out type veth peer name in netns {}", inner_pid(pid)));
+    let table =
+        "interfaces = ['*']\nnamespace_include = ['?*']\nnamespace_discovery = 'processes'\n";
+    let mut watcher = Watcher::start(&machine, table);
+    assert_eq!(watcher.gather().names().len(), 1);
+    let mut stdin = process.stdin.take().unwrap();
+    stdin.write_all(b"\n").unwrap();
+    assert_eq!(said.next().unwrap().unwrap(), "out");
+    await_end(&machine);
+    assert_eq!(watcher.gather().names(), [""; 0]);
+    drop(stdin);
+    process.wait().unwrap();
+    assert_eq!(watcher.end(), "");
 }
 
 #[test]

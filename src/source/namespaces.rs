@@ -131,6 +131,16 @@ pub struct Resident {
     pub process: PathBuf,
     /// The id of the container that it belongs to.
     pub container: Option<Vec<u8>>,
+    /// The numbers of all that live there, in order.
+    pids: Vec<u32>,
+    /// The same at the look before.
+    known: Vec<u32>,
+}
+
+impl Resident {
+    fn pid(&self) -> Option<u32> {
+        self.process.file_name()?.to_str()?.parse().ok()
+    }
 }
 
 /// A network namespace that processes live in.
@@ -167,6 +177,30 @@ impl Found {
     #[must_use]
     pub fn is_there(&self) -> bool {
         fs::metadata(&self.file).is_ok_and(|metadata| metadata.ino() == self.inode)
+    }
+
+    /// Goes on with another of the processes that were seen to live there, if one still does; one of the
+    /// same container, where a container is told.
+    pub fn pass_on(&mut self, machine: &Machine) -> bool {
+        let Some(resident) = &mut self.resident else { return false };
+        let pids = std::mem::take(&mut resident.pids);
+        let processes = pids.iter().map(|&pid| machine.process(pid));
+        let lives_here =
+            |process: &PathBuf| inode_of(process).is_ok_and(|inode| inode == self.inode);
+        let is_like = |process: &PathBuf| match &resident.container {
+            Some(told) => container_of(process).is_ok_and(|id| id.as_ref() == Some(told)),
+            None => true,
+        };
+        let mut heirs = processes.filter(lives_here);
+        let first = heirs.next();
+        let heir = first.iter().cloned().chain(heirs).find(is_like).or(first);
+        let is_any = heir.is_some();
+        if let Some(process) = heir {
+            self.file = process.join("ns/net");
+            resident.process = process;
+        }
+        resident.pids = pids;
+        is_any
     }
 
     /// Tells it from others, also, if it has a name, from one that has its inode's number later.
@@ -340,41 +374,45 @@ pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Inhabited>, usize)> {
 
 impl Inhabited {
     /// Who speaks for it: whoever did before, as long as a process of the same container lives there;
-    /// else the first that belongs to a container, or the first of all.
+    /// else the first that belongs to a container, or the first of all. `before` is what was found of
+    /// it last.
     ///
     /// # Errors
     ///
     /// When too much is open at the moment to look.
     pub fn resident(&self, machine: &Machine, before: Option<&Resident>) -> io::Result<Resident> {
-        /// Of so many processes at most the control group is read.
-        const MAX_LOOKS: usize = 256;
-        let told = before.and_then(|before| before.container.as_ref());
-        let is_here = |process: &Path| {
-            let pid = process.file_name().and_then(|name| name.to_str()?.parse().ok());
-            pid.is_some_and(|pid| self.pids.binary_search(&pid).is_ok())
+        let resident = |pid, container| {
+            let known = before.map(|before| &before.pids);
+            let (pids, known) = (self.pids.clone(), known.cloned().unwrap_or_default());
+            Resident { process: machine.process(pid), container, pids, known }
         };
-        if let (Some(before), Some(told)) = (before, told)
-            && is_here(&before.process)
-            && container_of(&before.process)?.as_ref() == Some(told)
-        {
-            return Ok(before.clone());
-        }
-        let mut first = None::<Resident>;
-        for process in self.pids.iter().take(MAX_LOOKS).map(|&pid| machine.process(pid)) {
-            let container = container_of(&process)?;
-            let is_told = container.is_some() && container.as_ref() == told;
-            let is_better = match &first {
-                Some(first) => container.is_some() && first.container.is_none(),
-                None => true,
-            };
-            if is_told || is_better {
-                first = Some(Resident { process, container });
-            }
-            if is_told || told.is_none() && first.iter().any(|first| first.container.is_some()) {
-                break;
+        let lives_here = |pid: &u32| self.pids.binary_search(pid).is_ok();
+        let speaker = before.and_then(Resident::pid).filter(lives_here);
+        let told = before.and_then(|before| before.container.as_ref());
+        if let Some(speaker) = speaker {
+            let container = container_of(&machine.process(speaker))?;
+            if container.is_some() && told.is_none_or(|told| container.as_ref() == Some(told)) {
+                return Ok(resident(speaker, container));
             }
         }
-        first.ok_or_else(|| io::ErrorKind::NotFound.into())
+        // Whether a process belongs to a container was seen twice, since it gets there soon after it
+        // was made; unless the one that is told may have others.
+        let is_open = |pid: &u32| {
+            told.is_some() || before.is_none_or(|before| before.known.binary_search(pid).is_err())
+        };
+        let mut other = None;
+        for &pid in self.pids.iter().filter(|pid| is_open(pid)) {
+            let Some(container) = container_of(&machine.process(pid))? else { continue };
+            if told.is_none_or(|told| *told == container) {
+                return Ok(resident(pid, Some(container)));
+            }
+            other.get_or_insert((pid, container));
+        }
+        match (other, speaker.or(self.pids.first().copied())) {
+            (Some((pid, container)), _) => Ok(resident(pid, Some(container))),
+            (None, Some(pid)) => Ok(resident(pid, None)),
+            (None, None) => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// The namespace as one without a name, for which that process speaks.

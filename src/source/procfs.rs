@@ -262,24 +262,33 @@ impl Procfs {
             hurried = hurried || hurry();
             let asks = may_ask && !hurried;
             // What netlink knew stands where files can tell nothing.
-            if class_net.is_foreign != Some(true) || interface.link_modes.is_none() {
-                let link_modes = asks.then(|| class_net.link_modes(&interface.name, *wants));
-                interface.set_link_modes(link_modes.flatten(), reading.number);
+            let is_told = class_net.is_foreign != Some(true) || interface.link_modes.is_none();
+            let link_modes =
+                (asks && is_told).then(|| class_net.link_modes(&interface.name, *wants));
+            let state =
+                (wants.state && !hurried).then(|| class_net.state(&interface.name, may_ask));
+            let known = interface.details.as_ref().filter(|_| wants.properties && !hurried);
+            let properties =
+                known.map(|known| class_net.properties(&interface.name, &known.properties));
+            // One that went, or was renamed, meanwhile has left nothing behind to read, or another in
+            // its place.
+            let is_it = interface.ifindex == 0
+                || class_net.ifindex(&interface.name) == Some(interface.ifindex);
+            if is_told {
+                let link_modes = link_modes.flatten().filter(|_| is_it);
+                interface.set_link_modes(link_modes, reading.number);
             }
             let Some(details) = &mut interface.details else { continue };
             if wants.state {
-                let state = (!hurried).then(|| class_net.state(&interface.name, may_ask));
-                details.state = state.unwrap_or_default();
+                details.state = state.filter(|_| is_it).unwrap_or_default();
                 interface.changed = reading.number;
             }
-            if wants.properties && !hurried {
-                let (name, ifindex) = (&interface.name, interface.ifindex);
-                let properties = class_net.properties(name, ifindex, &details.properties);
-                if details.properties != properties {
-                    details.properties = properties;
-                    *version += 1;
-                    interface.generation = *version;
-                }
+            if let Some(properties) = properties.filter(|_| is_it)
+                && details.properties != properties
+            {
+                details.properties = properties;
+                *version += 1;
+                interface.generation = *version;
             }
         }
         class_net.report(problems);
@@ -579,14 +588,14 @@ impl ClassNet {
 
     /// What an interface is; its kind, and what files do not tell, or not this time, stay what is
     /// known.
-    fn properties(&mut self, interface: &[u8], ifindex: u32, known: &Properties) -> Properties {
+    fn properties(&mut self, interface: &[u8], known: &Properties) -> Properties {
         if self.is_foreign == Some(true) {
             return known.clone();
         }
         let alias = self.line(interface, "ifalias");
         let mac = self.line(interface, "address");
         let mac = mac.map(|mac| if is_address(&mac) { mac } else { Box::default() });
-        let properties = Properties {
+        Properties {
             alias: told(alias, &known.alias),
             mac: told(mac, &known.mac),
             master: told(self.link(interface, "master"), &known.master),
@@ -595,10 +604,7 @@ impl ClassNet {
             kind: known.kind.clone(),
             altname: known.altname.clone(),
             is_physical: known.is_physical,
-        };
-        // One that went, or was renamed, meanwhile has left nothing behind to read.
-        let is_there = ifindex == 0 || self.ifindex(interface) == Some(ifindex);
-        if is_there { properties } else { known.clone() }
+        }
     }
 
     /// The kind that the kernel has a word for in `uevent`, or files of its own; of others, such as
@@ -716,8 +722,8 @@ impl ClassNet {
         let Some((path, error)) = self.failure.take() else { return };
         let (folder, path) = (self.folder.display(), path.to_string_lossy());
         let message = format_args!(
-            "{failures} reads of files in {folder} failed, that of {path:?}: {error}: what they tell is \
-             left out, or stays as it was"
+            "cannot read {path:?}: {error}: what it tells is left out, or stays as it was ({failures} \
+             failed reads in {folder})"
         );
         problems.report(&format!("{folder} unread"), Level::Warn, message);
     }

@@ -248,6 +248,10 @@ impl Netlink {
     pub fn read(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
         self.reading.begin(Instant::now());
         if self.speeds.is_stuck() {
+            // Counters will be taken in by names, which do not change while the lock is held.
+            if self.is_current() {
+                self.follow_up_to(MAX_QUEUE, scratch);
+            }
             self.settle(self.reading.number);
             return Err(ReadError::Busy);
         }
