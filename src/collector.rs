@@ -6,12 +6,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::config::{Config, Table, Tag};
+use crate::config::{Config, List, Table, Tag};
 use crate::encode;
+use crate::first_gather::{self, Seen, Unmatched};
 use crate::interface::Wants;
 use crate::lines::Batch;
 use crate::log::{Level, Log, Problems};
+use crate::parse::Quoted;
 use crate::protocol::Groups;
+use crate::selection::Tally;
 use crate::source::Wanted;
 use crate::source::namespaces::Machine;
 use crate::source::netlink::{
@@ -41,6 +44,8 @@ pub struct Collector {
     line_end: Vec<u8>,
     /// When the last batch was made, since the system started.
     last_batch: Option<Duration>,
+    /// Nothing was gathered yet.
+    is_first: bool,
 }
 
 /// The numbers of what a table reads.
@@ -70,7 +75,10 @@ impl Collector {
     /// Opens the sources that the tables name, and says which.
     #[must_use]
     pub fn new(config: Config, log: Log) -> Self {
-        let mut tables = config.tables;
+        let Config { mut tables, warnings } = config;
+        for warning in warnings {
+            log.warn(format_args!("{warning}"));
+        }
         for table in &mut tables {
             if is_ours(&table.proc) {
                 table.proc = HostProc::Own;
@@ -97,6 +105,7 @@ impl Collector {
             problems: Problems::new(log),
             line_end: Vec::new(),
             last_batch: None,
+            is_first: true,
             tables: Vec::new(),
         };
         for (number, table) in tables.iter().enumerate() {
@@ -150,6 +159,12 @@ impl Collector {
         Route { proc: place, view }
     }
 
+    /// Where log lines go.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        self.problems.log()
+    }
+
     /// These become readable when there are kernel events to [follow](Self::follow_events): our own
     /// namespace's, and those of others.
     #[must_use]
@@ -184,8 +199,18 @@ impl Collector {
     pub fn gather(&mut self, batch: &mut Vec<u8>, mut hurry: impl FnMut() -> bool) {
         let start = Instant::now();
         self.read(&mut hurry);
-        let Self { tables, routes, procs, views, spaces, line_end, problems, last_batch, .. } =
-            self;
+        let Self {
+            tables,
+            routes,
+            procs,
+            views,
+            spaces,
+            line_end,
+            problems,
+            last_batch,
+            is_first,
+            ..
+        } = self;
         // The kernel may have kept the first reading waiting.
         let read_at = views.iter().map(|view| &view.space).filter_map(Space::read_at);
         let first = read_at.chain(spaces.iter().filter_map(Spaces::read_at)).min();
@@ -194,7 +219,10 @@ impl Collector {
         let now = since_boot();
         let slack = last_batch.replace(now);
         let slack = slack.map_or(Duration::ZERO, |last| now.saturating_sub(last) / 2);
-        let mut batch = Batch { bytes: batch, line_end, now, slack };
+        let mut batch = Batch { bytes: batch, line_end, now, slack, quiet: 0 };
+        let is_first = std::mem::take(is_first);
+        // Between the tables' lines, which two of them may have written.
+        let mut ends = Vec::new();
         for (numbered, route) in tables.iter().enumerate().zip(routes) {
             if let Some(Route { proc, view }) = *route
                 && let (Some(view), Some(proc)) = (views.get_mut(view), procs.get(proc))
@@ -204,8 +232,103 @@ impl Collector {
             if let Some(spaces) = spaces {
                 spaces.append(&mut batch, numbered);
             }
+            if is_first {
+                ends.push(batch.bytes.len());
+            }
+        }
+        let log = problems.log();
+        if ends.len() > 1 {
+            first_gather::report_doubles(batch.bytes, &ends, log);
         }
         problems.end_of_gather();
+        if log.debug {
+            let Batch { bytes, quiet, .. } = batch;
+            let lines = bytes.split(|&byte| byte == b'\n').count().saturating_sub(1);
+            self.say_gather(start, lines, quiet, log);
+        }
+    }
+
+    /// Says what a gather was.
+    fn say_gather(&mut self, start: Instant, lines: usize, quiet: usize, log: Log) {
+        let tally = self.tally();
+        let views = self.views.iter_mut().map(|view| view.space.take_asked());
+        let asked: usize = views.chain(self.spaces.iter_mut().map(Spaces::take_asked)).sum();
+        let left_out = tally.to_string();
+        log.line(
+            Level::Debug,
+            format_args!(
+                "gathered {lines} lines in {:.1} ms; interfaces left out: {}; lines left out by \
+                 dedup_interval: {quiet}; drivers asked for their speed: {asked}",
+                start.elapsed().as_secs_f64() * 1e3,
+                if left_out.is_empty() { "none" } else { &left_out },
+            ),
+        );
+    }
+
+    /// What the tables make of all interfaces.
+    fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        self.views.iter().for_each(|view| view.space.count(&mut tally));
+        self.spaces.iter().for_each(|spaces| spaces.count(&mut tally));
+        tally
+    }
+
+    /// Why the last gather had no line, though nothing was left out for having been written before.
+    #[must_use]
+    pub fn why_nothing(&self) -> String {
+        let tally = self.tally();
+        let mut reasons = Vec::new();
+        let others = self.tables.iter().filter(|table| !table.namespaces.selects(b""));
+        for table in others
+            .filter(|table| self.spaces.as_ref().is_some_and(|spaces| spaces.selects_none(table)))
+        {
+            let includes =
+                table.entries.iter().filter(|entry| entry.list == List::NamespaceInclude);
+            let includes = includes.map(|entry| Quoted(entry.text.as_bytes()).to_string());
+            let includes = includes.collect::<Vec<_>>().join(", ");
+            reasons.push(match includes.as_str() {
+                "" => "namespace_exclude leaves no namespace".to_owned(),
+                includes => format!("no namespace matches {includes}"),
+            });
+        }
+        let left_out = tally.to_string();
+        match tally.total() {
+            0 if reasons.is_empty() => reasons.push("no interface can be read".to_owned()),
+            0 => {}
+            1 => reasons.push(format!("the only interface is left out ({left_out})")),
+            total => reasons.push(format!("all {total} interfaces are left out ({left_out})")),
+        }
+        let is_off = self.tables.iter().all(|table| table.protocols.is_empty());
+        if is_off {
+            reasons.push("no protocol statistics are asked for".to_owned());
+        } else if tally.total() > 0 {
+            reasons.push("there are no protocol statistics".to_owned());
+        }
+        reasons.join(", and ")
+    }
+
+    /// Says which entries of the configuration match nothing of what was read.
+    fn report_unmatched(&mut self) {
+        let Self { tables, procs, views, spaces, scratch, problems, .. } = self;
+        let mut unmatched = Unmatched::of(tables);
+        show(views, procs, spaces.as_ref(), &mut |table, seen| unmatched.see(table, seen));
+        unmatched.end();
+        if unmatched.is_empty() {
+            return;
+        }
+        show(views, procs, spaces.as_ref(), &mut |table, seen| unmatched.compare(table, seen));
+        if unmatched.may_be_altnames() {
+            let mut see = |table, name: &[u8], altname: &[u8]| {
+                unmatched.see_altname(table, name, altname);
+            };
+            for view in views.iter_mut() {
+                view.space.show_altnames(scratch, &mut see);
+            }
+            if let Some(spaces) = spaces {
+                spaces.show_altnames(scratch, &mut see);
+            }
+        }
+        unmatched.report(problems.log());
     }
 
     /// Does what could wait until the batch was written.
@@ -240,6 +363,11 @@ impl Collector {
         if let Some(spaces) = &mut *spaces {
             spaces.read(tables, asker.as_ref(), scratch, problems, hurry);
         }
+        if self.is_first {
+            // Before drivers are asked, which keeps the kernel from telling what else there is.
+            self.report_unmatched();
+        }
+        let Self { tables, procs, views, spaces, problems, .. } = self;
         let deadline = Instant::now() + SPEED_WAIT;
         for View { space, proc, .. } in views {
             if let Some(Proc { files, .. }) = procs.get_mut(*proc) {
@@ -249,6 +377,23 @@ impl Collector {
         if let Some(spaces) = spaces {
             spaces.read_details(tables, deadline, problems, hurry);
         }
+    }
+}
+
+/// Shows what was read for each table, by the tables' numbers.
+fn show(
+    views: &[View],
+    procs: &[Proc],
+    spaces: Option<&Spaces>,
+    see: &mut impl FnMut(usize, Seen<'_>),
+) {
+    for View { space, proc, .. } in views {
+        if let Some(Proc { files, .. }) = procs.get(*proc) {
+            space.show(files, see);
+        }
+    }
+    if let Some(spaces) = spaces {
+        spaces.show(see);
     }
 }
 

@@ -45,6 +45,8 @@ const MAX_LIKE_A_KEY: usize = 64;
 pub struct Config {
     /// The `[[inputs.net]]` tables, in the file's order; at least one.
     pub tables: Vec<Table>,
+    /// What it says to no effect, each with its line.
+    pub warnings: Vec<String>,
 }
 
 /// One `[[inputs.net]]` table.
@@ -70,6 +72,57 @@ pub struct Table {
     pub dedup_interval: Option<Duration>,
     /// Which network namespaces are reported.
     pub namespaces: Namespaces,
+    /// The entries of the lists that select, as they stand in the file.
+    pub entries: Vec<Entry>,
+}
+
+/// An entry of a list that selects something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The list.
+    pub list: List,
+    /// Its place, from 0, in what the list was read into: among the patterns of kinds, words for a
+    /// class have none.
+    pub index: usize,
+    /// Its text.
+    pub text: String,
+    /// The number of its line in the file, from 1.
+    pub line: usize,
+}
+
+/// The lists that select something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// `interfaces`.
+    Interfaces,
+    /// `interface_exclude`.
+    InterfaceExclude,
+    /// `kind_include`.
+    KindInclude,
+    /// `kind_exclude`.
+    KindExclude,
+    /// `protocols`.
+    Protocols,
+    /// `namespace_include`.
+    NamespaceInclude,
+    /// `namespace_exclude`.
+    NamespaceExclude,
+}
+
+impl List {
+    /// The option's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interfaces => "interfaces",
+            Self::InterfaceExclude => "interface_exclude",
+            Self::KindInclude => "kind_include",
+            Self::KindExclude => "kind_exclude",
+            Self::Protocols => "protocols",
+            Self::NamespaceInclude => "namespace_include",
+            Self::NamespaceExclude => "namespace_exclude",
+        }
+    }
 }
 
 /// The network namespaces that a table reports.
@@ -351,7 +404,8 @@ impl Config {
             message: "not valid TOML: the text is not UTF-8".into(),
         })?;
         let text = expand(text, env)?;
-        let reader = Reader { text: &text, env, room: Room::default() };
+        let line_ends = text.match_indices('\n').map(|(place, _)| place).collect();
+        let reader = Reader { line_ends, env, room: Room::default() };
         let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&error))?;
         let mut tables = Tables::default();
         for (name, value) in document.get_ref() {
@@ -376,51 +430,56 @@ impl Config {
                 }
             }
         }
-        let Tables { tables, .. } = tables;
+        let Tables { in_order: tables, warnings, .. } = tables;
         if tables.is_empty() {
             let message = "no [[inputs.net]] table; --sample-config prints one to start from";
             return Err(ConfigError { line: None, message: message.into() });
         }
-        Ok(Self { tables })
+        Ok(Self { tables, warnings })
     }
 }
 
 /// The tables that were read.
 #[derive(Debug, Default)]
 struct Tables {
-    tables: Vec<Table>,
+    in_order: Vec<Table>,
+    /// What they say to no effect.
+    warnings: Vec<String>,
     /// The place of the first that reports other network namespaces.
     elsewhere: Option<usize>,
 }
 
 impl Tables {
-    fn push(&mut self, table: Table) {
+    fn push(&mut self, (table, warnings): (Table, Vec<String>)) {
+        self.warnings.extend(warnings);
         if self.elsewhere.is_none() && table.namespaces.has_others() {
-            self.elsewhere = Some(self.tables.len());
+            self.elsewhere = Some(self.in_order.len());
         }
-        self.tables.push(table);
+        self.in_order.push(table);
     }
 
     fn first_elsewhere(&self) -> Option<&Table> {
-        self.tables.get(self.elsewhere?)
+        self.in_order.get(self.elsewhere?)
     }
 }
 
 /// Turns parts of a parsed document into configuration, or into errors that name their lines.
 struct Reader<'t> {
-    text: &'t str,
+    /// The places of the line breaks in the text.
+    line_ends: Vec<usize>,
     env: Env<'t>,
     /// For the patterns of all tables.
     room: Room,
 }
 
 impl Reader<'_> {
-    /// Reads a table; `first` is the first above it that reports other network namespaces.
+    /// Reads a table, and what it says to no effect; `first` is the first above it that reports other
+    /// network namespaces.
     fn table(
         &self,
         value: &Spanned<DeValue<'_>>,
         first: Option<&Table>,
-    ) -> Result<Table, ConfigError> {
+    ) -> Result<(Table, Vec<String>), ConfigError> {
         let DeValue::Table(entries) = value.get_ref() else {
             let message = r#""inputs.net" is a table: write [[inputs.net]] above its options"#;
             return Err(self.error(value.span(), message));
@@ -438,7 +497,9 @@ impl Reader<'_> {
                            network namespace that this process lives in: leave one of them out";
             return Err(self.error(key.span(), message));
         }
-        let folder = |option, variable| self.folder(option, variable).filter(|_| !is_own);
+        let folder = |option: &Option<_>, variable| {
+            self.folder(option.clone(), variable).filter(|_| !is_own)
+        };
         let protocols = match &options.protocols {
             _ if options.ignore_protocol_stats => Vec::new(),
             None => {
@@ -473,10 +534,11 @@ impl Reader<'_> {
                 rates: options.rates,
                 protocols: interface_protocols,
             },
-            tags: without_repeats(options.interface_tags),
+            entries: self.entries(&options),
+            tags: without_repeats(&options.interface_tags),
             protocols,
-            proc: folder(options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
-            sys: folder(options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
+            proc: folder(&options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
+            sys: folder(&options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
             source: options.source,
             speed_refresh: self
                 .duration("speed_refresh", options.speed_refresh.as_ref())?
@@ -494,7 +556,59 @@ impl Reader<'_> {
             },
         };
         self.check_namespaces(value.span(), entries, &table, first)?;
-        Ok(table)
+        Ok((table, self.warnings(entries, &options)))
+    }
+
+    /// What has no effect beside something else in the table.
+    fn warnings(&self, entries: &DeTable<'_>, options: &Options) -> Vec<String> {
+        let beside_names = [
+            ("include_down", "those that are down", options.include_down),
+            ("include_loopback", "loopbacks", options.include_loopback),
+        ];
+        let is_void = |is_set: bool| is_set && !options.interfaces.is_empty();
+        let void = beside_names.into_iter().filter(|(.., is_set)| is_void(*is_set));
+        let warnings = void.filter_map(|(option, which, _)| {
+            let (key, _) = entries.get_key_value(option)?;
+            Some(format!(
+                "{option} does nothing beside interfaces (line {} of the configuration): a list of \
+                 interfaces reports {which} too, if they match; leave one of them out",
+                self.line_of(key.span())
+            ))
+        });
+        warnings.collect()
+    }
+
+    /// The entries of all lists that select.
+    fn entries(&self, options: &Options) -> Vec<Entry> {
+        let no_protocols = Vec::new();
+        let is_off = options.ignore_protocol_stats;
+        let protocols = options.protocols.as_ref().filter(|_| !is_off).unwrap_or(&no_protocols);
+        let lists = [
+            (List::Interfaces, &options.interfaces),
+            (List::InterfaceExclude, &options.interface_exclude),
+            (List::KindInclude, &options.kind_include),
+            (List::KindExclude, &options.kind_exclude),
+            (List::Protocols, protocols),
+            (List::NamespaceInclude, &options.namespace_include),
+            (List::NamespaceExclude, &options.namespace_exclude),
+        ];
+        let mut entries = Vec::new();
+        for (list, texts) in lists {
+            let has_classes = matches!(list, List::KindInclude | List::KindExclude);
+            let mut index = 0;
+            for text in texts {
+                let line = self.line_of(text.span());
+                entries.push(Entry { list, index, text: text.get_ref().clone(), line });
+                let is_class = has_classes && KindClass::of_name(text.get_ref()).is_some();
+                index += usize::from(!is_class);
+            }
+        }
+        entries
+    }
+
+    /// The number of the line that something stands in.
+    fn line_of(&self, span: Range<usize>) -> usize {
+        self.line_ends.partition_point(|&end| end < span.start) + 1
     }
 
     /// Has namespaces looked for only where they are reported, and in one `/proc`.
@@ -603,8 +717,10 @@ impl Reader<'_> {
             );
             return Err(self.error(item.span(), message));
         }
+        // The whole name of a field is as good.
+        let prefix = format!("{}_", group.name());
         let columns =
-            pattern.map(|pattern| Patterns::within(&self.room, &[pattern.to_lowercase()]));
+            pattern.map(|pattern| Patterns::behind(&prefix, &self.room, &[pattern.to_lowercase()]));
         let columns = columns.transpose();
         let columns =
             columns.map_err(|error| self.error(item.span(), format!("\"protocols\": {error}")))?;
@@ -669,17 +785,14 @@ impl Reader<'_> {
     }
 
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
-        ConfigError {
-            line: Some(line_at(self.text.as_bytes(), span.start)),
-            message: message.into(),
-        }
+        ConfigError { line: Some(self.line_of(span)), message: message.into() }
     }
 }
 
 /// Each item once, where it stands first.
-fn without_repeats(tags: Vec<Tag>) -> Vec<Tag> {
+fn without_repeats(tags: &[Tag]) -> Vec<Tag> {
     let mut once = Vec::new();
-    for tag in tags {
+    for &tag in tags {
         if !once.contains(&tag) {
             once.push(tag);
         }

@@ -47,6 +47,12 @@ pub fn run(mut collector: Collector, mut triggers: Triggers, mut output: Output)
                 Err(error) => return Err(error),
             }
         } else if let Some(since) = triggers.stop_since() {
+            if triggers.has_end_of_stdin_stopped_clock() {
+                collector.log().info(format_args!(
+                    "stdin has ended, and so does this process, --poll-interval or not: keep stdin \
+                     open, as Telegraf does, for more"
+                ));
+            }
             if is_drained(since + DRAIN_GRACE, &mut triggers, &output)? {
                 output.close()?;
             }

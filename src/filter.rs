@@ -36,7 +36,9 @@ const MAX_DEPTH: usize = 20;
 /// A list of patterns; a name matches when it matches one of them.
 #[derive(Debug, Clone)]
 pub struct Patterns {
-    patterns: Vec<glob::Pattern>,
+    compiled: Vec<glob::Pattern>,
+    /// Where those of each entry end in `compiled`.
+    ends: Vec<usize>,
     literals: Vec<String>,
 }
 
@@ -146,8 +148,22 @@ impl Patterns {
     ///
     /// As [`new`](Self::new).
     pub fn within<S: AsRef<str>>(room: &Room, entries: &[S]) -> Result<Self, PatternError> {
+        Self::behind("", room, entries)
+    }
+
+    /// The same for names that are matched without what they all begin with: a pattern may begin with
+    /// that too.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn behind<S: AsRef<str>>(
+        prefix: &str,
+        room: &Room,
+        entries: &[S],
+    ) -> Result<Self, PatternError> {
         let is_literal_list = !entries.iter().any(|entry| entry.as_ref().contains(['*', '?', '[']));
-        let mut patterns = Vec::new();
+        let (mut compiled, mut ends) = (Vec::new(), Vec::new());
         for (index, entry) in entries.iter().map(AsRef::as_ref).enumerate() {
             let error = |reason| PatternError { index, pattern: entry.to_owned(), reason };
             let multiplied =
@@ -158,21 +174,36 @@ impl Patterns {
             for text in &multiplied.texts {
                 // What is written here is a pattern of that crate; were it not, it would be as
                 // unreadable to us as an open class.
-                let compiled = glob::Pattern::new(text);
-                patterns.push(compiled.map_err(|_| error(PatternReason::OpenClass))?);
+                let pattern = glob::Pattern::new(text.strip_prefix(prefix).unwrap_or(text));
+                compiled.push(pattern.map_err(|_| error(PatternReason::OpenClass))?);
             }
+            ends.push(compiled.len());
         }
         let literals = entries.iter().map(|entry| entry.as_ref().to_owned());
         let literals = if is_literal_list { literals.collect() } else { Vec::new() };
-        Ok(Self { patterns, literals })
+        Ok(Self { compiled, ends, literals })
     }
 
     /// Whether the whole name matches one of the patterns. Case matters. A byte that is no UTF-8
     /// counts as one character, which only `*`, `?` and negated brackets match.
     #[must_use]
     pub fn matches(&self, name: &[u8]) -> bool {
-        let is_match = |name: &str| self.patterns.iter().any(|pattern| pattern.matches(name));
-        self.literals.iter().any(|literal| literal.as_bytes() == name)
+        Self::is_match(&self.compiled, &self.literals, name)
+    }
+
+    /// Whether it matches that entry of the list, from 0.
+    #[must_use]
+    pub fn entry_matches(&self, index: usize, name: &[u8]) -> bool {
+        let end_of = |index: usize| self.ends.get(index).copied();
+        let start = index.checked_sub(1).and_then(end_of).unwrap_or(0);
+        let patterns = end_of(index).and_then(|end| self.compiled.get(start..end));
+        let literals = self.literals.get(index..=index);
+        Self::is_match(patterns.unwrap_or_default(), literals.unwrap_or_default(), name)
+    }
+
+    fn is_match(patterns: &[glob::Pattern], literals: &[String], name: &[u8]) -> bool {
+        let is_match = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+        literals.iter().any(|literal| literal.as_bytes() == name)
             || match str::from_utf8(name) {
                 Ok(name) => is_match(name),
                 Err(_) => is_match(&with_replacements(name)),
@@ -474,6 +505,22 @@ mod tests {
         let matching = |name: &&str| patterns.matches(name.as_bytes());
         assert_eq!(["lo", "eth0", "eth1", "eth2", "lo0"].iter().filter(|n| matching(n)).count(), 3);
         assert!(!Patterns::new::<&str>(&[]).unwrap().matches(b"lo"));
+    }
+
+    #[test]
+    fn each_entry_of_a_list_is_matched_for_itself() {
+        for entries in [["a{b,c}", "d", "{e,{f,g}h}i"], ["a{b,c}*", "d", "{e,{f,g}h}i"]] {
+            let patterns = Patterns::new(&entries).unwrap();
+            for (name, entry) in [("ab", 0), ("ac", 0), ("d", 1), ("ei", 2), ("ghi", 2)] {
+                let matching: Vec<_> = (0..9)
+                    .filter(|&entry| patterns.entry_matches(entry, name.as_bytes()))
+                    .collect();
+                assert_eq!(matching, [entry], "{name}");
+            }
+        }
+        // Its own text, where no entry has a wildcard.
+        let patterns = Patterns::new(&["a", "{b,c}"]).unwrap();
+        assert!(patterns.entry_matches(1, b"{b,c}") && !patterns.entry_matches(0, b"{b,c}"));
     }
 
     #[test]

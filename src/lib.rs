@@ -26,6 +26,7 @@ pub mod daemon;
 pub mod encode;
 pub mod file;
 pub mod filter;
+mod first_gather;
 pub mod interface;
 pub mod lines;
 pub mod log;

@@ -9,6 +9,7 @@ use crate::encode;
 use crate::interface::{Interface, telegraf_name};
 use crate::protocol::ProtocolStatistics;
 use crate::rates::Reading;
+use crate::selection::{Tally, Verdict};
 
 /// The bytes of a line, less its time, whose counters have few digits: as many as an allocator gives
 /// that rounds up to multiples of 16, of which it takes 8 for itself.
@@ -41,7 +42,7 @@ struct TableLines {
 #[derive(Debug)]
 struct Choice {
     generation: u64,
-    is_reported: bool,
+    verdict: Verdict,
     /// How much of the line stands before the fields.
     prefix: u32,
     /// The number of the reading that the line was written for.
@@ -69,6 +70,8 @@ pub struct Batch<'a> {
     pub now: Duration,
     /// By how much a line may come again early, rather than a whole interval late: half an interval.
     pub slack: Duration,
+    /// How many lines were left out by `dedup_interval`.
+    pub quiet: usize,
 }
 
 impl Lines {
@@ -116,11 +119,22 @@ impl Lines {
         true
     }
 
+    /// The numbers of the tables that it makes lines for.
+    pub fn tables(&self) -> impl Iterator<Item = usize> {
+        self.tables.iter().map(|lines| lines.table)
+    }
+
+    /// Counts what the tables make of the interfaces.
+    pub fn count(&self, tally: &mut Tally) {
+        let choices = self.tables.iter().flat_map(|lines| &lines.choices);
+        choices.for_each(|choice| tally.add(choice.verdict));
+    }
+
     /// How old the speed of the interface at that place may get; `None` when no table reports it.
     #[must_use]
     pub fn speed_refresh(&self, tables: &[Table], place: usize) -> Option<Duration> {
         let reports =
-            |lines: &&TableLines| lines.choices.get(place).is_some_and(|choice| choice.is_reported);
+            |lines: &&TableLines| lines.choices.get(place).is_some_and(Choice::is_reported);
         let reporting = self.tables.iter().filter(reports);
         reporting.filter_map(|lines| Some(tables.get(lines.table)?.speed_refresh)).min()
     }
@@ -136,7 +150,7 @@ impl Lines {
         let Self { tables, text, .. } = self;
         let Some(lines) = tables.iter_mut().find(|lines| lines.table == number) else { return };
         for (interface, choice) in interfaces.zip(&mut lines.choices) {
-            if !choice.is_reported {
+            if !choice.is_reported() {
                 continue;
             }
             let Some(counters) = interface.counters(reading) else { continue };
@@ -184,9 +198,9 @@ impl Lines {
 impl Choice {
     /// What the table makes of the interface, whose lines also have these tags.
     fn of(table: &Table, interface: &Interface, tags: &[(&'static str, Vec<u8>)]) -> Self {
-        let is_reported = table.selection.selects(interface);
+        let verdict = table.selection.verdict(interface);
         let mut text = Vec::new();
-        if is_reported {
+        if verdict == Verdict::Reported {
             // About what the line of an idle interface takes, so that it seldom has to grow.
             text.reserve_exact(LINE);
             encode::interface_prefix(&mut text, telegraf_name(&interface.name));
@@ -198,11 +212,15 @@ impl Choice {
         }
         Self {
             generation: interface.generation,
-            is_reported,
+            verdict,
             prefix: u32::try_from(text.len()).unwrap_or(u32::MAX),
             written: 0,
             line: SentLine { text, sent: None },
         }
+    }
+
+    fn is_reported(&self) -> bool {
+        self.verdict == Verdict::Reported
     }
 
     /// What of the line stands before the fields.
@@ -249,7 +267,7 @@ impl Before {
     fn take_line(&mut self, tags: &[u8]) -> Option<SentLine> {
         let Self { choices, by_tags, .. } = self;
         let places = by_tags.get_or_insert_with(|| {
-            let tags_of = |choice: &Choice| choice.is_reported.then(|| choice.tags().to_vec());
+            let tags_of = |choice: &Choice| choice.is_reported().then(|| choice.tags().to_vec());
             places(choices, tags_of).collect()
         });
         choices.get_mut(*places.get(tags)?)?.take().map(|choice| choice.line)
@@ -284,6 +302,7 @@ impl SentLine {
             let age = self.sent.map(|sent| batch.now.saturating_sub(sent));
             let limit = interval.saturating_sub(batch.slack.min(interval / 2));
             if age.is_some_and(|age| age < limit) {
+                batch.quiet += 1;
                 return;
             }
             self.sent = Some(batch.now);
@@ -306,7 +325,7 @@ mod tests {
             let (mut bytes, now) = (Vec::new(), start + Duration::from_millis(milliseconds));
             let slack = Duration::from_millis(slack);
             line.append(
-                &mut Batch { bytes: &mut bytes, line_end: b"\n", now, slack },
+                &mut Batch { bytes: &mut bytes, line_end: b"\n", now, slack, quiet: 0 },
                 Some(INTERVAL),
             );
             !bytes.is_empty()

@@ -77,11 +77,11 @@ fn read_config(file: Option<&Path>) -> Result<Config, Failure> {
 
 fn gather_once(config: Config, log: Log) -> Result<(), Failure> {
     let mut batch = Vec::new();
-    Collector::new(config, log).gather(&mut batch, || false);
+    let mut collector = Collector::new(config, log);
+    collector.gather(&mut batch, || false);
     if batch.is_empty() {
-        let message =
-            "nothing to report: no interface is selected, and there are no protocol statistics";
-        return Err(Failure { status: 1, message: message.into() });
+        let message = format!("nothing to report: {}", collector.why_nothing());
+        return Err(Failure { status: 1, message });
     }
     print(&batch)
 }

@@ -1,5 +1,7 @@
 //! Which interfaces a table reports.
 
+use std::fmt;
+
 use crate::filter::Patterns;
 use crate::interface::{Interface, Presence, telegraf_name};
 
@@ -69,6 +71,73 @@ impl KindClass {
     }
 }
 
+/// What a selection makes of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is reported.
+    Reported,
+    /// No pattern of `interfaces` matches its name.
+    NotNamed,
+    /// It is a loopback.
+    Loopback,
+    /// It is down.
+    Down,
+    /// It has gone since its counters were read.
+    Gone,
+    /// `interface_exclude` matches its name.
+    Excluded,
+    /// `kind_include` does not match its kind.
+    OtherKind,
+    /// `kind_exclude` matches its kind.
+    ExcludedKind,
+    /// Nothing is left of its name as Telegraf has it.
+    Nameless,
+}
+
+/// How many interfaces tables report, and why they leave the others out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally([usize; Verdict::ALL.len()]);
+
+impl Verdict {
+    /// All of them, with what the interfaces are that are left out by each.
+    const ALL: [(Self, &str); 9] = [
+        (Self::Reported, "reported"),
+        (Self::NotNamed, "not in interfaces"),
+        (Self::Loopback, "loopback"),
+        (Self::Down, "down"),
+        (Self::Gone, "gone"),
+        (Self::Excluded, "in interface_exclude"),
+        (Self::OtherKind, "not in kind_include"),
+        (Self::ExcludedKind, "in kind_exclude"),
+        (Self::Nameless, "without a name"),
+    ];
+}
+
+impl Tally {
+    /// Counts one more.
+    pub fn add(&mut self, verdict: Verdict) {
+        let counts = self.0.iter_mut().zip(Verdict::ALL);
+        counts.filter(|(_, (one, _))| *one == verdict).for_each(|(count, _)| *count += 1);
+    }
+
+    /// How many there are, reported or not.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.0.iter().sum()
+    }
+}
+
+impl fmt::Display for Tally {
+    /// Those that are left out, `2 down, 1 loopback`; nothing if there are none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left_out = self.0.iter().zip(Verdict::ALL).skip(1).filter(|(count, _)| **count > 0);
+        for (number, (count, (_, why))) in left_out.enumerate() {
+            write!(f, "{}{count} {why}", if number == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
 impl Kinds {
     /// Whether the interface is of one of these kinds, as far as its kind is known.
     fn has(&self, interface: &Interface) -> bool {
@@ -104,23 +173,31 @@ impl Selection {
         [&self.kinds, &self.exclude_kinds].into_iter().flatten().any(has_patterns)
     }
 
-    /// Whether the interface is reported. Where its flags cannot be had, they speak for it.
+    /// Whether the interface is reported, or else what leaves it out first. Where its flags cannot be
+    /// had, they speak for it.
     #[must_use]
-    pub fn selects(&self, interface: &Interface) -> bool {
+    pub fn verdict(&self, interface: &Interface) -> Verdict {
         let name = telegraf_name(&interface.name);
-        let is_included = match (&self.interfaces, interface.presence) {
-            _ if name.is_empty() => false,
-            (Some(patterns), _) => patterns.matches(name),
-            (None, Presence::Known(flags)) => {
-                (self.include_down || flags.is_up())
-                    && (self.include_loopback || !flags.is_loopback())
+        match (&self.interfaces, interface.presence) {
+            _ if name.is_empty() => return Verdict::Nameless,
+            (Some(patterns), _) if !patterns.matches(name) => return Verdict::NotNamed,
+            (None, Presence::Known(flags)) if !self.include_loopback && flags.is_loopback() => {
+                return Verdict::Loopback;
             }
-            (None, Presence::Unknown) => true,
-            (None, Presence::Gone) => false,
-        };
-        is_included
-            && !self.exclude.as_ref().is_some_and(|patterns| patterns.matches(name))
-            && self.kinds.as_ref().is_none_or(|kinds| kinds.has(interface))
-            && !self.exclude_kinds.as_ref().is_some_and(|kinds| kinds.has(interface))
+            (None, Presence::Known(flags)) if !self.include_down && !flags.is_up() => {
+                return Verdict::Down;
+            }
+            (None, Presence::Gone) => return Verdict::Gone,
+            _ => {}
+        }
+        if self.exclude.as_ref().is_some_and(|patterns| patterns.matches(name)) {
+            Verdict::Excluded
+        } else if self.kinds.as_ref().is_some_and(|kinds| !kinds.has(interface)) {
+            Verdict::OtherKind
+        } else if self.exclude_kinds.as_ref().is_some_and(|kinds| kinds.has(interface)) {
+            Verdict::ExcludedKind
+        } else {
+            Verdict::Reported
+        }
     }
 }

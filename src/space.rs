@@ -5,9 +5,11 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use crate::config::Table;
+use crate::first_gather::Seen;
 use crate::interface::{Interface, Wants};
 use crate::lines::{Batch, Lines};
 use crate::log::Problems;
+use crate::selection::Tally;
 use crate::source::netlink::{Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use crate::source::proc_net::ProcNet;
 use crate::source::procfs::Procfs;
@@ -191,6 +193,47 @@ impl Space {
             lines.append_interfaces(batch, numbered, interfaces, reading);
         }
         lines.append_protocols(batch, numbered, files.protocols());
+    }
+
+    /// Shows what there is in this gather for each table that reports it, by the tables' numbers.
+    pub(crate) fn show(&self, files: &ProcNet, see: &mut impl FnMut(usize, Seen<'_>)) {
+        let Self { netlink, procfs, lines, is_by_netlink, is_read } = self;
+        for table in lines.tables().filter(|_| *is_read) {
+            let netlink = netlink.as_ref().filter(|_| *is_by_netlink);
+            if let Some(netlink) = netlink {
+                netlink.interfaces().for_each(|one| see(table, Seen::Interface(one, true)));
+            } else {
+                procfs.interfaces().iter().for_each(|one| see(table, Seen::Interface(one, false)));
+            }
+            files.protocols().iter().for_each(|one| see(table, Seen::Statistic(one)));
+        }
+    }
+
+    /// Shows the names of its interfaces with their alternative ones, where netlink tells them, for
+    /// each table that reports it.
+    pub(crate) fn show_altnames(
+        &mut self,
+        scratch: &mut Scratch,
+        see: &mut impl FnMut(usize, &[u8], &[u8]),
+    ) {
+        let Self { netlink, lines, is_by_netlink, is_read, .. } = self;
+        if let Some(netlink) = netlink.as_mut().filter(|_| *is_by_netlink && *is_read) {
+            netlink.each_altname(scratch, |name, altname| {
+                lines.tables().for_each(|table| see(table, name, altname));
+            });
+        }
+    }
+
+    /// Counts what its tables make of its interfaces.
+    pub(crate) fn count(&self, tally: &mut Tally) {
+        if self.is_read {
+            self.lines.count(tally);
+        }
+    }
+
+    /// How many drivers were asked for their speed since the last call.
+    pub(crate) fn take_asked(&mut self) -> usize {
+        self.netlink.as_mut().map_or(0, Netlink::take_asked) + self.procfs.take_asked()
     }
 
     /// Does what could wait until the batch was written.

@@ -10,11 +10,13 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use crate::config::{Discovery, Table};
+use crate::first_gather::Seen;
 use crate::interface::Wants;
 use crate::lines::Batch;
 use crate::log::{Level, Problems};
 use crate::parse::Quoted;
 use crate::protocol::{Group, Groups};
+use crate::selection::Tally;
 use crate::source::Wanted;
 use crate::source::namespaces::{
     self, EnterError, Entered, Found, Inhabited, Machine, Purpose, Watch,
@@ -76,6 +78,8 @@ pub(crate) struct Spaces {
     is_deaf: bool,
     /// Those that this process may not enter, by their keys, and why.
     forbidden: BTreeMap<(u64, PathBuf), String>,
+    /// The names of all that there were at the last look; `None` where not all could be looked at.
+    names: Option<Vec<Vec<u8>>>,
 }
 
 /// A table that reports other namespaces.
@@ -163,6 +167,7 @@ impl Spaces {
             looked: Instant::now(),
             is_deaf: false,
             forbidden: BTreeMap::new(),
+            names: None,
         }))
     }
 
@@ -305,6 +310,45 @@ impl Spaces {
         }
     }
 
+    /// Shows what there is in this gather for each table, by the tables' numbers.
+    pub(crate) fn show(&self, see: &mut impl FnMut(usize, Seen<'_>)) {
+        for Elsewhere { space, files, .. } in &self.entered {
+            space.show(files, see);
+        }
+        let Some(names) = &self.names else { return };
+        for Reporting { table, .. } in &self.tables {
+            let names = names.iter().map(Vec::as_slice);
+            names.chain([&b""[..]]).for_each(|name| see(*table, Seen::Namespace(name)));
+        }
+    }
+
+    /// Shows the alternative names of interfaces.
+    pub(crate) fn show_altnames(
+        &mut self,
+        scratch: &mut Scratch,
+        see: &mut impl FnMut(usize, &[u8], &[u8]),
+    ) {
+        for Elsewhere { space, .. } in &mut self.entered {
+            space.show_altnames(scratch, see);
+        }
+    }
+
+    /// Counts what tables make of the interfaces.
+    pub(crate) fn count(&self, tally: &mut Tally) {
+        self.entered.iter().for_each(|one| one.space.count(tally));
+    }
+
+    /// How many drivers were asked for their speed since the last call.
+    pub(crate) fn take_asked(&mut self) -> usize {
+        self.entered.iter_mut().map(|one| one.space.take_asked()).sum()
+    }
+
+    /// Whether none is reported because the table selects none of those that there are.
+    pub(crate) fn selects_none(&self, table: &Table) -> bool {
+        let is_selected = |name: &Vec<u8>| table.namespaces.selects(name);
+        self.names.as_ref().is_some_and(|names| !names.iter().any(is_selected))
+    }
+
     /// Does what could wait until the batch was written.
     pub(crate) fn after_write(&mut self) {
         for one in &mut self.entered {
@@ -365,6 +409,7 @@ impl Spaces {
             );
             problems.report("namespaces unlisted", Level::Warn, message);
         }
+        let is_all = named.unread.is_empty();
         let main = namespaces::inode_of(&self.machine.main);
         if let Err(error) = main.as_ref()
             && self.by_processes
@@ -373,6 +418,7 @@ impl Spaces {
         }
         let main = main.ok();
         let mut found = self.join(std::mem::take(&mut named.found), inhabited, main)?;
+        self.names = is_all.then(|| found.iter().map(|found| found.name.clone()).collect());
         let is_found = |key: &(u64, PathBuf)| found.iter().any(|found| found.key() == *key);
         self.forbidden.retain(|key, _| is_found(key));
         // Where not all can be reported, whoever lives without a name gives way to those that have one,

@@ -28,6 +28,8 @@ pub struct Triggers {
     clock: Option<Clock>,
     gather: bool,
     stop_since: Option<Instant>,
+    /// Stdin has ended, which is what asked for the stop.
+    is_stdin_over: bool,
     /// What was read from stdin last; as large as a pipe, so that one read takes all of it.
     stdin_bytes: Vec<u8>,
 }
@@ -79,6 +81,7 @@ impl Triggers {
             clock: poll_interval.map(|interval| Clock { next: Instant::now(), interval }),
             gather: false,
             stop_since: None,
+            is_stdin_over: false,
             stdin_bytes: vec![0; 64 << 10],
         })
     }
@@ -104,6 +107,12 @@ impl Triggers {
     #[must_use]
     pub fn stop_since(&self) -> Option<Instant> {
         self.stop_since
+    }
+
+    /// Whether the end of stdin stopped a clock, which does not need stdin.
+    #[must_use]
+    pub fn has_end_of_stdin_stopped_clock(&self) -> bool {
+        self.is_stdin_over && self.clock.is_some()
     }
 
     /// Waits for any trigger, for stdout, for kernel events where these are to be waited for, or until
@@ -169,12 +178,17 @@ impl Triggers {
     /// Takes in the newlines that are there.
     fn read_stdin(&mut self) {
         match rustix::io::read(io::stdin(), &mut *self.stdin_bytes) {
-            Ok(0) => self.stop(),
+            Ok(0) => self.end_stdin(),
             Ok(length) => self.gather |= self.stdin_bytes.iter().take(length).any(|&b| b == b'\n'),
             Err(Errno::INTR | Errno::AGAIN) => {}
             // A terminal that hung up, among others: nobody will ask again.
-            Err(_) => self.stop(),
+            Err(_) => self.end_stdin(),
         }
+    }
+
+    fn end_stdin(&mut self) {
+        self.is_stdin_over = self.stop_since.is_none();
+        self.stop();
     }
 
     fn stop(&mut self) {

@@ -69,9 +69,9 @@ fn once_fails_when_nothing_could_be_gathered() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr).lines().last(),
-        Some(
-            "E! nothing to report: no interface is selected, and there are no protocol statistics"
-        )
+        text(&output.stderr).lines().rfind(|line| {
+            line.starts_with("E! nothing to report: ") && line.contains(" not in interfaces)")
+        })
     );
 }
 
@@ -483,4 +483,27 @@ fn on_a_terminal_it_says_what_the_keys_do() {
     assert!(output.status.success());
     assert_eq!(text(&output.stderr).lines().last(), Some("I! Enter gathers, Ctrl-D ends"));
     assert!(text(&output.stdout).contains("net,interface=all "));
+}
+
+#[test]
+fn options_without_effect_beside_a_list_of_interfaces_are_told_with_their_lines() {
+    let config = "[[inputs.net]]\ninterfaces = ['lo']\ninclude_down = true\n\
+                  include_loopback = true\n[[inputs.net]]\ninterface_exclude = ['lo']\n\
+                  include_down = true\nignore_protocol_stats = true\n\
+                  [[inputs.net]]\ninterfaces = ['lo']\ninterface_exclude = ['lo']\n\
+                  include_down = false\nignore_protocol_stats = true\n";
+    let (_, output) = with_config(config, &["--once"], &[]);
+    let log = text(&output.stderr);
+    let warnings: Vec<_> = log.lines().filter(|line| line.starts_with("W! ")).collect();
+    let warning = |option: &str, line: usize, which: &str| {
+        format!(
+            "W! {option} does nothing beside interfaces (line {line} of the configuration): a list of \
+             interfaces reports {which} too, if they match; leave one of them out"
+        )
+    };
+    let expected = [
+        warning("include_down", 3, "those that are down"),
+        warning("include_loopback", 4, "loopbacks"),
+    ];
+    assert_eq!(warnings, expected);
 }

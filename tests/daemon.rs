@@ -593,3 +593,58 @@ fn ten_thousand_gathers_leave_file_descriptors_and_memory_as_they_were() {
     let grown = resident_kb().saturating_sub(resident_before);
     assert!(grown <= 64, "{grown} kB more than the {resident_before} kB of before");
 }
+
+#[test]
+fn debug_tells_each_gather_in_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("plugin.conf");
+    let options = "interface_exclude = ['if[12]']\ndedup_interval = '1h'\nsource = 'procfs'";
+    fs::write(&config, format!("[[inputs.net]]\n{options}\n")).unwrap();
+    for (args, is_told) in [(&["--debug"][..], true), (&[], false)] {
+        let mut command = Command::new(PLUGIN);
+        command.args(args).arg("--config").arg(&config);
+        let mut plugin = Plugin::start_as(command, 5);
+        plugin.trigger(b"\n");
+        assert_eq!(plugin.read_lines(3).len(), 3);
+        plugin.trigger(b"\n");
+        let told = || {
+            let log = plugin.log();
+            let told = log.lines().filter(|line| line.starts_with("D! gathered "));
+            told.map(str::to_owned).collect::<Vec<_>>()
+        };
+        if is_told {
+            let told = eventually("two lines", || Some(told()).filter(|told| told.len() == 2));
+            for (line, (lines, quiet)) in told.iter().zip([(3, 0), (0, 3)]) {
+                let (start, end) = line.split_once(" in ").unwrap();
+                let (took, end) = end.split_once("; ").unwrap();
+                assert_eq!(start, format!("D! gathered {lines} lines"));
+                assert!(took.strip_suffix(" ms").is_some_and(|took| took.parse::<f64>().is_ok()));
+                let expected = format!(
+                    "interfaces left out: 2 in interface_exclude; lines left out by dedup_interval: \
+                     {quiet}; drivers asked for their speed: 3"
+                );
+                assert_eq!(end, expected);
+            }
+        } else {
+            plugin.close_stdin();
+            plugin.assert_ends();
+            assert_eq!(plugin.log().matches("gathered").count(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_the_end_of_stdin_stops_says_so() {
+    let is_told =
+        |plugin: &Plugin| plugin.log().contains("I! stdin has ended, and so does this process");
+    for (args, is_stopped) in [(&["--poll-interval", "10s"][..], true), (&[], false)] {
+        let mut plugin = Plugin::start(1, args);
+        plugin.close_stdin();
+        plugin.assert_ends();
+        assert_eq!(is_told(&plugin), is_stopped);
+    }
+    let mut plugin = Plugin::start(1, &["--poll-interval", "10s"]);
+    plugin.signal(Signal::TERM);
+    plugin.assert_ends();
+    assert!(!is_told(&plugin));
+}

@@ -11,7 +11,7 @@ use common::line::Line;
 use common::machine::last_descendant;
 use common::plugin::{Batch, Daemon, assert_same};
 use common::trace::{Trace, is_skipped_without_strace};
-use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, text};
+use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, text, without_notes};
 use libc::{AF_NETLINK, EACCES, EAFNOSUPPORT, EPERM, NETLINK_GENERIC};
 use libc::{SYS_bind, SYS_recvfrom, SYS_recvmsg, SYS_sendmsg, SYS_sendto, SYS_socket};
 use seccompiler::{
@@ -126,7 +126,7 @@ fn once(netns: &Netns, forbidden: &Forbidden, source: &str) -> (Vec<String>, Str
     let mut command = plugin(netns);
     command.arg("--once").arg("--config").arg(config.path());
     let output = forbidden.spawn(command).wait_with_output().unwrap();
-    let log = text(&output.stderr);
+    let log = without_notes(&text(&output.stderr));
     assert!(output.status.success(), "{}: {log}", output.status);
     (without_time(&text(&output.stdout)), log)
 }
@@ -149,7 +149,7 @@ fn daemon(netns: &Netns, forbidden: &Forbidden, source: &str) -> (Vec<Vec<String
     });
     drop(stdin);
     let output = process.wait_with_output().unwrap();
-    let log = text(&output.stderr);
+    let log = without_notes(&text(&output.stderr));
     assert!(output.status.success(), "{}: {log}", output.status);
     (batches.into(), log)
 }
@@ -235,7 +235,7 @@ fn tables(options: &str, namespaces: &str) -> String {
              namespace_include = {namespaces}\n"
         )
     };
-    selections.map(table).concat() + "[[inputs.net]]\ninterfaces = ['none']\n"
+    selections.map(table).concat() + "[[inputs.net]]\ninterface_exclude = ['*']\n"
 }
 
 /// The batch after netlink began to fail, for which it knows the interfaces, two after it does not,
@@ -312,7 +312,7 @@ fn where_netlink_fails_and_sysfs_is_anothers_what_netlink_knew_stands() {
     }
     let netns = namespace();
     let config = "[[inputs.net]]\nignore_protocol_stats = true\ninterface_tags = ['kind', 'mac']\n\
-                  [[inputs.net]]\ninterfaces = ['none']\n";
+                  [[inputs.net]]\ninterface_exclude = ['*']\n";
     let mut daemon = Daemon::start_as(plugin_with_foreign_sys(&netns), config);
     let before = daemon.batch();
     assert_eq!(before.len(), 4);
@@ -351,7 +351,7 @@ fn a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells() {
     );
     let config = format!(
         "[[inputs.net]]\ninterfaces = ['*']\n{DETAILS}[[inputs.net]]\n{DETAILS}\
-         [[inputs.net]]\nsource = 'procfs'\ninterfaces = ['none']\n"
+         [[inputs.net]]\nsource = 'procfs'\ninterface_exclude = ['*']\n"
     );
     let names = [
         "flags",
@@ -413,7 +413,7 @@ fn an_interface_that_went_and_a_speed_that_nobody_knows_are_no_faults() {
     }
     let netns = namespace();
     let config = format!(
-        "[[inputs.net]]\n{DETAILS}[[inputs.net]]\nsource = 'procfs'\ninterfaces = ['none']\n"
+        "[[inputs.net]]\n{DETAILS}[[inputs.net]]\nsource = 'procfs'\ninterface_exclude = ['*']\n"
     );
     let mut daemon = Daemon::start_as(plugin(&netns), &config);
     let before = parsed(&daemon.batch());

@@ -4,11 +4,11 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use common::line::{Follower, Parsed, lines_by};
-use common::plugin::{SOURCES, config_file, with_source};
-use common::{Netns, PLUGIN, is_skipped, run};
+use common::plugin::{Daemon, SOURCES, config_file, with_source};
+use common::{Netns, PLUGIN, is_skipped, run, text};
 
 /// A table with these options, which reports one protocol statistic, so that there is a line always.
 fn table(options: &str) -> String {
@@ -208,5 +208,205 @@ fn names_and_kinds_are_followed_as_they_change() {
             log.is_empty() || log.starts_with("I! source: ") && log.lines().count() == 1,
             "{log}"
         );
+    }
+}
+
+/// What a plugin logs in two gathers behind the line on its source.
+fn log_of_two_gathers(netns: &Netns, config: &str) -> Vec<String> {
+    let mut daemon = Daemon::start_as(netns.command(PLUGIN), config);
+    for _ in 0..2 {
+        daemon.trigger("");
+        while !daemon.read_line().starts_with(b"net,interface=all ip_defaultttl=") {}
+    }
+    let log = daemon.end_and_tell_all();
+    log.lines().filter(|line| !line.starts_with("I! source: ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn entries_that_match_nothing_are_told_once_with_what_may_be_meant() {
+    if is_skipped("entries_that_match_nothing_are_told_once_with_what_may_be_meant") {
+        return;
+    }
+    let netns = many_kinds();
+    netns.ip_lines("link property add dev v0 altname wan0");
+    let interface = "matches no interface at the start (line 3 of the configuration)";
+    let kind = "matches no interface's kind at the start (line 3 of the configuration)";
+    let [netlink, procfs] = ["netlink", "procfs"];
+    let both = &[netlink, procfs][..];
+    for (options, sources, expected) in [
+        ("interfaces = ['v[01]', 'lo']", both, String::new()),
+        (
+            "interfaces = ['wan0', 'v0']",
+            &[netlink],
+            format!("interfaces \"wan0\" {interface}: \"wan0\" is an alternative name of \"v0\": write that"),
+        ),
+        (
+            "interface_exclude = ['wan*']",
+            &[netlink],
+            format!("interface_exclude \"wan*\" {interface}: \"wan0\" is an alternative name of \"v0\": write that"),
+        ),
+        (
+            "interfaces = ['v0, lo', 'b0']",
+            both,
+            format!("interfaces \"v0, lo\" {interface}: write each as an entry of its own, \"v0\", \"lo\""),
+        ),
+        (
+            "interfaces = ['b0', '/^v/']",
+            both,
+            format!("interfaces \"/^v/\" {interface}: it is no regular expression but a pattern such as \"eth*\""),
+        ),
+        (
+            "interfaces = ['b0', '$IFACE']",
+            both,
+            format!("interfaces \"$IFACE\" {interface}: a variable is written ${{IFACE}}"),
+        ),
+        (
+            "interfaces = ['LO', 'b0']",
+            both,
+            format!("interfaces \"LO\" {interface}; did you mean \"lo\"?"),
+        ),
+        ("interface_exclude = ['eth9']", both, format!("interface_exclude \"eth9\" {interface}")),
+        (
+            "kind_include = ['phisical', 'virtual']",
+            &[netlink],
+            format!("kind_include \"phisical\" {kind}; did you mean \"physical\"?"),
+        ),
+        ("kind_exclude = ['physical']", &[netlink], format!("kind_exclude \"physical\" {kind}")),
+        (
+            "kind_exclude = ['VETH']",
+            &[netlink],
+            format!("kind_exclude \"VETH\" {kind}; did you mean \"veth\"?"),
+        ),
+        // A kind of which there is none yet; and files do not tell.
+        ("kind_exclude = ['wireguard']", &[netlink], format!("kind_exclude \"wireguard\" {kind}")),
+        ("kind_exclude = ['VETH']", &[procfs], String::new()),
+        (
+            "namespace_include = ['', 'nosuch']",
+            &[netlink],
+            "namespace_include \"nosuch\" matches no network namespace at the start (line 3 of the \
+             configuration)"
+                .into(),
+        ),
+        (
+            "protocols = ['ip:defaultttl', 'tcp:retrnssegs']",
+            both,
+            "protocols \"tcp:retrnssegs\" matches no statistic at the start (line 3 of the \
+             configuration); did you mean \"tcp:retranssegs\"?"
+                .into(),
+        ),
+        // They come with the first message of their type.
+        ("protocols = ['ip:defaultttl', 'icmpmsg', 'icmp6:outtype*']", both, String::new()),
+    ] {
+        for &source in sources {
+            let protocols = "protocols = ['ip:defaultttl']\n";
+            let protocols = if options.starts_with("protocols") { "" } else { protocols };
+            let config = format!("[[inputs.net]]\nsource = '{source}'\n{options}\n{protocols}");
+            let mut log = log_of_two_gathers(&netns, &config);
+            // That procfs tells few kinds is said elsewhere.
+            log.retain(|line| !line.starts_with("W! kind"));
+            let expected = Some(expected.clone()).filter(|line| !line.is_empty());
+            let expected: Vec<_> = expected.map(|line| format!("I! {line}")).into_iter().collect();
+            assert_eq!(log, expected, "{options} by {source}");
+        }
+    }
+}
+
+#[test]
+fn of_many_entries_that_match_nothing_eight_are_told_and_how_many_more_there_are() {
+    if is_skipped("of_many_entries_that_match_nothing_eight_are_told_and_how_many_more_there_are") {
+        return;
+    }
+    let netns = Netns::new();
+    let names: Vec<_> = (0..20).map(|number| format!("'none{number}'")).collect();
+    let log = log_of_two_gathers(&netns, &table(&format!("interfaces = [{}]", names.join(", "))));
+    assert_eq!(log.len(), 9, "{log:?}");
+    assert!(log.iter().take(8).all(|line| line.contains(" matches no interface ")), "{log:?}");
+    assert_eq!(log[8], "I! 12 more entries of the configuration match nothing");
+}
+
+#[test]
+fn what_two_tables_write_is_told_once_and_only_where_it_is_the_same_series() {
+    if is_skipped("what_two_tables_write_is_told_once_and_only_where_it_is_the_same_series") {
+        return;
+    }
+    let netns = many_kinds();
+    let interface = |names: &str| {
+        format!(
+            "W! tables {names} under the same tags, so that its fields are written twice: leave it \
+                 out of one of them by interface_exclude"
+        )
+    };
+    let last = "[[inputs.net]]\ninterface_exclude = ['*']\nprotocols = ['ip:defaultttl']\n";
+    for (tables, expected) in [
+        (
+            vec!["interfaces = ['v*']\nprotocols = []", "interfaces = ['b0']\nprotocols = []"],
+            vec![],
+        ),
+        (
+            vec![
+                "interfaces = ['v[12]']\nprotocols = []",
+                "interfaces = ['v2', 'b0']\nprotocols = []",
+            ],
+            vec![interface("1 and 2 both report \"v2\"")],
+        ),
+        (
+            vec!["interfaces = ['b0']\nprotocols = []", "protocols = []", "protocols = []"],
+            vec![interface("1 and 2 both report \"b0\"")],
+        ),
+        // Other tags make another series, and other fields are written once.
+        (
+            vec![
+                "interfaces = ['v0']\nprotocols = ['tcp', 'ip:forwarding']",
+                "interfaces = ['v0']\ninterface_tags = ['kind']\nprotocols = ['udp']",
+            ],
+            vec![],
+        ),
+        (
+            vec![
+                "interfaces = ['v0']\nprotocols = ['tcp']",
+                "interfaces = ['v1']\nprotocols = ['tcp:rto*']",
+            ],
+            vec![
+                "W! tables 1 and 2 both write \"tcp_rtoalgorithm\" of the line interface=all: set \
+                 ignore_protocol_stats = true in one of them"
+                    .to_owned(),
+            ],
+        ),
+    ] {
+        let config = tables.iter().map(|table| format!("[[inputs.net]]\n{table}\n"));
+        let config = config.collect::<Vec<_>>().concat() + last;
+        assert_eq!(log_of_two_gathers(&netns, &config), expected, "{tables:?}");
+    }
+}
+
+#[test]
+fn nothing_to_report_says_what_leaves_all_out() {
+    if is_skipped("nothing_to_report_says_what_leaves_all_out") {
+        return;
+    }
+    let netns = many_kinds();
+    netns.ip_lines("link set lo down");
+    for (options, expected) in [
+        (
+            "interface_exclude = ['v*']\nkind_exclude = ['bridge', 'macvlan', 'vxlan', 'ifb', 'tun']",
+            "all 12 interfaces are left out (1 loopback, 4 down, 2 in interface_exclude, 5 in \
+             kind_exclude)",
+        ),
+        ("interfaces = ['none']", "all 12 interfaces are left out (12 not in interfaces)"),
+        (
+            "kind_include = ['wireguard']\ninclude_down = true\ninclude_loopback = true",
+            "all 12 interfaces are left out (12 not in kind_include)",
+        ),
+        ("namespace_include = ['nosuch', 'b*']", "no namespace matches \"nosuch\", \"b*\""),
+    ] {
+        let config =
+            config_file(&format!("[[inputs.net]]\nignore_protocol_stats = true\n{options}\n"));
+        let mut command = netns.command(PLUGIN);
+        command.args(["--once", "--config"]).arg(config.path()).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let expected =
+            format!("E! nothing to report: {expected}, and no protocol statistics are asked for");
+        assert_eq!(text(&output.stderr).lines().last(), Some(expected.as_str()), "{options}");
     }
 }

@@ -61,7 +61,7 @@ fn a_flood_inside_a_namespace_stops_no_gather_and_no_ending() {
     evil.sh("ip link set lo up");
     let table = "[[inputs.net]]\ninterfaces = ['lo']\nignore_protocol_stats = true\n\
                  namespace_include = ['*']\nnamespace_discovery = 'processes'\n\
-                 [[inputs.net]]\ninterfaces = ['none']\nprotocols = ['softnet']\n";
+                 [[inputs.net]]\ninterface_exclude = ['*']\nprotocols = ['softnet']\n";
     let mut daemon = Daemon::start_as(machine.command(PLUGIN), table);
     assert_eq!(daemon.batch().len(), 2);
     let plugin = Pid::from_raw(last_descendant(daemon.pid()).cast_signed()).unwrap();
@@ -105,7 +105,7 @@ fn a_socket_for_events_that_fails_is_left_alone_until_it_is_replaced() {
     for namespaces in ["['']".to_owned(), format!("['{}']", other.name)] {
         let config = format!(
             "[[inputs.net]]\nignore_protocol_stats = true\nnamespace_include = {namespaces}\n\
-             interface_tags = ['alias']\n[[inputs.net]]\ninterfaces = ['none']\n"
+             interface_tags = ['alias']\n[[inputs.net]]\ninterface_exclude = ['*']\n"
         );
         let mut daemon = Daemon::start_as(netns.command(PLUGIN), &config);
         let before = daemon.batch();

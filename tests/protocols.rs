@@ -231,6 +231,14 @@ fn patterns_pick_fields_and_an_empty_list_leaves_the_line_out() {
             "udp_noports"
         ],
     );
+    // The whole name of a field is as good, also as an alternative; it is no part of other patterns.
+    for protocols in [
+        "['tcp:tcp_retrans*', 'TCP:{TCP_InErrs,outrsts}']",
+        "['tcp:retrans*', 'tcp:{inerrs,tcp_outrsts}']",
+        "['tcp:retrans*', 'tcp:inerrs', 'tcp:outrsts', 'tcp:t*']",
+    ] {
+        assert_eq!(picked(protocols), ["tcp_inerrs", "tcp_outrsts", "tcp_retranssegs"]);
+    }
     // A pattern beside its whole group picks nothing out of it, and a group twice is there once.
     assert_eq!(picked("['udp:noports', 'udp', 'udp']"), picked("['udp']"));
     assert_eq!(picked("['icmp6:outtype*']"), ["icmp6_outtype1"]);

@@ -17,10 +17,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use common::machine::{Living, Machine, Named, last_descendant};
 use common::plugin::{Batch, Daemon, assert_same, config_file, without_time};
 use common::trace::{Trace, is_skipped_without_strace};
-use common::{PLUGIN, eventually, has, is_skipped, is_skipped_without, run, text};
+use common::{PLUGIN, eventually, has, is_skipped, is_skipped_without, run, text, without_notes};
 
 /// The last table, whose only line ends a batch.
-const END: &str = "\n[[inputs.net]]\ninterfaces = ['none']\nprotocols = ['softnet']\n";
+const END: &str = "\n[[inputs.net]]\ninterface_exclude = ['*']\nprotocols = ['softnet']\n";
 const END_LINE: &str = "net,interface=all softnet_";
 
 /// Whatever a line can have that stands still when the namespace does.
@@ -138,7 +138,7 @@ fn once_inside(namespace: &Named<'_>, table: &str) -> Batch {
     let config = config_file(&format!("[[inputs.net]]\n{table}"));
     let mut command = namespace.command(PLUGIN);
     let output = run(command.args(["--once", "--config"]).arg(config.path()));
-    assert_eq!(text(&output.stderr), "I! source: netlink, which this kernel has\n");
+    assert_eq!(without_notes(&text(&output.stderr)), "I! source: netlink, which this kernel has\n");
     let lines = without_time(&output.stdout);
     // The tag is there inside where it is asked for.
     let tag = if table.contains("'namespace'") { namespace.name.as_str() } else { "" };
@@ -155,7 +155,7 @@ fn names_once(machine: &Machine, table: &str) -> Vec<String> {
     let config = config_file(&format!("[[inputs.net]]\n{table}"));
     let mut command = machine.command(PLUGIN);
     let output = run(command.args(["--once", "--config"]).arg(config.path()));
-    assert_eq!(text(&output.stderr), "I! source: netlink, which this kernel has\n");
+    assert_eq!(without_notes(&text(&output.stderr)), "I! source: netlink, which this kernel has\n");
     Spaces::of(&without_time(&output.stdout)).0.into_keys().collect()
 }
 
@@ -874,7 +874,7 @@ fn statistics_of_the_whole_machine_stand_in_our_own_namespaces_lines_only() {
         let _living = Living::start(&mut living);
         let table = |names: &str, end: &str| {
             format!(
-                "source = '{source}'\nnamespace_include = {names}\ninterfaces = ['none']\n\
+                "source = '{source}'\nnamespace_include = {names}\ninterface_exclude = ['*']\n\
                  protocols = ['softnet', 'sockstat', 'sockstat6']\n{end}"
             )
         };
@@ -910,7 +910,7 @@ fn each_table_looks_for_namespaces_where_it_is_told_to() {
     machine.add("blue");
     let nameless = machine.start(&["unshare", "--net", "cat"]);
     let table = "interfaces = ['lo']\nignore_protocol_stats = true\nnamespace_include = ['?*']\n";
-    let by_processes = "[[inputs.net]]\ninterfaces = ['none']\nnamespace_include = ['?*']\n\
+    let by_processes = "[[inputs.net]]\ninterface_exclude = ['*']\nnamespace_include = ['?*']\n\
                         namespace_discovery = 'processes'\n";
     let mut watcher = Watcher::start(&machine, &format!("{table}{by_processes}"));
     let spaces = watcher.gather();

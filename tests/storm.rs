@@ -279,7 +279,7 @@ fn names_that_go_round_lend_no_interface_the_rates_of_another() {
     netns.ip_batch(&downs.collect::<Vec<_>>().join("\n"));
     let config = "[[inputs.net]]\ninterfaces = ['idle*', 'spare*', 'busy']\nrates = true\n\
                   ignore_protocol_stats = true\nsource = 'procfs'\n\
-                  [[inputs.net]]\ninterfaces = ['none']\nsource = 'procfs'\n";
+                  [[inputs.net]]\ninterface_exclude = ['*']\nsource = 'procfs'\n";
     let mut daemon = Daemon::start_as(netns.command(common::PLUGIN), config);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -48,6 +48,8 @@ pub struct Procfs {
     uevents: Option<u64>,
     reading: Reading,
     version: u64,
+    /// How many drivers were asked since that was [taken](Self::take_asked).
+    asked: usize,
 }
 
 /// The folder `class/net` of a sysfs, which has one of each interface.
@@ -102,7 +104,13 @@ impl Procfs {
             uevents: None,
             reading: Reading::default(),
             version: 0,
+            asked: 0,
         }
+    }
+
+    /// How many drivers were asked for their speed since the last call.
+    pub fn take_asked(&mut self) -> usize {
+        std::mem::take(&mut self.asked)
     }
 
     /// Whether any sysfs may show it.
@@ -253,7 +261,7 @@ impl Procfs {
         problems: &mut Problems,
         mut hurry: impl FnMut() -> bool,
     ) {
-        let Self { class_net, has_sysfs, wants, interfaces, reading, version, .. } = self;
+        let Self { class_net, has_sysfs, wants, interfaces, reading, version, asked, .. } = self;
         if !*has_sysfs {
             return;
         }
@@ -275,6 +283,7 @@ impl Procfs {
             let is_it = interface.ifindex == 0
                 || class_net.ifindex(&interface.name) == Some(interface.ifindex);
             if is_told {
+                *asked += usize::from(asks);
                 let link_modes = link_modes.flatten().filter(|_| is_it);
                 interface.set_link_modes(link_modes, reading.number);
             }

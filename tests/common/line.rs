@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::grammar::{self, Value};
 use super::plugin::{Daemon, SOURCES, config_file, with_source};
-use super::{Netns, PLUGIN, run, text};
+use super::{Netns, PLUGIN, run, text, without_notes};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +112,7 @@ pub(crate) fn lines_by(netns: &Netns, config: &str, source: &str) -> (Parsed, St
     let file = config_file(&with_source(config, source));
     let mut command = netns.command(PLUGIN);
     let output = run(command.args(["--once", "--config"]).arg(file.path()));
-    (Parsed::of(&output.stdout), text(&output.stderr))
+    (Parsed::of(&output.stdout), without_notes(&text(&output.stderr)))
 }
 
 /// Fails with the first line that differs.

@@ -149,6 +149,16 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A log without what is said once of the configuration: entries that match nothing, and lines that two
+/// tables write, which many tests have for their own reasons.
+pub(crate) fn without_notes(log: &str) -> String {
+    let is_note = |line: &&str| {
+        line.starts_with("I! ") && line.contains(" at the start (line ")
+            || line.starts_with("W! tables ")
+    };
+    log.split_inclusive('\n').filter(|line| !is_note(line)).collect()
+}
+
 /// Asks again and again until there is an answer, for as long as a slow machine may need.
 pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
-use super::{Netns, PLUGIN, run, text};
+use super::{Netns, PLUGIN, run, text, without_notes};
 
 pub(crate) const ALL: &str = "[[inputs.net]]\ninterfaces = ['*']\nignore_protocol_stats = true\n";
 pub(crate) const DEFAULT: &str = "[[inputs.net]]\nignore_protocol_stats = true\n";
@@ -44,7 +44,7 @@ pub(crate) fn batch_in(netns: &Netns, config: &str) -> Batch {
         let file = config_file(&with_source(config, source));
         let mut command = netns.command(PLUGIN);
         let output = run(command.args(["--once", "--config"]).arg(file.path()));
-        assert_eq!(text(&output.stderr), log);
+        assert_eq!(without_notes(&text(&output.stderr)), log);
         without_time(&output.stdout)
     });
     assert_same(&by_netlink, &by_procfs, "netlink, and procfs");
@@ -216,15 +216,21 @@ impl Daemon {
         rustix::io::ioctl_fionread(self.stdout.get_ref()).unwrap()
     }
 
-    /// Ends it, and returns what it logged since the line at the start.
+    /// Ends it, and returns what it logged since the line at the start, less notes on the
+    /// configuration.
     pub(crate) fn end(self) -> String {
+        let log = without_notes(&self.end_and_tell_all());
+        let (first, rest) = log.split_once('\n').unwrap();
+        assert!(first.starts_with("I! source: ") || first.starts_with("W! kind_include"), "{log}");
+        rest.to_owned()
+    }
+
+    /// Ends it, and returns all that it logged.
+    pub(crate) fn end_and_tell_all(self) -> String {
         drop(self.stdin);
         let output = self.process.wait_with_output().unwrap();
         assert!(output.status.success());
         drop(self.config);
-        let log = text(&output.stderr);
-        let (first, rest) = log.split_once('\n').unwrap();
-        assert!(first.starts_with("I! source: ") || first.starts_with("W! kind_include"), "{log}");
-        rest.to_owned()
+        text(&output.stderr)
     }
 }

@@ -123,6 +123,8 @@ pub struct Netlink {
     decided: Option<u64>,
     /// The numbers of interfaces that the last dump told of and the table lacks.
     strangers: Vec<u32>,
+    /// How many drivers were asked since that was [taken](Self::take_asked).
+    asked: usize,
 }
 
 impl Netlink {
@@ -142,6 +144,7 @@ impl Netlink {
             reading: Reading::default(),
             decided: None,
             strangers: Vec::new(),
+            asked: 0,
         }
     }
 
@@ -400,13 +403,40 @@ impl Netlink {
     }
 
     /// Returns whether there was anything to ask.
-    fn ask(&self, questions: Questions) -> bool {
+    fn ask(&mut self, questions: Questions) -> bool {
         match questions {
             Questions::Singly(questions) if questions.is_empty() => return false,
-            Questions::Singly(questions) => self.speeds.ask(questions),
-            Questions::Together(ticket, count) => self.speeds.ask_all(ticket, count),
+            Questions::Singly(questions) => {
+                self.asked += questions.len();
+                self.speeds.ask(questions);
+            }
+            Questions::Together(ticket, count) => {
+                self.asked += count;
+                self.speeds.ask_all(ticket, count);
+            }
         }
         true
+    }
+
+    /// How many drivers were asked for speed and duplex since the last call.
+    pub fn take_asked(&mut self) -> usize {
+        std::mem::take(&mut self.asked)
+    }
+
+    /// Calls that with the name of each interface and each of its alternative names, as far as the
+    /// kernel tells them now.
+    pub fn each_altname(&mut self, scratch: &mut Scratch, mut each: impl FnMut(&[u8], &[u8])) {
+        if self.speeds.is_stuck() {
+            return;
+        }
+        let take = |message: &Message<'_>| {
+            if let Some(LinkMessage::New(link)) = LinkMessage::of(message) {
+                link.altnames().for_each(|altname| each(link.name, altname));
+            }
+        };
+        // Whatever goes wrong goes wrong again in a reading, which says so.
+        self.is_broken |=
+            dump_twice(&mut self.requests, scratch, rtnl_link::request_all, take).is_err();
     }
 
     /// Returns whether something was asked by that.
