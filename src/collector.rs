@@ -13,6 +13,7 @@ use crate::interface::Wants;
 use crate::lines::Batch;
 use crate::log::{Level, Log, Problems};
 use crate::parse::Quoted;
+use crate::privileges;
 use crate::protocol::Groups;
 use crate::selection::Tally;
 use crate::source::Wanted;
@@ -79,6 +80,7 @@ impl Collector {
         for warning in warnings {
             log.warn(format_args!("{warning}"));
         }
+        privileges::distrust(tables.iter().map(|table| &table.proc));
         for table in &mut tables {
             if is_ours(&table.proc) {
                 table.proc = HostProc::Own;

@@ -32,6 +32,7 @@ pub mod lines;
 pub mod log;
 pub mod output;
 pub mod parse;
+pub mod privileges;
 pub mod protocol;
 pub mod rates;
 pub mod selection;

@@ -12,6 +12,7 @@ use telegraf_net::daemon;
 use telegraf_net::file;
 use telegraf_net::log::Log;
 use telegraf_net::output::Output;
+use telegraf_net::privileges;
 use telegraf_net::trigger::Triggers;
 
 /// Why the process ends with a status other than zero.
@@ -45,6 +46,10 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Failure> {
     let log = Log { debug: args.debug };
+    let of_file = privileges::lower()?;
+    if let Some(of_file) = of_file {
+        log.warn(format_args!("{of_file}"));
+    }
     if args.sample_config {
         return print(config::SAMPLE.as_bytes());
     }

@@ -279,6 +279,7 @@ fn read_interface_protocols<'a>(
     if wants.protocols.is_empty() {
         return;
     }
+    let _raised = files.raise();
     for interface in interfaces.filter(|interface| interface.speed_refresh.is_some()) {
         if let Some(details) = &mut interface.details {
             let statistics = &mut details.protocols;

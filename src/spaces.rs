@@ -15,6 +15,7 @@ use crate::interface::Wants;
 use crate::lines::Batch;
 use crate::log::{Level, Problems};
 use crate::parse::Quoted;
+use crate::privileges::{self, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
 use crate::protocol::{Group, Groups};
 use crate::selection::Tally;
 use crate::source::Wanted;
@@ -236,6 +237,7 @@ impl Spaces {
             // Without it, names are looked for at every gather.
             Some(Err(_)) | None => self.watch = None,
         }
+        let _raised = privileges::raise(LOOK_AT_NAMES);
         // The name may be another one's by now.
         self.entered.retain(|one| !one.found.is_mounted || one.found.is_there());
     }
@@ -454,6 +456,7 @@ impl Spaces {
         inhabited: Vec<Inhabited>,
         main: Option<u64>,
     ) -> io::Result<Vec<Found>> {
+        let _raised = privileges::raise(LOOK_AT_PROCESSES);
         let mut found = named;
         let named = found.len();
         for one in inhabited {

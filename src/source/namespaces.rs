@@ -23,6 +23,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::file::{self, MAX_RECORD};
 use crate::parse::proc_pid_cgroup;
+use crate::privileges::{self, ENTER, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
 use crate::protocol::{Groups, ProtocolFile};
 use crate::source::is_shortage;
 use crate::source::netlink::{NetlinkError, Sockets};
@@ -73,6 +74,7 @@ impl Machine {
         if found.is_mounted || !self.numbers_like_us() {
             return None;
         }
+        let _raised = privileges::raise(LOOK_AT_NAMES);
         let target = fs::read_link(&found.file).unwrap_or_default();
         // What a name in `/run/netns` leads to, or the file itself.
         let file = if found.is_named { &target } else { &found.file };
@@ -91,6 +93,7 @@ impl Machine {
     /// Whether both have the same namespace of their own, and the same folder with names of others.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
+        let _raised = privileges::raise(LOOK_AT_NAMES);
         let [one, two] = [self, other].map(|machine| {
             let names = fs::metadata(machine.root.join("run")).ok()?;
             Some((inode_of(&machine.main).ok()?, names.dev(), names.ino()))
@@ -176,6 +179,7 @@ impl Found {
     /// Whether it is still what its file leads to.
     #[must_use]
     pub fn is_there(&self) -> bool {
+        let _raised = privileges::raise(LOOK_AT_NAMES);
         fs::metadata(&self.file).is_ok_and(|metadata| metadata.ino() == self.inode)
     }
 
@@ -282,6 +286,7 @@ impl fmt::Display for EnterError {
 ///
 /// When too much is open at the moment to look.
 pub fn named(machine: &Machine) -> io::Result<Named> {
+    let _raised = privileges::raise(LOOK_AT_NAMES);
     let mut named = Named::default();
     for folder in FOLDERS.map(|folder| machine.root.join(folder)) {
         let entries = match file::entries(&folder) {
@@ -345,6 +350,7 @@ fn mounted_inode(file: &Path) -> io::Result<Option<u64>> {
 ///
 /// When too much is open at the moment to look.
 pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Inhabited>, usize)> {
+    let _raised = privileges::raise(LOOK_AT_PROCESSES);
     let mut found = Vec::<Inhabited>::new();
     let mut places = HashMap::new();
     let mut denied = 0;
@@ -354,7 +360,7 @@ pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Inhabited>, usize)> {
     pids.sort_unstable();
     for pid in pids {
         let process = machine.process(pid);
-        match inode_of(&process) {
+        match inode(&process) {
             Ok(inode) => {
                 let place = *places.entry(inode).or_insert(found.len());
                 match found.get_mut(place) {
@@ -444,6 +450,11 @@ fn container_of(process: &Path) -> io::Result<Option<Vec<u8>>> {
 ///
 /// When it is gone, or does not let itself be asked.
 pub fn inode_of(process: &Path) -> io::Result<u64> {
+    let _raised = privileges::raise(LOOK_AT_PROCESSES);
+    inode(process)
+}
+
+fn inode(process: &Path) -> io::Result<u64> {
     fs::metadata(process.join("ns/net")).map(|metadata| metadata.ino())
 }
 
@@ -478,6 +489,7 @@ pub fn enter(
 }
 
 fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, EnterError> {
+    let raised = privileges::raise(LOOK_AT_NAMES);
     let namespace = file::open(file).map_err(|error| {
         // What of a process that ends at that moment is said to be forbidden, too.
         let is_gone = error.kind() == io::ErrorKind::NotFound || fs::metadata(file).is_err();
@@ -486,8 +498,11 @@ fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, Enter
     if !namespace.metadata().is_ok_and(|metadata| metadata.ino() == inode) {
         return Err(EnterError::Gone);
     }
+    drop(raised);
+    let raised = privileges::raise(ENTER);
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
         .map_err(io::Error::from)?;
+    drop(raised);
     let files = ProcNet::enter(purpose.groups, purpose.interface_protocols);
     let files = files.map_err(EnterError::Failed)?;
     let sockets = purpose.by_netlink.then(Sockets::open_elsewhere).transpose();
@@ -555,6 +570,7 @@ impl Watch {
     /// gone without an event: in a folder that is new, has gone, or cannot be watched.
     pub fn renew(&mut self) -> bool {
         let flags = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE;
+        let _raised = privileges::raise(LOOK_AT_NAMES);
         let mut is_unsure = false;
         for (folder, known) in &mut self.folders {
             is_unsure |= match inotify::add_watch(&self.fd, &*folder, flags) {

@@ -19,6 +19,7 @@ use crate::log::{Level, Log, Problems};
 use crate::parse::{
     Quoted, proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,
 };
+use crate::privileges::{self, LOOK_AT_PROCESSES, Raised};
 use crate::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics, is_of_machine};
 
 /// The most bad rows of one file that are logged one by one.
@@ -55,6 +56,8 @@ pub struct ProcNet {
     protocols: ProtocolStatistics,
     /// Whether protocol statistics are to be those of the network namespace alone.
     leaves_machine_out: bool,
+    /// Whether the folders are those of another process, which may be hidden from this one.
+    is_of_process: bool,
 }
 
 #[derive(Debug)]
@@ -128,7 +131,8 @@ impl ProcNet {
             HostProc::Of(proc) => {
                 let folder = |folder| Folder::at(&proc.join(folder), || FileState::Shut);
                 let folders = vec![folder("1/net"), folder("net")];
-                let mut proc_net = Self::over(folders, Some(proc.join("1")));
+                let proc_net = Self::over(folders, Some(proc.join("1")));
+                let mut proc_net = Self { is_of_process: true, ..proc_net };
                 // A failure is reported by the gather that meets it.
                 let _ = proc_net.read_dev_text(log);
                 proc_net
@@ -139,7 +143,8 @@ impl ProcNet {
     /// Of a process, which may be gone at any time.
     #[must_use]
     pub fn of_process(folder: &Path) -> Self {
-        Self::over(vec![Folder::at(&folder.join("net"), || FileState::Shut)], None)
+        let folders = vec![Folder::at(&folder.join("net"), || FileState::Shut)];
+        Self { is_of_process: true, ..Self::over(folders, None) }
     }
 
     /// Goes on with another process of the same network namespace.
@@ -183,7 +188,13 @@ impl ProcNet {
             text: Vec::new(),
             protocols: ProtocolStatistics::default(),
             leaves_machine_out: false,
+            is_of_process: false,
         }
+    }
+
+    /// Lets this thread look at that process, as long as it has this.
+    pub(crate) fn raise(&self) -> Raised {
+        if self.is_of_process { privileges::raise(LOOK_AT_PROCESSES) } else { Raised::nothing() }
     }
 
     /// Leaves out the protocol statistics that are the whole machine's, whichever network namespace
@@ -206,6 +217,7 @@ impl ProcNet {
 
     /// The number of that interface, where there are statistics of it that tell.
     pub(super) fn ifindex(&mut self, name: &[u8]) -> Option<u32> {
+        let _raised = self.raise();
         let Self { folders, text, .. } = self;
         let folder = folders.first()?;
         folder.dev_snmp6.read(name, text).ok().and_then(|()| proc_net_snmp6::ifindex(text))
@@ -276,6 +288,7 @@ impl ProcNet {
     /// Reads the protocol statistics of these groups. What cannot be read goes to `problems`; all
     /// else is there.
     pub fn read_protocols(&mut self, groups: Groups, problems: &mut Problems) {
+        let _raised = self.raise();
         self.protocols.clear();
         let groups = if self.leaves_machine_out { groups.without(Group::Softnet) } else { groups };
         for (number, file) in ProtocolFile::ALL.into_iter().enumerate() {
@@ -334,6 +347,7 @@ impl ProcNet {
 
     /// Reads the first `dev` that can be read, and stays with that folder from then on.
     fn read_dev_text(&mut self, log: Log) -> io::Result<()> {
+        let _raised = self.raise();
         let mut failure = None;
         let Self { folders, dev_text, .. } = self;
         let readable = folders.iter_mut().position(|folder| {
