@@ -437,6 +437,7 @@ impl Inhabited {
 
 /// The id of the container that the process belongs to; `None` also where that cannot be told.
 fn container_of(process: &Path) -> io::Result<Option<Vec<u8>>> {
+    let _raised = privileges::raise(LOOK_AT_PROCESSES);
     let mut cgroup = Vec::new();
     match file::read(&process.join("cgroup"), MAX_RECORD, &mut cgroup) {
         Err(error) if Errno::from_io_error(&error).is_some_and(is_shortage) => Err(error),
