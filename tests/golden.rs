@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{PLUGIN, text};
+use common::{PLUGIN, output, text};
 
 #[test]
 fn every_case_gives_its_expected_lines() {
@@ -29,7 +29,7 @@ fn check(case: &Path, rewrite: bool) -> Result<(), String> {
     assert!(case.join("ORIGIN.md").is_file(), "{} has no ORIGIN.md", case.display());
     let mut command = Command::new(PLUGIN);
     command.current_dir(case).args(["--once", "--config", "plugin.conf"]);
-    let output = command.env("HOST_PROC", "proc").env("HOST_SYS", "sys").output().unwrap();
+    let output = output(command.env("HOST_PROC", "proc").env("HOST_SYS", "sys"));
     let lines = without_time(&output.stdout);
     assert_eq!(output.status.success(), !lines.is_empty(), "{}: {}", case.display(), output.status);
     let log = text(&output.stderr);

@@ -2,11 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 
-use super::{run, text};
+use super::{read_part, run, text};
 
 /// What the first process does: an empty `/run`, so that no network namespace has a name yet, and a
 /// `/proc` and a `/sys` that show what is inside. It tells its number outside first, and ends with
@@ -29,7 +28,12 @@ impl Machine {
         command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", FIRST]);
         let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(keeper.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let mut part = [0; 64];
+        while !line.ends_with('\n') {
+            let length = read_part(keeper.stdout.as_mut().unwrap(), &mut part);
+            assert_ne!(length, 0, "the first process does not start");
+            line += &text(&part[..length]);
+        }
         let first = line.trim().parse().expect("the first process's number");
         Self { _keeper: keeper, first }
     }

@@ -9,16 +9,21 @@ pub(crate) mod machine;
 pub(crate) mod plugin;
 pub(crate) mod trace;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write as _;
-use std::os::fd::AsFd as _;
-use std::process::{Command, Output, Stdio};
+use std::io::{Read, Write as _};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use machine::last_descendant;
 
 /// The plugin's binary.
 pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_telegraf-net");
@@ -137,12 +142,106 @@ impl Drop for Netns {
     }
 }
 
+/// How long is waited for what comes at once on an idle machine. Nothing waits for ever.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs a command that must succeed.
 pub(crate) fn run(command: &mut Command) -> Output {
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = output(command);
     let said = text(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}: {said}", output.status);
     output
+}
+
+/// Runs a command to its end, with an empty stdin.
+pub(crate) fn output(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command.spawn().unwrap())
+}
+
+/// Waits for the end of a process, and returns what there is to read until then. One that does not end
+/// is killed, and a failure.
+pub(crate) fn finish(mut process: Child) -> Output {
+    // Nothing more is asked for.
+    drop(process.stdin.take());
+    let (mut stdout, mut stderr) = (process.stdout.take(), process.stderr.take());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let deadline = Instant::now() + 2 * PATIENCE;
+    while stdout.is_some() || stderr.is_some() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let pipes = stdout.iter().map(AsFd::as_fd).chain(stderr.iter().map(AsFd::as_fd));
+        let mut pipes: Vec<_> =
+            pipes.map(|pipe| PollFd::from_borrowed_fd(pipe, PollFlags::IN)).collect();
+        if poll(&mut pipes, Some(&Timespec::try_from(left).unwrap())) == Ok(0) {
+            let _ = process.kill();
+            panic!("it does not end: {}", text(&err));
+        }
+        let is_ready: Vec<_> = pipes.iter().map(|pipe| !pipe.revents().is_empty()).collect();
+        let mut is_ready = is_ready.into_iter();
+        if stdout.is_some() && is_ready.next() == Some(true) {
+            take_part(&mut stdout, &mut out);
+        }
+        if stderr.is_some() && is_ready.next() == Some(true) {
+            take_part(&mut stderr, &mut err);
+        }
+    }
+    let status = eventually("the end of a process", || process.try_wait().unwrap());
+    Output { status, stdout: out, stderr: err }
+}
+
+/// Waits for the end of a process, and returns how long that took, less the time that it, the process that
+/// it runs or this thread was kept from running by others, as on a busy machine.
+pub(crate) fn end_of(process: &mut Child) -> (ExitStatus, Duration) {
+    let pid = Pid::from_child(process);
+    let threads =
+        [process.id(), last_descendant(process.id())].map(|pid| pid.to_string()).into_iter();
+    let threads: BTreeSet<_> = threads.chain(["thread-self".to_owned()]).collect();
+    let kept = || threads.iter().map(|thread| kept_waiting(thread)).sum::<Duration>();
+    let (start, kept_before) = (Instant::now(), kept());
+    let mut kept_at_last = kept_before;
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    eventually("the end", || {
+        // That of one that is gone is no more.
+        kept_at_last = kept_at_last.max(kept());
+        waitid(WaitId::Pid(pid), options).unwrap()
+    });
+    let took = start.elapsed().saturating_sub(kept_at_last.saturating_sub(kept_before));
+    (process.wait().unwrap(), took)
+}
+
+/// How long a thread was ready to run, and did not (`/proc/PID/schedstat`).
+fn kept_waiting(thread: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{thread}/schedstat")).unwrap_or_default();
+    let waited = stat.split_whitespace().nth(1).and_then(|waited| waited.parse().ok());
+    Duration::from_nanos(waited.unwrap_or_default())
+}
+
+/// Reads what is there, and closes what is at its end.
+fn take_part(pipe: &mut Option<impl Read>, bytes: &mut Vec<u8>) {
+    let mut part = vec![0; 1 << 16];
+    match pipe.as_mut().unwrap().read(&mut part).unwrap() {
+        0 => *pipe = None,
+        length => bytes.extend_from_slice(&part[..length]),
+    }
+}
+
+/// Reads what is there, and nothing at the end. That neither comes is a failure.
+pub(crate) fn read_part(from: &mut (impl Read + AsFd), bytes: &mut [u8]) -> usize {
+    let patience = Timespec::try_from(PATIENCE).unwrap();
+    let ready = poll(&mut [PollFd::new(from, PollFlags::IN)], Some(&patience));
+    assert_ne!(ready, Ok(0), "nothing comes");
+    from.read(bytes).unwrap()
+}
+
+/// Reads all there is until the end, which must come.
+pub(crate) fn read_all(from: &mut (impl Read + AsFd)) -> Vec<u8> {
+    let (mut bytes, mut part) = (Vec::new(), vec![0; 1 << 20]);
+    loop {
+        match read_part(from, &mut part) {
+            0 => return bytes,
+            length => bytes.extend_from_slice(&part[..length]),
+        }
+    }
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
@@ -166,7 +265,7 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

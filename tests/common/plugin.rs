@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
-use super::{Netns, PLUGIN, run, text, without_notes};
+use super::{Netns, PATIENCE, PLUGIN, finish, run, text, without_notes};
 
 pub(crate) const ALL: &str = "[[inputs.net]]\ninterfaces = ['*']\nignore_protocol_stats = true\n";
 pub(crate) const DEFAULT: &str = "[[inputs.net]]\nignore_protocol_stats = true\n";
@@ -192,12 +192,12 @@ impl Daemon {
 
     /// The next line, or what there is of it when stdout ends. One that does not come is a failure.
     fn line(&mut self) -> Vec<u8> {
-        const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
+        let patience = Timespec::try_from(PATIENCE).unwrap();
         let mut line = Vec::new();
         while !line.ends_with(b"\n") {
             if self.stdout.buffer().is_empty() {
                 let mut stdout = [PollFd::new(self.stdout.get_ref(), PollFlags::IN)];
-                assert_ne!(poll(&mut stdout, Some(&PATIENCE)), Ok(0), "no line comes");
+                assert_ne!(poll(&mut stdout, Some(&patience)), Ok(0), "no line comes");
             }
             let part = self.stdout.fill_buf().unwrap();
             if part.is_empty() {
@@ -228,7 +228,7 @@ impl Daemon {
     /// Ends it, and returns all that it logged.
     pub(crate) fn end_and_tell_all(self) -> String {
         drop(self.stdin);
-        let output = self.process.wait_with_output().unwrap();
+        let output = finish(self.process);
         assert!(output.status.success());
         drop(self.config);
         text(&output.stderr)
