@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::log;
+
 const EXECD_BLOCK: &str = r#"Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:
 
   [[inputs.execd]]
@@ -20,18 +22,26 @@ SIGTERM and SIGINT end it. Metrics go to stdout, log lines to stderr."#;
 /// Reports network interface metrics to Telegraf, as inputs.net does
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(version, after_help = EXECD_BLOCK)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are arguments that know nothing of each other"
+)]
 pub struct Args {
     /// Read [[inputs.net]] tables from FILE instead of using the defaults
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Gather once, print the metrics and exit
-    #[arg(long)]
+    #[arg(long, conflicts_with = "poll_interval")]
     pub once: bool,
 
     /// Gather on our own clock as well, for signal = "none"
     #[arg(long, alias = "poll_interval", value_name = "DURATION", value_parser = poll_interval)]
     pub poll_interval: Option<Duration>,
+
+    /// Gather only when asked to, which is the default
+    #[arg(long, alias = "poll_interval_disabled", conflicts_with = "poll_interval")]
+    pub poll_interval_disabled: bool,
 
     /// Print a configuration file with every option and its default
     #[arg(long)]
@@ -42,21 +52,33 @@ pub struct Args {
     pub debug: bool,
 }
 
-/// Reads the arguments, the program's name first. `--help` and `--version` print and exit.
+/// What the arguments ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// To run as they say.
+    Run(Args),
+    /// To print this text: `--help`, `--version`.
+    Print(String),
+}
+
+/// Reads the arguments, the program's name first.
 ///
 /// # Errors
 ///
 /// What is wrong with them, in one line.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, String> {
-    Args::try_parse_from(with_two_dashes(args)).map_err(|error| {
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
+    let args: Vec<_> = with_two_dashes(args).collect();
+    Args::try_parse_from(&args).map(Asked::Run).or_else(|error| {
         if !error.use_stderr() {
-            error.exit();
+            return Ok(Asked::Print(error.to_string()));
         }
-        let text = error.to_string();
+        // An argument that is quoted must not look like another line of the message.
+        let shown = args.iter().map(|arg| log::escaped(&arg.to_string_lossy()));
+        let text = Args::try_parse_from(shown).err().unwrap_or(error).to_string();
         let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more"));
         let line = lines.collect::<Vec<_>>().join("; ");
-        format!("{}; --help lists the arguments", line.trim_start_matches("error: "))
+        Err(format!("{}; --help lists the arguments", line.trim_start_matches("error: ")))
     })
 }
 
@@ -91,21 +113,35 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Args, String> {
-        super::parse(["telegraf-net"].iter().chain(args).map(OsString::from))
+        match super::parse(["telegraf-net"].iter().chain(args).map(OsString::from))? {
+            Asked::Run(args) => Ok(args),
+            Asked::Print(text) => Err(text),
+        }
     }
 
     #[test]
     fn one_dash_is_as_good_as_two() {
-        let expected = parse(&["--config", "a.conf", "--poll-interval", "10s", "--once"]).unwrap();
+        let expected = parse(&["--config", "a.conf", "--poll-interval", "10s", "--debug"]).unwrap();
         assert_eq!(expected.config, Some("a.conf".into()));
         assert_eq!(expected.poll_interval, Some(Duration::from_secs(10)));
         for args in [
-            ["-config", "a.conf", "-poll_interval", "10s", "-once"],
-            ["--config", "a.conf", "--poll_interval", "10s", "--once"],
+            ["-config", "a.conf", "-poll_interval", "10s", "-debug"],
+            ["--config", "a.conf", "--poll_interval", "10s", "--debug"],
         ] {
             assert_eq!(parse(&args).unwrap(), expected);
         }
-        assert_eq!(parse(&["-config=a.conf", "--poll_interval=10s", "-once"]).unwrap(), expected);
+        assert_eq!(parse(&["-config=a.conf", "--poll_interval=10s", "-debug"]).unwrap(), expected);
+    }
+
+    #[test]
+    fn telegrafs_argument_for_no_clock_of_ones_own_is_taken() {
+        for arg in
+            ["-poll_interval_disabled", "--poll_interval_disabled", "--poll-interval-disabled"]
+        {
+            let args = parse(&[arg, "-config", "a.conf"]).unwrap();
+            assert!(args.poll_interval_disabled && args.poll_interval.is_none());
+            assert!(parse(&[arg, "--once"]).is_ok());
+        }
     }
 
     #[test]

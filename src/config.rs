@@ -15,8 +15,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::encode::{Fields, Unsigned};
+use crate::file::QuotedPath;
 use crate::filter::{PatternError, Patterns, Room};
 use crate::interface::{Interface, Properties, Wants};
+use crate::parse::Quoted;
 use crate::protocol::{Group, Groups, ProtocolStatistic};
 use crate::selection::{KindClass, Kinds, Selection};
 use crate::source::Wanted;
@@ -406,7 +408,7 @@ impl Config {
         let text = expand(text, env)?;
         let line_ends = text.match_indices('\n').map(|(place, _)| place).collect();
         let reader = Reader { line_ends, env, room: Room::default() };
-        let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&error))?;
+        let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&text, &error))?;
         let mut tables = Tables::default();
         for (name, value) in document.get_ref() {
             let inputs = match (name.get_ref().as_ref(), value.get_ref()) {
@@ -633,7 +635,7 @@ impl Reader<'_> {
         let Some(first) = first.filter(|first| first.proc != table.proc) else { return Ok(()) };
         let name = |proc: &HostProc| match proc {
             HostProc::Own => "our own /proc".to_owned(),
-            HostProc::Of(folder) => format!("{:?}", folder.to_string_lossy()),
+            HostProc::Of(folder) => QuotedPath(folder).to_string(),
         };
         let message = format!(
             "\"host_proc\": all tables that report other network namespaces must have the same: \
@@ -779,9 +781,14 @@ impl Reader<'_> {
         self.error(span, takes.unwrap_or_default() + error.message())
     }
 
-    fn syntax_error(&self, error: &toml::de::Error) -> ConfigError {
+    fn syntax_error(&self, text: &str, error: &toml::de::Error) -> ConfigError {
         let message = error.message().replace('\n', ", ");
-        self.error(error.span().unwrap_or_default(), format!("not valid TOML: {message}"))
+        let span = error.span().unwrap_or_default();
+        // That message alone does not say which.
+        let key = text.get(span.clone()).filter(|_| message == "duplicate key");
+        let key = key.map(|key| key.trim_matches(['"', '\'']).as_bytes());
+        let key = key.map(|key| format!(" {}", Quoted(key))).unwrap_or_default();
+        self.error(span, format!("not valid TOML: {message}{key}"))
     }
 
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
@@ -1175,8 +1182,13 @@ mod tests {
             ("[[inputs.net]]\ninterfaces = [", "line 2: not valid TOML: "),
             (
                 "[[inputs.net]]\nhost_sys = '/a'\nhost_sys = '/b'",
-                "line 3: not valid TOML: duplicate key",
+                "line 3: not valid TOML: duplicate key \"host_sys\"",
             ),
+            (
+                "[[inputs.net]]\n'source' = 'auto'\n\"source\" = 'auto'",
+                "line 3: not valid TOML: duplicate key \"source\"",
+            ),
+            ("[inputs.net]\n[inputs.net]", "line 2: not valid TOML: duplicate key \"net\""),
             (
                 "\n\nhost_sys = \"${UNSET}\"",
                 r#"line 3: "host_sys": the environment variable "UNSET" is not set"#,

@@ -4,6 +4,8 @@
 //! waiting, `/dev/zero` never ends, and opening a device can be an act of its own. So only regular
 //! files are read, which all files of `/proc` and `/sys` are, and of these no more than fits.
 
+use std::ffi::OsStr;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -28,6 +30,16 @@ pub const MAX_ATTRIBUTE: usize = 64 << 10;
 /// A non-blocking open that makes no terminal ours. Without `O_NONBLOCK`, a named pipe would block.
 const FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// A path as it is shown in a message: quoted, and on one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotedPath<'a>(pub &'a Path);
+
+impl fmt::Display for QuotedPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0.to_string_lossy())
+    }
+}
 
 /// How the kernel makes a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +96,18 @@ pub fn open_at(folder: impl AsFd, path: impl AsRef<Path>, look: Look) -> io::Res
 /// Those of `open(2)`.
 pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     Ok(openat(CWD, path, FLAGS | OFlags::DIRECTORY, Mode::empty())?)
+}
+
+/// Whether a file lies in a folder of that name, at any depth: by its path, or by what that leads to.
+#[must_use]
+pub fn lies_within(file: &Path, folder: &str) -> bool {
+    // A name alone is that of a file in the folder that this process works in.
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let by_path = fs::canonicalize(parent.unwrap_or(Path::new(".")));
+    let by_target = fs::canonicalize(file).map(|file| file.parent().map(Path::to_owned));
+    let parents = by_path.into_iter().chain(by_target.into_iter().flatten());
+    let is_it = |parent: &Path| parent.file_name() == Some(OsStr::new(folder));
+    parents.into_iter().any(|parent| parent.ancestors().any(is_it))
 }
 
 /// The entries of a folder.

@@ -1,11 +1,17 @@
 //! Log lines on stderr, in the form that Telegraf's execd reads: `E! `, `W! `, `I! `, `D! `.
 //!
-//! A problem that lasts is logged when it starts and when it ends, not at every gather.
+//! A problem that lasts is logged when it starts and when it ends, not at every gather. One record is
+//! one line, whatever a path, a name or a value in it holds.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pipe::PIPE_BUF;
+
+/// The longest line, with its end: what a pipe that can be written to takes without blocking, and in
+/// one piece (`pipe(7)`). Telegraf stops reading stderr for good at a line of 64 KiB.
+const MAX_LINE: usize = PIPE_BUF;
 
 /// The levels that the plugin uses, as Telegraf's log names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +48,7 @@ impl Log {
         let mut is_writable = [PollFd::new(&stderr, PollFlags::OUT)];
         if poll(&mut is_writable, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
             // One write, so that lines of several processes on one stderr do not mix.
-            let line = format!("{prefix}{message}\n");
-            let _ = stderr.lock().write_all(line.as_bytes());
+            let _ = stderr.lock().write_all(record(prefix, message).as_bytes());
         }
     }
 
@@ -60,6 +65,52 @@ impl Log {
     /// Writes an `I! ` line.
     pub fn info(self, message: fmt::Arguments<'_>) {
         self.line(Level::Info, message);
+    }
+}
+
+/// The line of a message: one, and no longer than [`MAX_LINE`].
+fn record(prefix: &str, message: fmt::Arguments<'_>) -> String {
+    const GAP: &str = " ... ";
+    const ROOM: usize = MAX_LINE - "\n".len();
+    let mut line = prefix.to_owned();
+    // Writing to a string does not fail.
+    let _ = write!(Escaping(&mut line), "{message}");
+    if line.len() > ROOM {
+        // The way out stands at the end.
+        let is_boundary = |place: &usize| line.is_char_boundary(*place);
+        let head = (0..=ROOM / 4 * 3).rev().find(is_boundary).unwrap_or_default();
+        let tail = line.len() - (ROOM - GAP.len() - head);
+        let tail = (tail..=line.len()).find(is_boundary).unwrap_or(line.len());
+        line.replace_range(head..tail, GAP);
+    }
+    line + "\n"
+}
+
+/// A text on one line, and harmless to a terminal: control characters, line and paragraph separators,
+/// and what has no width or turns the direction are escaped. What was escaped already stays as it is.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let _ = Escaping(&mut escaped).write_str(text);
+    escaped
+}
+
+/// Escapes what is written to it.
+struct Escaping<'a>(&'a mut String);
+
+impl fmt::Write for Escaping<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            match character {
+                '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' => self.0.extend(character.escape_default()),
+                _ if character.is_control() => self.0.extend(character.escape_default()),
+                _ => self.0.push(character),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -119,9 +170,41 @@ impl Problems {
                     Level::Debug => Level::Debug,
                     Level::Error | Level::Warn | Level::Info => Level::Info,
                 };
-                log.line(level, format_args!("over: {}", problem.message));
+                log.line(level, format_args!("resolved: {}", problem.message));
             }
             std::mem::take(&mut problem.met)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_line_whatever_it_is_about() {
+        let text =
+            "a\nE! b\r\t\u{1b}[31m\0\u{7f}\u{85}\u{9b}\u{2028}\u{2029}\u{202e}\u{feff}\\ü\"🦀";
+        assert_eq!(
+            record("W! ", format_args!("about {text}")),
+            "W! about a\\nE! b\\r\\t\\u{1b}[31m\\u{0}\\u{7f}\\u{85}\\u{9b}\\u{2028}\\u{2029}\\u{202e}\\u{feff}\\ü\"🦀\n"
+        );
+        for character in (0..=0x3000).filter_map(char::from_u32) {
+            let line = record("I! ", format_args!("{character}"));
+            assert_eq!((line.lines().count(), line.matches('\n').count()), (1, 1), "{line:?}");
+            assert!(!line.trim_end_matches('\n').contains(char::is_control), "{line:?}");
+        }
+        assert_eq!(escaped(&escaped("a\nb")), "a\\nb");
+    }
+
+    #[test]
+    fn a_long_record_keeps_its_ends_and_can_be_written_in_one_piece() {
+        for (long, length) in [("x", MAX_LINE), ("\n", MAX_LINE - 1), ("ü🦀", MAX_LINE - 8)] {
+            let line = record("E! ", format_args!("{}; the way out", long.repeat(100_000)));
+            assert!((length..=MAX_LINE).contains(&line.len()), "{}", line.len());
+            assert!(line.starts_with("E! ") && line.ends_with("; the way out\n"));
+        }
+        let fits = "x".repeat(MAX_LINE - 4);
+        assert_eq!(record("E! ", format_args!("{fits}")), format!("E! {fits}\n"));
     }
 }

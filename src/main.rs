@@ -5,13 +5,13 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use telegraf_net::cli::{self, Args};
+use telegraf_net::cli::{self, Args, Asked};
 use telegraf_net::collector::Collector;
 use telegraf_net::config::{self, Config};
 use telegraf_net::daemon;
-use telegraf_net::file;
+use telegraf_net::file::{self, QuotedPath};
 use telegraf_net::log::Log;
-use telegraf_net::output::Output;
+use telegraf_net::output::{self, Output};
 use telegraf_net::privileges;
 use telegraf_net::trigger::Triggers;
 
@@ -26,52 +26,72 @@ impl Failure {
     fn unusable(message: String) -> Self {
         Self { status: 2, message }
     }
-}
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self { status: 1, message: error.to_string() }
+    /// What cannot be done at the moment.
+    fn failed(message: String) -> Self {
+        Self { status: 1, message }
     }
 }
 
 fn main() -> ExitCode {
-    match cli::parse(env::args_os()).map_err(Failure::unusable).and_then(|args| run(&args)) {
+    let asked = cli::parse(env::args_os()).map_err(Failure::unusable);
+    match asked.and_then(|asked| run(&asked)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             Log { debug: false }.error(format_args!("{}", failure.message));
+            output::close().linger();
             ExitCode::from(failure.status)
         }
     }
 }
 
-fn run(args: &Args) -> Result<(), Failure> {
+fn run(asked: &Asked) -> Result<(), Failure> {
+    let args = match asked {
+        Asked::Run(args) => args,
+        Asked::Print(text) => return print(text.as_bytes()),
+    };
     let log = Log { debug: args.debug };
-    let of_file = privileges::lower()?;
+    let of_file = privileges::lower().map_err(|error| Failure::failed(error.to_string()))?;
     if let Some(of_file) = of_file {
         log.warn(format_args!("{of_file}"));
     }
     if args.sample_config {
-        return print(config::SAMPLE.as_bytes());
+        print(config::SAMPLE.as_bytes())
+    } else if args.once {
+        gather_once(read_config(args.config.as_deref(), log)?, log)
+    } else {
+        run_daemon(args, log)
     }
-    if args.once {
-        return gather_once(read_config(args.config.as_deref())?, log);
-    }
+}
+
+fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
     // Before anything else that takes time: a signal that comes earlier ends the process.
-    let triggers = Triggers::install(args.poll_interval)?;
-    let collector = Collector::new(read_config(args.config.as_deref())?, log);
+    let triggers = Triggers::install(args.poll_interval)
+        .map_err(|error| Failure::failed(format!("cannot take over signals: {error}")))?;
+    let collector = Collector::new(read_config(args.config.as_deref(), log)?, log);
     if Triggers::are_typed() {
         log.info(format_args!("Enter gathers, Ctrl-D ends"));
     }
-    Ok(daemon::run(collector, triggers, Output::stdout()?)?)
+    daemon::run(collector, triggers, stdout()?, log)
+        .map_err(|error| Failure::failed(error.to_string()))
 }
 
-fn read_config(file: Option<&Path>) -> Result<Config, Failure> {
+fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
     let (name, text) = match file {
         Some(file) => {
-            let name = file.display().to_string();
+            let name = QuotedPath(file).to_string();
             let mut text = Vec::new();
             file::read(file, file::MAX_CONFIG, &mut text)
                 .map_err(|error| Failure::unusable(format!("cannot read {name}: {error}")))?;
+            // It reads no others there.
+            let is_conf = file.extension().is_some_and(|extension| extension == "conf");
+            if is_conf && file::lies_within(file, "telegraf.d") {
+                log.warn(format_args!(
+                    "{name} lies in a folder telegraf.d, where Telegraf reads it too, so that its own \
+                     inputs.net reports every series a second time: move it elsewhere, such as to \
+                     /etc/telegraf-net"
+                ));
+            }
             (name, text)
         }
         None => ("the built-in plugin.conf".into(), config::SAMPLE.into()),
@@ -85,17 +105,20 @@ fn gather_once(config: Config, log: Log) -> Result<(), Failure> {
     let mut collector = Collector::new(config, log);
     collector.gather(&mut batch, || false);
     if batch.is_empty() {
-        let message = format!("nothing to report: {}", collector.why_nothing());
-        return Err(Failure { status: 1, message });
+        return Err(Failure::failed(format!("nothing to report: {}", collector.why_nothing())));
     }
     print(&batch)
 }
 
+fn stdout() -> Result<Output, Failure> {
+    Output::stdout().map_err(|error| Failure::failed(format!("cannot open stdout: {error}")))
+}
+
 /// Writes to stdout; a reader that has enough is no failure.
 fn print(bytes: &[u8]) -> Result<(), Failure> {
-    match Output::stdout()?.write_all(bytes) {
+    match stdout()?.write_all(bytes) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure { status: 1, message: format!("cannot write to stdout: {error}") })
+            Err(Failure::failed(format!("cannot write to stdout: {error}")))
         }
         _ => Ok(()),
     }

@@ -5,13 +5,12 @@
 //! that, no line is ever cut in two, however the plugin ends, and stdout, which other processes may
 //! share, need not be made non-blocking.
 
-use std::fs::File;
 use std::io::{self, IsTerminal as _};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::PIPE_BUF;
@@ -143,26 +142,6 @@ impl Output {
         }
     }
 
-    /// Closes stdout, and stderr with it, a moment before the process ends.
-    ///
-    /// Telegraf closes its ends of the pipes as soon as the process is gone. Were its readers not
-    /// at the end of the file by then, it would log an error at every stop (seen: Telegraf 1.36 and
-    /// 1.37, `read |0: file already closed`).
-    ///
-    /// # Errors
-    ///
-    /// When there is no `/dev/null` to put in their place.
-    pub fn close(self) -> io::Result<()> {
-        if let Kind::Pipe(_) = self.kind {
-            let null = File::options().write(true).open("/dev/null")?;
-            rustix::stdio::dup2_stdout(&null)?;
-            rustix::stdio::dup2_stderr(&null)?;
-            drop(self.fd);
-            thread::sleep(CLOSE_GRACE);
-        }
-        Ok(())
-    }
-
     /// How many bytes wait in the pipe for its reader; zero where stdout is none.
     #[must_use]
     pub fn unread(&self) -> u64 {
@@ -171,4 +150,52 @@ impl Output {
             Kind::File | Kind::Other => 0,
         }
     }
+}
+
+/// Closes stdout and stderr, a moment before the process ends. Nothing may be written to them any more,
+/// and no [`Output`] be left.
+///
+/// Telegraf closes its ends of the pipes as soon as the process is gone. Were its readers not at the end
+/// of the file by then, it would log an error at every stop (seen: Telegraf 1.36 and 1.37, `read |0: file
+/// already closed`), and lose the last lines, among them the one that says why the process ends.
+#[must_use]
+pub fn close() -> Closed {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    // Telegraf gives pipes for all three. Where somebody types, nobody loses anything.
+    let is_read = has_reader(&stdout) || has_reader(&stderr);
+    if stdin.is_terminal() || !is_read {
+        return Closed { until: None };
+    }
+    // In place of a file that would have to be opened, which may be impossible by now, as in a chroot.
+    // What cannot be closed is closed with the process.
+    let _ = rustix::stdio::dup2_stdout(&stdin);
+    let _ = rustix::stdio::dup2_stderr(&stdin);
+    Closed { until: Some(Instant::now() + CLOSE_GRACE) }
+}
+
+/// That stdout and stderr are closed.
+#[derive(Debug)]
+pub struct Closed {
+    /// When their readers may be taken to have seen it; `None` where there are none.
+    until: Option<Instant>,
+}
+
+impl Closed {
+    /// Waits until their readers may be taken to have seen it.
+    pub fn linger(self) {
+        if let Some(until) = self.until {
+            thread::sleep(until.saturating_duration_since(Instant::now()));
+        }
+    }
+}
+
+/// Whether that is a pipe.
+pub(crate) fn is_pipe(fd: impl AsFd) -> bool {
+    rustix::fs::fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+}
+
+/// Whether that is a pipe whose reader has not gone away.
+fn has_reader(fd: impl AsFd) -> bool {
+    let mut pipe = [PollFd::new(&fd, PollFlags::empty())];
+    is_pipe(&fd) && poll(&mut pipe, Some(&Timespec::default())) == Ok(0)
 }

@@ -10,6 +10,7 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use crate::config::{Discovery, Table};
+use crate::file::QuotedPath;
 use crate::first_gather::Seen;
 use crate::interface::Wants;
 use crate::lines::Batch;
@@ -407,7 +408,7 @@ impl Spaces {
             let message = format_args!(
                 "network namespaces with a name in {} are not reported: {error}: it takes \
                  CAP_DAC_READ_SEARCH, and for a host's CAP_SYS_PTRACE",
-                file.display()
+                QuotedPath(file)
             );
             problems.report("namespaces unlisted", Level::Warn, message);
         }
@@ -591,7 +592,7 @@ impl Spaces {
                 }
                 Err(EnterError::Gone) => self.is_stale = true,
                 Err(EnterError::Forbidden(error)) => {
-                    let file = wish.found.file.display();
+                    let file = QuotedPath(&wish.found.file);
                     let message = format_args!("cannot enter network namespace {file}: {error}");
                     problems.log().line(Level::Debug, message);
                     self.forbidden.insert(wish.found.key(), error.to_string());
@@ -601,7 +602,7 @@ impl Spaces {
         }
         if let Some((file, error)) = failure {
             self.is_stale = true;
-            let file = file.display();
+            let file = QuotedPath(&file);
             let is_limit = error.is_limit_of_files();
             let hint = if is_limit { ": raise the limit of open files (LimitNOFILE)" } else { "" };
             let message =
@@ -629,6 +630,7 @@ impl Spaces {
         mut files: ProcNet,
     ) -> Elsewhere {
         let Wish { found, is_main, by_netlink, tables: numbers } = wish;
+        files.name_after(&found.name);
         if !is_main {
             files.leave_machine_out();
         }
@@ -704,7 +706,7 @@ fn report_denied(denied: usize, problems: &mut Problems) {
 
 /// Says that those without a name are left out.
 fn report_no_main(process: &Path, error: &io::Error, problems: &mut Problems) {
-    let process = process.display();
+    let process = QuotedPath(process);
     let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
     let hint = if is_denied { ": it takes CAP_SYS_PTRACE" } else { "" };
     let message = format_args!(

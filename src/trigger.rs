@@ -13,6 +13,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
+use crate::output;
+
 /// The triggers that came and were not acted on yet.
 ///
 /// Any number of requests to gather that pile up count as one. Once a stop is asked for, no later
@@ -28,8 +30,10 @@ pub struct Triggers {
     clock: Option<Clock>,
     gather: bool,
     stop_since: Option<Instant>,
-    /// Stdin has ended, which is what asked for the stop.
+    /// stdin is at its end.
     is_stdin_over: bool,
+    /// That is what asked for the stop.
+    is_stopped_by_stdin: bool,
     /// What was read from stdin last; as large as a pipe, so that one read takes all of it.
     stdin_bytes: Vec<u8>,
 }
@@ -82,6 +86,7 @@ impl Triggers {
             gather: false,
             stop_since: None,
             is_stdin_over: false,
+            is_stopped_by_stdin: false,
             stdin_bytes: vec![0; 64 << 10],
         })
     }
@@ -90,6 +95,13 @@ impl Triggers {
     #[must_use]
     pub fn are_typed() -> bool {
         io::stdin().is_terminal()
+    }
+
+    /// Whether a program is to send the newlines, as Telegraf is by `signal = "STDIN"`, and nothing else
+    /// asks for gathers by itself.
+    #[must_use]
+    pub fn are_awaited(&self) -> bool {
+        self.clock.is_none() && output::is_pipe(io::stdin())
     }
 
     /// Whether a gather was asked for since the last call.
@@ -112,7 +124,7 @@ impl Triggers {
     /// Whether the end of stdin stopped a clock, which does not need stdin.
     #[must_use]
     pub fn has_end_of_stdin_stopped_clock(&self) -> bool {
-        self.is_stdin_over && self.clock.is_some()
+        self.is_stopped_by_stdin && self.clock.is_some()
     }
 
     /// Waits for any trigger, for stdout, for kernel events where these are to be waited for, or until
@@ -175,19 +187,38 @@ impl Triggers {
         })
     }
 
+    /// Where a program holds the other end of stdin, waits for the end-of-file that follows a stop by a
+    /// signal, until that moment.
+    ///
+    /// Telegraf stops its plugins one after the other, by closing their stdin. Those that are gone by
+    /// then, as by a signal to all its process group, it would log an error of.
+    pub fn await_end_of_input(&mut self, deadline: Instant) {
+        let stdin = io::stdin();
+        while output::is_pipe(&stdin) && !self.is_stdin_over && Instant::now() < deadline {
+            let mut input = [PollFd::new(&stdin, PollFlags::IN)];
+            match poll(&mut input, timeout(Some(deadline)).as_ref()) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => self.read_stdin(),
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Takes in the newlines that are there.
     fn read_stdin(&mut self) {
         match rustix::io::read(io::stdin(), &mut *self.stdin_bytes) {
-            Ok(0) => self.end_stdin(),
-            Ok(length) => self.gather |= self.stdin_bytes.iter().take(length).any(|&b| b == b'\n'),
+            Ok(length @ 1..) => {
+                self.gather |= self.stdin_bytes.iter().take(length).any(|&b| b == b'\n');
+            }
             Err(Errno::INTR | Errno::AGAIN) => {}
-            // A terminal that hung up, among others: nobody will ask again.
-            Err(_) => self.end_stdin(),
+            // A terminal that hung up is such an error: nobody will ask again.
+            Ok(0) | Err(_) => self.end_stdin(),
         }
     }
 
     fn end_stdin(&mut self) {
-        self.is_stdin_over = self.stop_since.is_none();
+        self.is_stdin_over = true;
+        self.is_stopped_by_stdin = self.stop_since.is_none();
         self.stop();
     }
 

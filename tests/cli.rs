@@ -8,8 +8,9 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use common::{PLUGIN, proc_net_dev, run, text};
+use common::{PLUGIN, finish, output, proc_net_dev, run, text};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
@@ -25,7 +26,7 @@ fn with_config(config: &str, args: &[&str], env: &[(&str, &str)]) -> (TempDir, O
     let file = folder.path().join("plugin.conf");
     fs::write(&file, config).unwrap();
     let mut command = plugin(args);
-    let output = command.arg("--config").arg(file).envs(env.iter().copied()).output().unwrap();
+    let output = output(command.arg("--config").arg(file).envs(env.iter().copied()));
     (folder, output)
 }
 
@@ -37,7 +38,7 @@ fn host(net_dev: &[u8]) -> TempDir {
 }
 
 fn once(host: &Path) -> Output {
-    plugin(&["--once"]).env("HOST_PROC", host).env("HOST_SYS", host).output().unwrap()
+    output(plugin(&["--once"]).env("HOST_PROC", host).env("HOST_SYS", host))
 }
 
 #[test]
@@ -59,7 +60,10 @@ fn once_fails_when_nothing_could_be_gathered() {
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
     let folder = empty.path().display();
-    let message = format!("E! cannot read {folder}/1/net/dev or {folder}/net/dev: No such file");
+    let message = format!(
+        "E! cannot read \"{folder}/1/net/dev\": No such file or directory (os error 2), nor \
+         \"{folder}/net/dev\": No such file or directory (os error 2)\n"
+    );
     assert!(text(&output.stderr).starts_with(&message), "{}", text(&output.stderr));
     let (_, output) = with_config(
         "[[inputs.net]]\ninterfaces = ['none-such']\nignore_protocol_stats = true",
@@ -139,18 +143,18 @@ fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
         for args in [&["--once"][..], &[]] {
             let (folder, output) = with_config(config, args, &[]);
             let log = text(&output.stderr);
-            let start = format!("E! {}/plugin.conf:{message}", folder.path().display());
+            let start = format!("E! \"{}/plugin.conf\":{message}", folder.path().display());
             assert!(log.starts_with(&start), "{log:?} does not start with {start:?}");
             assert_eq!(log.lines().count(), 1, "{log}");
             assert_eq!(output.status.code(), Some(2));
             assert!(output.stdout.is_empty());
         }
     }
-    let output = plugin(&["-config", "/none/such.conf"]).output().unwrap();
+    let output = output(&mut plugin(&["-config", "/none/such.conf"]));
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         text(&output.stderr),
-        "E! cannot read /none/such.conf: No such file or directory (os error 2)\n"
+        "E! cannot read \"/none/such.conf\": No such file or directory (os error 2)\n"
     );
 }
 
@@ -194,9 +198,9 @@ fn a_large_configuration_is_read_in_bounded_time() {
         // Where the time is not bounded, the test ends all the same.
         let mut command = Command::new("timeout");
         command.args(["--signal=KILL", "60", PLUGIN, "--once", "--config"]).arg(&file);
-        let output = command.env("TELEGRAF_NET_LONG", "v".repeat(100_000)).output().unwrap();
+        let output = output(command.env("TELEGRAF_NET_LONG", "v".repeat(100_000)));
         let log = text(&output.stderr);
-        let start = format!("E! {}:{message}", file.display());
+        let start = format!("E! {file:?}:{message}");
         assert!(log.starts_with(&start), "{start:?}: {:.300}, {:?}", log, output.status);
         assert_eq!((log.lines().count(), output.status.code()), (1, Some(2)));
     }
@@ -220,8 +224,8 @@ fn a_configuration_that_is_no_file_of_a_usual_size_is_refused_at_once() {
             // Little memory, so that the test does not take all of it where nothing limits reading.
             let mut command = Command::new("prlimit");
             command.args(["--as=1000000000", "timeout", "--signal=KILL", "30", PLUGIN]);
-            let output = command.args(args).args(["--config", &file]).output().unwrap();
-            assert_eq!(text(&output.stderr), format!("E! cannot read {file}: {error}\n"));
+            let output = output(command.args(args).args(["--config", &file]));
+            assert_eq!(text(&output.stderr), format!("E! cannot read {file:?}: {error}\n"));
             assert_eq!(output.status.code(), Some(2));
             assert!(output.stdout.is_empty());
         }
@@ -241,9 +245,25 @@ fn an_argument_that_cannot_be_used_is_named_with_status_2() {
             "invalid value '0s' for '--poll-interval <DURATION>': it must lie",
         ),
         (&["--poll-interval", "soon"], "invalid value 'soon' for '--poll-interval <DURATION>': "),
+        (
+            &["--frob\nUsage: no\nE! forged\x1b[31m\r"],
+            "unexpected argument '--frob\\nUsage: no\\nE! forged\\u{1b}[31m\\r' found; ",
+        ),
+        (
+            &["--poll-interval", "10\nE! forged"],
+            "invalid value '10\\nE! forged' for '--poll-interval <DURATION>': ",
+        ),
+        (
+            &["--once", "--poll-interval", "1s"],
+            "the argument '--once' cannot be used with '--poll-interval <DURATION>'; --help lists",
+        ),
+        (
+            &["-poll_interval", "1s", "-poll_interval_disabled"],
+            "the argument '--poll-interval <DURATION>' cannot be used with '--poll-interval-disabled'; ",
+        ),
         (&["--config"], "a value is required for '--config <FILE>' but none was supplied; --help"),
     ] {
-        let output = plugin(args).output().unwrap();
+        let output = output(&mut plugin(args));
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         let log = text(&output.stderr);
         assert!(log.starts_with(&format!("E! {message}")), "{log}");
@@ -261,10 +281,10 @@ fn an_argument_that_cannot_be_used_is_named_with_status_2() {
 fn debug_lines_come_only_with_debug() {
     let host = host(proc_net_dev(1).as_bytes());
     let path = host.path();
-    let snmp = format!("D! cannot read {}/net/snmp: No such file", path.display());
+    let snmp = format!("D! cannot read {:?}: No such file", path.join("net/snmp"));
     assert!(!text(&once(path).stderr).contains("D! "));
     let mut command = plugin(&["--once", "--debug"]);
-    let output = command.env("HOST_PROC", path).env("HOST_SYS", path).output().unwrap();
+    let output = output(command.env("HOST_PROC", path).env("HOST_SYS", path));
     assert!(text(&output.stderr).contains(&snmp), "{}", text(&output.stderr));
 }
 
@@ -279,7 +299,7 @@ fn a_reader_that_has_enough_is_no_failure() {
         let mut process = command.spawn().unwrap();
         // Still open when the process ends.
         let _stdin = process.stdin.take();
-        let output = process.wait_with_output().unwrap();
+        let output = finish(process);
         assert!(text(&output.stdout).starts_with("net,interface=if0 "));
         assert!(text(&output.stderr).ends_with("status 0\n"), "{}", text(&output.stderr));
         assert!(!text(&output.stderr).contains("E! "), "{}", text(&output.stderr));
@@ -288,15 +308,212 @@ fn a_reader_that_has_enough_is_no_failure() {
 
 #[test]
 fn a_full_disk_is_an_error() {
-    let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = plugin(&["--once"]).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
-    let output = output.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    for args in [&["--once"][..], &["--sample-config"], &["--help"], &["--version"], &[]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = plugin(args);
+        command.stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        // That it gathers before it sees the end.
+        let mut stdin = process.stdin.take().unwrap();
+        let _ = stdin.write_all(b"\n");
+        let output = finish(process);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let log = text(&output.stderr);
+        assert_eq!(
+            log.lines().last(),
+            Some("E! cannot write to stdout: No space left on device (os error 28)"),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn one_record_is_one_line_whatever_bytes_it_is_about() {
+    const FORGED: &str = "a\nE! forged\r\x1b[31m\u{85}\u{2028}";
+    const SHOWN: &str = r"a\nE! forged\r\u{1b}[31m\u{85}\u{2028}";
+    let check = |output: &Output, start: &str| {
+        let log = text(&output.stderr);
+        let is_record = |line: &str| {
+            ["E! ", "W! ", "I! ", "D! "].iter().any(|level| line.starts_with(level))
+                && !line.contains(char::is_control)
+                && !line.starts_with("E! forged")
+        };
+        assert!(log.lines().all(is_record), "{log:?}");
+        assert!(log.lines().any(|line| line.starts_with(start)), "no {start:?} in {log}");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let host = folder.path().join(FORGED);
+    fs::create_dir_all(host.join("net")).unwrap();
+    let shown = format!("{}/{SHOWN}", folder.path().display());
+    let nowhere = format!("E! cannot read \"{shown}/1/net/dev\": No such");
+    check(&once(&host), &nowhere);
+    fs::write(host.join("net/dev"), proc_net_dev(1)).unwrap();
+    let mut command = plugin(&["--once", "--debug"]);
+    let output = output(command.env("HOST_PROC", &host).env("HOST_SYS", &host));
+    check(&output, &format!("I! HOST_PROC: counters come from \"{shown}/net/dev\""));
+    check(&output, &format!("D! cannot read \"{shown}/net/snmp\": No such"));
+
+    let config = host.join("none.conf");
+    let missing = common::output(plugin(&["--once", "--config"]).arg(&config));
+    check(&missing, &format!("E! cannot read \"{shown}/none.conf\": No such"));
+    let (_, output) = with_config("[[inputs.net]]\nsource = \"a\\nE! forged\"\n", &["--once"], &[]);
     let log = text(&output.stderr);
-    assert_eq!(
-        log.lines().last(),
-        Some("E! cannot write to stdout: No space left on device (os error 28)")
+    assert!(log.contains(r"unknown variant `a\nE! forged`") && log.lines().count() == 1, "{log}");
+    let (_, output) = with_config("[[inputs.net]]\n\"a\\nE! forged\" = 1\n", &["--once"], &[]);
+    assert_eq!(text(&output.stderr).lines().count(), 1);
+}
+
+#[test]
+fn no_line_is_longer_than_a_pipe_takes_and_telegraf_reads() {
+    let key = "k".repeat(500_000);
+    let (_, output) = with_config(&format!("[[inputs.net]]\n{key} = 1\n"), &["--once"], &[]);
+    let log = text(&output.stderr);
+    assert!(log.starts_with("E! \"") && log.contains(" line 2: \"kkkk"), "{log:.200}");
+    assert!(log.ends_with("host_sys, source, speed_refresh)\n"), "{log:.200}");
+    assert!(log.len() <= 4096 && log.lines().count() == 1, "{}", log.len());
+}
+
+#[test]
+fn two_files_that_cannot_be_read_have_a_reason_each() {
+    let host = tempfile::tempdir().unwrap();
+    fs::create_dir_all(host.path().join("1/net/dev")).unwrap();
+    let log = text(&once(host.path()).stderr);
+    let expected = format!(
+        "E! cannot read {:?}: not a regular file but a directory, nor {:?}: No such file or \
+         directory (os error 2)\n",
+        host.path().join("1/net/dev"),
+        host.path().join("net/dev")
     );
+    assert!(log.starts_with(&expected), "{log}");
+}
+
+#[test]
+fn a_configuration_that_telegraf_reads_itself_is_pointed_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["telegraf.d/deeper", "aside"] {
+        fs::create_dir_all(at(name)).unwrap();
+    }
+    let config = "[[inputs.net]]\ninterfaces = ['lo']\n";
+    for file in
+        ["telegraf.d/a.conf", "telegraf.d/deeper/a.conf", "telegraf.d/a.txt", "aside/a.conf"]
+    {
+        fs::write(at(file), config).unwrap();
+    }
+    let link = |target: &str, name: &str| std::os::unix::fs::symlink(at(target), at(name)).unwrap();
+    link("aside/a.conf", "telegraf.d/link.conf");
+    link("telegraf.d/a.conf", "aside/link.conf");
+    link("telegraf.d", "folder");
+    let log = |folder: &Path, file: &str| {
+        text(&run(plugin(&["--once", "--config", file]).current_dir(folder)).stderr)
+    };
+    for (place, file, is_told) in [
+        ("", "telegraf.d/a.conf", true),
+        ("", "telegraf.d/deeper/a.conf", true),
+        ("", "telegraf.d/link.conf", true),
+        ("", "aside/link.conf", true),
+        ("", "folder/a.conf", true),
+        ("telegraf.d", "a.conf", true),
+        ("telegraf.d/deeper", "../a.conf", true),
+        ("", "telegraf.d/a.txt", false),
+        ("", "aside/a.conf", false),
+        ("aside", "a.conf", false),
+    ] {
+        let log = log(&at(place), file);
+        let start =
+            format!("W! {file:?} lies in a folder telegraf.d, where Telegraf reads it too, ");
+        let told = log.lines().filter(|line| line.starts_with(&start)).count();
+        assert_eq!(told, usize::from(is_told), "{place} {file}: {log}");
+        assert_eq!(log.lines().count(), 1 + usize::from(is_told), "{log}");
+    }
+}
+
+/// Starts it with three pipes, as Telegraf does, and returns whether it is still there when the two that
+/// it writes to are at their end, and its status and log. stdin stays open.
+fn end_under_pipes(command: &mut Command) -> (bool, Option<i32>, String) {
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut stdin = process.stdin.take().unwrap();
+    let _ = stdin.write_all(b"\n");
+    if let Some(mut stdout) = process.stdout.take() {
+        common::read_all(&mut stdout);
+    }
+    let log = text(&common::read_all(process.stderr.as_mut().unwrap()));
+    // Less than it stays, and more than it takes to end.
+    std::thread::sleep(Duration::from_millis(50));
+    let is_there = process.try_wait().unwrap().is_none();
+    (is_there, finish(process).status.code(), log)
+}
+
+#[test]
+fn a_failing_start_lets_the_reader_see_why_before_the_process_is_gone() {
+    let nothing = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&nothing, "[[inputs.net]]\ninterfaces = ['none']\nignore_protocol_stats = true")
+        .unwrap();
+    let nothing = nothing.path().to_str().unwrap();
+    for (args, status) in [
+        (&["--config", "/none/such.conf"][..], 2),
+        (&["--frobnicate"], 2),
+        (&["--once", "--config", nothing], 1),
+        (&[], 1),
+    ] {
+        // On a busy machine, we may be late to look.
+        let is_seen = (0..20).any(|_| {
+            let mut command = plugin(args);
+            match status {
+                1 if args.is_empty() => {
+                    command.stdout(fs::File::options().write(true).open("/dev/full").unwrap())
+                }
+                _ => command.stdout(Stdio::piped()),
+            };
+            let (is_there, code, log) = end_under_pipes(&mut command);
+            assert_eq!(code, Some(status), "{args:?}: {log}");
+            assert!(log.lines().last().unwrap().starts_with("E! "), "{log}");
+            is_there
+        });
+        assert!(is_seen, "{args:?}");
+    }
+}
+
+#[test]
+fn it_ends_well_where_there_is_no_dev_null() {
+    let test = "it_ends_well_where_there_is_no_dev_null";
+    if common::is_skipped(test) {
+        return;
+    }
+    let script = "mount -t tmpfs tmpfs /dev && exec \"$0\" \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, PLUGIN]).stdout(Stdio::piped());
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let output = finish(command.spawn().unwrap());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(!text(&output.stderr).contains("E! "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn at_the_limit_of_open_files_it_ends_well_or_says_what_it_lacks() {
+    let (mut failed, mut ended) = (0, 0);
+    for limit in 4..40 {
+        let limit = format!("--nofile={limit}:{limit}");
+        let mut command = Command::new("prlimit");
+        command.args([&limit, PLUGIN]).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let _ = process.stdin.as_mut().unwrap().write_all(b"\n");
+        let output = finish(process);
+        let log = text(&output.stderr);
+        match output.status.code() {
+            Some(0) => ended += 1,
+            Some(1) => {
+                failed += 1;
+                let last = log.lines().last().unwrap();
+                assert!(last.starts_with("E! cannot "), "{limit}: {log}");
+                assert!(last.ends_with(": Too many open files (os error 24)"), "{limit}: {log}");
+            }
+            status => panic!("{limit}: {status:?} {log}"),
+        }
+    }
+    assert!(failed > 0 && ended > 10, "{failed} failed, {ended} ended well");
 }
 
 #[test]
@@ -332,9 +549,9 @@ fn a_file_that_never_ends_and_a_pipe_that_never_begins_cost_only_themselves() {
     assert_eq!(speeds, [false, true], "{lines}");
     let warning = format!(
         "W! cannot read {:?}: not a regular file but a named pipe: what it tells is left out, or stays as \
-         it was (1 failed reads in {}/class/net)\n",
+         it was (1 failed reads in {:?})\n",
         folder.join("speed"),
-        path.display(),
+        path.join("class/net"),
     );
     assert!(text(&output.stderr).ends_with(&warning), "{}", text(&output.stderr));
 }
@@ -380,7 +597,7 @@ fn files_of_a_host_that_are_not_what_they_seem_cost_only_themselves() {
         command.args(["--as=1000000000", "timeout", "--signal=KILL", "30", PLUGIN]);
         command.args(["--once", "--config"]).arg(config.path());
         command.env("HOST_PROC", host.path()).env("HOST_SYS", host.path());
-        let output = command.output().unwrap();
+        let output = output(&mut command);
         let (lines, log) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{log}");
         assert_eq!(lines.lines().count(), 2, "{lines}{log}");
@@ -393,12 +610,12 @@ fn a_host_proc_without_the_hosts_sys_is_pointed_out() {
     let host = tempfile::tempdir().unwrap();
     fs::create_dir_all(host.path().join("1/net")).unwrap();
     fs::write(host.path().join("1/net/dev"), proc_net_dev(1)).unwrap();
-    let output = plugin(&["--once"]).env("HOST_PROC", host.path()).output().unwrap();
+    let output = output(plugin(&["--once"]).env("HOST_PROC", host.path()));
     let expected = format!(
-        "I! HOST_PROC: counters come from {}/1/net/dev\n\
-         W! /sys/class/net does not know \"if0\": set HOST_SYS to the host's /sys, for speed and \
+        "I! HOST_PROC: counters come from {:?}\n\
+         W! \"/sys/class/net\" does not know \"if0\": set HOST_SYS to the host's /sys, for speed and \
          for which interfaces are up\n",
-        host.path().display()
+        host.path().join("1/net/dev")
     );
     assert_eq!(text(&output.stderr), expected);
     assert!(!text(&once(host.path()).stderr).contains("W! "));
@@ -417,9 +634,8 @@ fn a_sys_that_shows_the_hosts_names_with_other_numbers_is_not_believed() {
             let mut command = plugin(&["--once"]);
             command.env("HOST_PROC", host.path());
             sys.map(|sys| command.env("HOST_SYS", sys));
-            let output = command.output().unwrap();
-            let source =
-                format!("I! HOST_PROC: counters come from {}\n", net.join("dev").display());
+            let output = output(&mut command);
+            let source = format!("I! HOST_PROC: counters come from {:?}\n", net.join("dev"));
             if is_believed {
                 // Loopbacks are left out.
                 assert_eq!(text(&output.stdout), "");
@@ -430,7 +646,7 @@ fn a_sys_that_shows_the_hosts_names_with_other_numbers_is_not_believed() {
             assert_eq!(
                 text(&output.stderr),
                 source
-                    + "W! /sys/class/net shows another network namespace than the host's: set HOST_SYS \
+                    + "W! \"/sys/class/net\" shows another network namespace than the host's: set HOST_SYS \
                        to the host's /sys; without flags and speed, every interface is reported, such \
                        as \"lo\"\n"
             );
@@ -479,7 +695,7 @@ fn on_a_terminal_it_says_what_the_keys_do() {
     drop(command);
     let mut keys = fs::File::from(terminal);
     keys.write_all(b"\n\x04").unwrap();
-    let output = process.wait_with_output().unwrap();
+    let output = finish(process);
     assert!(output.status.success());
     assert_eq!(text(&output.stderr).lines().last(), Some("I! Enter gathers, Ctrl-D ends"));
     assert!(text(&output.stdout).contains("net,interface=all "));

@@ -4,7 +4,7 @@ mod common;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
@@ -12,7 +12,11 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{PLUGIN, eventually, has, is_skipped_without, proc_net_dev};
+use common::plugin::{DEFAULT, Daemon, with_source};
+use common::{
+    Netns, PLUGIN, end_of, eventually, finish, has, is_skipped, is_skipped_without, proc_net_dev,
+    read_all, read_part,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
@@ -71,7 +75,7 @@ impl Plugin {
         let newlines = |bytes: &[u8]| bytes.split(|&byte| byte == b'\n').count() - 1;
         while newlines(&bytes) < count {
             let mut part = vec![0; 1 << 20];
-            let length = self.stdout.as_mut().unwrap().read(&mut part).unwrap();
+            let length = read_part(self.stdout.as_mut().unwrap(), &mut part);
             assert_ne!(length, 0, "stdout ended before there were {count} lines");
             bytes.extend_from_slice(&part[..length]);
         }
@@ -86,6 +90,16 @@ impl Plugin {
         assert_eq!(self.unread(), 0, "lines that nobody asked for");
     }
 
+    /// Asks for gathers until nothing more fits, since nobody reads.
+    fn fill_pipe(&mut self) {
+        eventually("a full pipe", || {
+            self.trigger(b"\n");
+            let size = rustix::pipe::fcntl_getpipe_size(self.stdout.as_ref().unwrap()).unwrap();
+            // Short writes leave a part of each page empty.
+            (self.unread() > size as u64 / 10 * 9).then_some(())
+        });
+    }
+
     fn unread(&self) -> u64 {
         rustix::io::ioctl_fionread(self.stdout.as_ref().unwrap()).unwrap()
     }
@@ -97,17 +111,14 @@ impl Plugin {
     }
 
     fn wait(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        let status = eventually("the end", || self.process.try_wait().unwrap());
-        assert!(start.elapsed() < END, "it took {:?}", start.elapsed());
+        let (status, took) = end_of(&mut self.process);
+        assert!(took < END, "it took {took:?}");
         status
     }
 
     /// What is left in stdout once the plugin has ended.
     fn rest(&mut self) -> Vec<String> {
-        let mut bytes = Vec::new();
-        self.stdout.as_mut().unwrap().read_to_end(&mut bytes).unwrap();
-        lines(&bytes)
+        lines(&read_all(self.stdout.as_mut().unwrap()))
     }
 
     /// How many bytes the plugin's writes were, and how many writes.
@@ -223,8 +234,10 @@ fn every_ending_is_normal_and_prompt() {
 
 #[test]
 fn a_gather_that_was_asked_for_is_written_before_the_end() {
+    // Few enough that even a busy machine has done with them before the gather is cut short.
+    const INTERFACES: usize = 100;
     for round in 0..50 {
-        let mut plugin = Plugin::start(1000, &[]);
+        let mut plugin = Plugin::start(INTERFACES, &[]);
         plugin.trigger(b"\n");
         if round % 2 == 0 {
             plugin.close_stdin();
@@ -233,7 +246,8 @@ fn a_gather_that_was_asked_for_is_written_before_the_end() {
             eventually("the first lines", || (plugin.unread() > 0).then_some(()));
             plugin.signal(Signal::TERM);
         }
-        assert_eq!(plugin.rest().len(), 1000);
+        assert_eq!(plugin.rest().len(), INTERFACES);
+        plugin.close_stdin();
         plugin.assert_ends();
     }
 }
@@ -243,18 +257,13 @@ fn a_blocked_stdout_delays_no_ending_and_cuts_no_line() {
     for interfaces in [1000, 20_000] {
         for end in [Some(Signal::TERM), Some(Signal::INT), None] {
             let mut plugin = Plugin::start(interfaces, &[]);
-            // Nobody reads.
-            for _ in 0..20 {
-                plugin.trigger(b"\n");
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            plugin.fill_pipe();
             match end {
                 Some(signal) => plugin.signal(signal),
                 None => plugin.close_stdin(),
             }
             plugin.assert_ends();
-            let lines = plugin.rest();
-            assert!(lines.len() > 1000, "only {} lines", lines.len());
+            assert!(plugin.rest().len() > 1000);
         }
     }
 }
@@ -309,16 +318,14 @@ fn a_line_that_is_longer_than_an_atomic_write_is_not_cut_either() {
     let columns = (0..500).map(|number| format!("Column{number}")).collect::<Vec<_>>().join(" ");
     let snmp = format!("Tcp: {columns}\nTcp:{}\n", " 1".repeat(500));
     fs::write(plugin.folder.path().join("net/snmp"), snmp).unwrap();
-    // Nobody reads, until the pipe is full.
-    for _ in 0..30 {
-        plugin.trigger(b"\n");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    // Nobody reads. What comes first of the second batch is written, before its long line has to wait.
+    plugin.trigger(b"\n");
+    let first = eventually("the first batch", || Some(plugin.unread()).filter(|&it| it > 8000));
+    plugin.trigger(b"\n");
+    eventually("the second one", || (plugin.unread() > first).then_some(()));
     plugin.signal(Signal::TERM);
     plugin.assert_ends();
-    let mut bytes = Vec::new();
-    plugin.stdout.as_mut().unwrap().read_to_end(&mut bytes).unwrap();
-    let text = String::from_utf8(bytes).unwrap();
+    let text = String::from_utf8(read_all(plugin.stdout.as_mut().unwrap())).unwrap();
     let (long, short): (Vec<_>, Vec<_>) =
         text.split_inclusive('\n').partition(|line| line.starts_with("net,interface=all "));
     // The second long line waits until the first one is read.
@@ -337,7 +344,9 @@ fn a_stop_comes_through_where_gathers_follow_each_other_without_a_pause() {
         let mut output = plugin.stdout.take().unwrap();
         let file = folder.path().join("lines");
         let copy = std::thread::spawn(move || {
-            std::io::copy(&mut output, &mut fs::File::create(file).unwrap()).unwrap()
+            let bytes = read_all(&mut output);
+            fs::write(file, &bytes).unwrap();
+            bytes.len()
         });
         std::thread::sleep(Duration::from_millis(300));
         match end {
@@ -369,13 +378,96 @@ fn a_blocked_write_waits_at_rest_while_its_own_clock_goes_on() {
     plugin.assert_ends();
 }
 
+#[test]
+fn after_a_signal_it_stays_until_stdin_is_at_its_end() {
+    // Telegraf closes it a moment later. On a busy machine, we may be late to look.
+    let stays = (0..20).any(|_| {
+        let mut plugin = Plugin::start(3, &[]);
+        plugin.signal(Signal::TERM);
+        assert!(plugin.rest().is_empty());
+        // Longer than it stays for its reader.
+        std::thread::sleep(Duration::from_millis(250));
+        let is_there = plugin.process.try_wait().unwrap().is_none();
+        plugin.close_stdin();
+        plugin.assert_ends();
+        is_there
+    });
+    assert!(stays);
+}
+
+#[test]
+fn on_a_terminal_it_ends_at_once() {
+    // The quickest of several, for a busy machine.
+    let times = (0..10).map(|_| {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let keyboard = fs::File::open(OsStr::from_bytes(name.as_bytes())).unwrap();
+        let mut command = Command::new(PLUGIN);
+        command.stdin(keyboard).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let (mut log, mut part) = (String::new(), [0; 1 << 10]);
+        while !log.contains("Ctrl-D ends") {
+            let length = read_part(process.stderr.as_mut().unwrap(), &mut part);
+            assert_ne!(length, 0, "{log}");
+            log += &String::from_utf8_lossy(&part[..length]);
+        }
+        let start = Instant::now();
+        kill_process(Pid::from_child(&process), Signal::INT).unwrap();
+        let status = eventually("the end", || process.try_wait().unwrap());
+        assert!(status.success());
+        start.elapsed()
+    });
+    let quickest = times.min().unwrap();
+    assert!(quickest < Duration::from_millis(140), "{quickest:?}");
+}
+
+#[test]
+fn a_minute_without_any_trigger_is_told_of_once_and_so_is_the_first_one() {
+    const WARNING: &str = "nothing has asked for metrics for a minute: set signal = \"STDIN\" in \
+                           [[inputs.execd]], where \"none\" is the default, unless its interval is \
+                           longer";
+    let start = Instant::now();
+    let mut silent = Plugin::start(1, &[]);
+    let mut disabled = Plugin::start(1, &["-poll_interval_disabled"]);
+    let mut others = [Plugin::start(1, &[]), Plugin::start(1, &["--poll-interval", "1h"])];
+    for plugin in &mut others {
+        plugin.trigger(b"\n");
+        plugin.read_lines(1);
+    }
+    let log = |plugin: &Plugin| -> Vec<String> {
+        // The first line says where counters come from.
+        plugin.log().lines().skip(1).map(str::to_owned).collect()
+    };
+    std::thread::sleep(Duration::from_secs(50));
+    assert!(log(&silent).is_empty() || start.elapsed() > Duration::from_secs(60));
+    for plugin in [&mut silent, &mut disabled] {
+        eventually("the warning", || (!log(plugin).is_empty()).then_some(()));
+        assert_eq!(log(plugin), [format!("W! {WARNING}")]);
+        for _ in 0..2 {
+            plugin.trigger(b"\n");
+            plugin.read_lines(1);
+        }
+        assert_eq!(log(plugin), [format!("W! {WARNING}"), format!("I! resolved: {WARNING}")]);
+    }
+    for plugin in &others {
+        assert!(log(plugin).is_empty(), "{:?}", log(plugin));
+    }
+}
+
 /// Starts a plugin that reports made-up interfaces of that folder to that stdout.
 fn start_with_stdout(folder: &TempDir, stdout: impl Into<Stdio>) -> Child {
     write_dev(folder.path(), &proc_net_dev(5000));
     let mut command = Command::new(PLUGIN);
     command.env("HOST_PROC", folder.path()).env("HOST_SYS", folder.path());
-    command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::null());
-    command.spawn().unwrap()
+    let log = folder.path().join("log");
+    command.stdin(Stdio::piped()).stdout(stdout).stderr(fs::File::create(&log).unwrap());
+    let process = command.spawn().unwrap();
+    eventually("the line at the start", || {
+        fs::read_to_string(&log).unwrap().contains("HOST_PROC").then_some(())
+    });
+    process
 }
 
 #[test]
@@ -383,8 +475,12 @@ fn a_file_and_a_socket_get_every_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("lines");
     let mut process = start_with_stdout(&folder, fs::File::create(&file).unwrap());
-    process.stdin.take().unwrap().write_all(b"\n").unwrap();
-    assert!(process.wait().unwrap().success());
+    process.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    eventually("all lines", || {
+        let written = fs::read(&file).unwrap();
+        (written.split(|&byte| byte == b'\n').count() > 5000).then_some(())
+    });
+    assert!(finish(process).status.success());
     assert_eq!(lines(&fs::read(&file).unwrap()).len(), 5000);
 
     let (mut ours, theirs) = UnixStream::pair().unwrap();
@@ -393,12 +489,12 @@ fn a_file_and_a_socket_get_every_line() {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\n") || lines(&bytes).len() < 5000 {
         let mut part = vec![0; 1 << 16];
-        let length = ours.read(&mut part).unwrap();
+        let length = read_part(&mut ours, &mut part);
         assert_ne!(length, 0);
         bytes.extend_from_slice(&part[..length]);
     }
     drop(ours);
-    assert!(process.wait().unwrap().success());
+    assert!(finish(process).status.success());
 }
 
 #[test]
@@ -420,9 +516,8 @@ fn a_paused_terminal_delays_no_ending() {
             Some(signal) => kill_process(Pid::from_child(&process), signal).unwrap(),
             None => stdin = None,
         }
-        let start = Instant::now();
-        let status = eventually("the end", || process.try_wait().unwrap());
-        assert!(status.success() && start.elapsed() < END, "{status} {:?}", start.elapsed());
+        let (status, took) = end_of(&mut process);
+        assert!(status.success() && took < END, "{status} {took:?}");
         drop((terminal, stdin));
     }
 }
@@ -439,13 +534,9 @@ fn a_full_stderr_holds_nothing_up() {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(writer);
     let mut process = command.spawn().unwrap();
     process.stdin.take().unwrap().write_all(b"\n").unwrap();
-    let mut bytes = vec![0; 1 << 16];
-    let length = eventually("the lines and the end", || {
-        let ended = process.try_wait().unwrap()?;
-        assert!(ended.success());
-        process.stdout.as_mut()?.read(&mut bytes).ok()
-    });
-    assert_eq!(lines(&bytes[..length]).len(), 3);
+    let output = finish(process);
+    assert!(output.status.success());
+    assert_eq!(lines(&output.stdout).len(), 3);
     drop(reader);
 }
 
@@ -538,17 +629,17 @@ fn a_failed_gather_is_logged_once_when_it_starts_and_once_when_it_ends() {
     let lines = plugin.rest();
     plugin.assert_ends();
     assert_eq!(lines.len(), 10);
-    let dev = dev.display();
+    let dev = format!("{dev:?}");
     let expected = [
         format!("I! HOST_PROC: counters come from {dev}"),
         format!("E! cannot read {dev}: No such file or directory (os error 2)"),
         format!("E! {dev}: not in the format of /proc/net/dev: its header is missing"),
-        format!("I! over: cannot read {dev}: No such file or directory (os error 2)"),
+        format!("I! resolved: cannot read {dev}: No such file or directory (os error 2)"),
         format!("E! {dev} line 4: expected at least 13 columns, found 1"),
         format!("E! {dev} line 5: expected at least 13 columns, found 1"),
-        format!("I! over: {dev}: not in the format of /proc/net/dev: its header is missing"),
-        format!("I! over: {dev} line 4: expected at least 13 columns, found 1"),
-        format!("I! over: {dev} line 5: expected at least 13 columns, found 1"),
+        format!("I! resolved: {dev}: not in the format of /proc/net/dev: its header is missing"),
+        format!("I! resolved: {dev} line 4: expected at least 13 columns, found 1"),
+        format!("I! resolved: {dev} line 5: expected at least 13 columns, found 1"),
     ];
     assert_eq!(plugin.log().lines().collect::<Vec<_>>(), expected);
 }
@@ -570,25 +661,18 @@ fn interfaces_whose_rows_change_places_keep_their_own_counters() {
     }
 }
 
-#[test]
-fn ten_thousand_gathers_leave_file_descriptors_and_memory_as_they_were() {
-    let mut plugin = Plugin::start(100, &[]);
-    let process = format!("/proc/{}", plugin.process.id());
+/// Gathers ten thousand times, after which the process has no more files and no more memory than before.
+fn soak(pid: u32, mut gather: impl FnMut()) {
+    let process = format!("/proc/{pid}");
     let files = || fs::read_dir(format!("{process}/fd")).unwrap().count();
     let resident_kb = || {
         let status = fs::read_to_string(format!("{process}/status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
     };
-    let mut gather = |times: usize| {
-        for _ in 0..times {
-            plugin.trigger(b"\n");
-            plugin.read_lines(100);
-        }
-    };
-    gather(100);
+    (0..100).for_each(|_| gather());
     let (files_before, resident_before) = (files(), resident_kb());
-    gather(10_000);
+    (0..10_000).for_each(|_| gather());
     assert_eq!(files(), files_before);
     let grown = resident_kb().saturating_sub(resident_before);
     assert!(grown <= 64, "{grown} kB more than the {resident_before} kB of before");
@@ -647,4 +731,33 @@ fn a_clock_that_the_end_of_stdin_stops_says_so() {
     plugin.signal(Signal::TERM);
     plugin.assert_ends();
     assert!(!is_told(&plugin));
+}
+
+#[test]
+fn ten_thousand_gathers_by_procfs_leave_file_descriptors_and_memory_as_they_were() {
+    let mut plugin = Plugin::start(100, &[]);
+    soak(plugin.process.id(), || {
+        plugin.trigger(b"\n");
+        plugin.read_lines(100);
+    });
+}
+
+#[test]
+fn ten_thousand_gathers_by_netlink_leave_file_descriptors_and_memory_as_they_were() {
+    let test = "ten_thousand_gathers_by_netlink_leave_file_descriptors_and_memory_as_they_were";
+    if is_skipped(test) {
+        return;
+    }
+    let netns = Netns::new();
+    let pair = |number| {
+        format!(
+            "link add left{number} type veth peer name right{number}
+             link set left{number} up
+             link set right{number} up\n"
+        )
+    };
+    netns.ip_batch(&(0..50).map(pair).collect::<String>());
+    let mut daemon = Daemon::start(&netns, &with_source(DEFAULT, "netlink"));
+    soak(daemon.pid(), || assert_eq!(daemon.batch().len(), 100));
+    assert_eq!(daemon.end(), "");
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
@@ -11,7 +11,9 @@ use common::line::Line;
 use common::machine::last_descendant;
 use common::plugin::{Batch, Daemon, assert_same};
 use common::trace::{Trace, is_skipped_without_strace};
-use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, text, without_notes};
+use common::{
+    Netns, PLUGIN, finish, has, is_skipped, is_skipped_without, read_part, text, without_notes,
+};
 use libc::{AF_NETLINK, EACCES, EAFNOSUPPORT, EPERM, NETLINK_GENERIC};
 use libc::{SYS_bind, SYS_recvfrom, SYS_recvmsg, SYS_sendmsg, SYS_sendto, SYS_socket};
 use seccompiler::{
@@ -125,7 +127,7 @@ fn once(netns: &Netns, forbidden: &Forbidden, source: &str) -> (Vec<String>, Str
     let config = config(source);
     let mut command = plugin(netns);
     command.arg("--once").arg("--config").arg(config.path());
-    let output = forbidden.spawn(command).wait_with_output().unwrap();
+    let output = finish(forbidden.spawn(command));
     let log = without_notes(&text(&output.stderr));
     assert!(output.status.success(), "{}: {log}", output.status);
     (without_time(&text(&output.stdout)), log)
@@ -138,17 +140,19 @@ fn daemon(netns: &Netns, forbidden: &Forbidden, source: &str) -> (Vec<Vec<String
     command.arg("--config").arg(config.path());
     let mut process = forbidden.spawn(command);
     let mut stdin = process.stdin.take().unwrap();
-    let mut stdout = BufReader::new(process.stdout.take().unwrap());
+    let mut stdout = process.stdout.take().unwrap();
     let batches = [(); 3].map(|()| {
         stdin.write_all(b"\n").unwrap();
-        let mut batch = String::new();
-        while !batch.contains("net,interface=all ") {
-            assert_ne!(stdout.read_line(&mut batch).unwrap(), 0, "stdout ended after {batch}");
+        let (mut batch, mut part) = (Vec::new(), [0; 1 << 12]);
+        while !(text(&batch).contains("net,interface=all ") && batch.ends_with(b"\n")) {
+            let length = read_part(&mut stdout, &mut part);
+            assert_ne!(length, 0, "stdout ended after {}", text(&batch));
+            batch.extend_from_slice(&part[..length]);
         }
-        without_time(&batch)
+        without_time(&text(&batch))
     });
     drop(stdin);
-    let output = process.wait_with_output().unwrap();
+    let output = finish(process);
     let log = without_notes(&text(&output.stderr));
     assert!(output.status.success(), "{}: {log}", output.status);
     (batches.into(), log)
@@ -281,7 +285,7 @@ fn where_netlink_fails_on_its_way_kinds_tags_and_quiet_interfaces_stay_what_they
         let namespaces = format!("netlink in 1 network namespaces, \"{name}\"");
         format!("{level}netlink: {failure}{level}{namespaces}: {failure}")
     };
-    assert_eq!(daemon.end(), failures("W! ") + &failures("I! over: "));
+    assert_eq!(daemon.end(), failures("W! ") + &failures("I! resolved: "));
 
     let mut daemon = start("dedup_interval = '10m'");
     assert_eq!(daemon.batch().len(), 2 * (7 + 4 + 3));
@@ -397,11 +401,11 @@ fn a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells() {
         let lines: Vec<_> = log.lines().collect();
         let is_about = |line: &str| {
             line.contains("cannot read \"/sys/class/net/up")
-                && line.ends_with(" failed reads in /sys/class/net)")
+                && line.ends_with(" failed reads in \"/sys/class/net\")")
         };
         assert!(lines.len() == 2 && lines.iter().all(|line| is_about(line)), "{log}");
         assert!(lines[0].contains(" (4"), "{log}");
-        assert_eq!(lines[1], lines[0].replace("W! ", "I! over: "));
+        assert_eq!(lines[1], lines[0].replace("W! ", "I! resolved: "));
     }
 }
 

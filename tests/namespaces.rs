@@ -146,7 +146,7 @@ fn a_sysfs_of_another_namespace_hides_no_interface() {
     // Whose flags cannot be had is reported, and whose speed cannot be had has none.
     assert_eq!(speeds(&lines), [("a0", -1), ("b0", -1), ("lo", -1)]);
     let log = text(&output.stderr);
-    let warning = "\nW! /sys/class/net shows another network namespace, or none: ";
+    let warning = "\nW! \"/sys/class/net\" shows another network namespace, or none: ";
     assert!(log.contains(warning) && log.lines().count() == 2, "{log}");
 }
 
@@ -168,7 +168,7 @@ fn under_host_proc_a_container_sees_the_host() {
     let (lines, output) = once(command, ALL);
     assert_eq!(lines.into_keys().collect::<BTreeSet<_>>(), host);
     let log = text(&output.stderr);
-    assert_eq!(log, "I! HOST_PROC: counters come from /proc/1/net/dev\n");
+    assert_eq!(log, "I! HOST_PROC: counters come from \"/proc/1/net/dev\"\n");
 }
 
 #[test]
@@ -201,19 +201,20 @@ fn a_host_proc_that_hides_process_1_is_a_warning() {
     let nobody = "--reuid=65534 --regid=65534 --clear-groups";
     let member = "--reuid=65534 --regid=65534 --groups=65533";
     let ours = format!(
-        "W! HOST_PROC: counters come from {proc}/net/dev, which are those of this process's own \
+        "W! HOST_PROC: counters come from \"{proc}/net/dev\", which are those of this process's own \
          network namespace: "
     );
     let way_out = "it takes CAP_SYS_PTRACE, or a /proc that is mounted without hidepid, or with gid= for a \
                    group of this process\n";
-    let cannot_read = format!("cannot read {proc}/1/net/dev: Operation not permitted (os error 1)");
-    let hides = format!("{proc} hides process 1");
+    let cannot_read =
+        format!("cannot read \"{proc}/1/net/dev\": Operation not permitted (os error 1)");
+    let hides = format!("\"{proc}\" hides process 1");
     for (hidepid, why) in [("1", &cannot_read), ("2", &hides), ("4", &hides)] {
         let output = once(hidepid, nobody);
         assert_eq!(text(&output.stderr), format!("{ours}{why}: {way_out}"), "hidepid={hidepid}");
         assert!(text(&output.stdout).contains("net,interface=inside "), "hidepid={hidepid}");
     }
-    let hosts = format!("I! HOST_PROC: counters come from {proc}/1/net/dev\n");
+    let hosts = format!("I! HOST_PROC: counters come from \"{proc}/1/net/dev\"\n");
     for (hidepid, privileges) in [("0", nobody), ("2,gid=65533", member), ("2", "--clear-groups")] {
         let output = once(hidepid, privileges);
         assert_eq!(text(&output.stderr), hosts, "hidepid={hidepid}");

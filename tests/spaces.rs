@@ -1037,7 +1037,7 @@ fn to_name_the_own_proc_and_sys_is_to_name_none() {
     let output = run(command.arg("--once").env("HOST_PROC", "/proc"));
     assert!(!text(&output.stdout).contains("ifb0"), "{output:?}");
     let log = text(&output.stderr);
-    assert!(log.starts_with("I! HOST_PROC: counters come from /proc/1/net/dev\n"), "{log}");
+    assert!(log.starts_with("I! HOST_PROC: counters come from \"/proc/1/net/dev\"\n"), "{log}");
 }
 
 #[test]
@@ -1365,7 +1365,7 @@ fn a_namespace_may_be_entered_whose_number_was_one_that_might_not() {
     }
     machine.sh("ip netns add second 2>/dev/null || true");
     assert_eq!(watcher.gather().names(), ["", "second"]);
-    let over = FORBIDDEN.replace("W! ", "I! over: ");
+    let over = FORBIDDEN.replace("W! ", "I! resolved: ");
     assert_eq!(watcher.end(), format!("{FORBIDDEN}{over}"));
 }
 
@@ -1415,10 +1415,38 @@ fn a_folder_of_names_that_cannot_be_listed_is_told_of() {
     }
     machine.sh("chmod 755 /run/docker");
     assert_eq!(watcher.gather().names(), ["", "blue", "hidden"]);
-    let problem = "network namespaces with a name in /run/docker/netns are not reported: Permission \
+    let problem = "network namespaces with a name in \"/run/docker/netns\" are not reported: Permission \
                    denied (os error 13): it takes CAP_DAC_READ_SEARCH, and for a host's \
                    CAP_SYS_PTRACE\n";
-    assert_eq!(watcher.end(), format!("W! {problem}I! over: {problem}"));
+    assert_eq!(watcher.end(), format!("W! {problem}I! resolved: {problem}"));
+}
+
+#[test]
+fn a_file_of_another_namespace_is_named_with_it() {
+    let test = "a_file_of_another_namespace_is_named_with_it";
+    if is_skipped_without_strace(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let _named = ["blue", "red"].map(|name| machine.add(name));
+    let table = "interfaces = ['*']\nnamespace_include = ['blue', 'red']\nsource = 'procfs'\n";
+    let mut watcher = Watcher::start(&machine, table);
+    watcher.gather();
+    let trace = Trace::injecting("pread64:error=EIO", watcher.pid());
+    watcher.daemon.trigger("");
+    eventually("a failed read", || (trace.text().matches("(INJECTED)").count() >= 5).then_some(()));
+    drop(trace);
+    watcher.gather();
+    let log = watcher.end();
+    for name in ["blue", "red"] {
+        let problem = format!(
+            "cannot read \"/proc/thread-self/net/dev\" of network namespace \"{name}\": \
+                               Input/output error (os error 5)"
+        );
+        for line in [format!("E! {problem}"), format!("I! resolved: {problem}")] {
+            assert_eq!(log.lines().filter(|it| *it == line).count(), 1, "{line} in {log}");
+        }
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,8 +21,8 @@ use common::grammar::{self, Metric, Value};
 use common::line::as_tag;
 use common::machine::{Living, Machine};
 use common::plugin::config_file;
-use common::{Netns, ODD_NAMES, PLUGIN, eventually, is_skipped, proc_net_dev, run, text};
-use rustix::process::{Pid, Signal, kill_process};
+use common::{Netns, ODD_NAMES, PLUGIN, eventually, is_skipped, output, proc_net_dev, run, text};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use telegraf_net::encode::{
     Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
 };
@@ -555,6 +556,71 @@ fn a_stop_a_kill_and_a_reload_leave_no_process_behind() {
             eventually(&format!("the end of {second:?} after {end:?}"), || {
                 running.plugins().is_empty().then_some(())
             });
+        }
+    }
+}
+
+#[test]
+fn a_failing_start_always_shows_why() {
+    if is_skipped("a_failing_start_always_shows_why") {
+        return;
+    }
+    const ERROR: &str = " E! [inputs.execd] cannot read \"/none/such.conf\": No such file";
+    let netns = Netns::new();
+    for telegraf in telegrafs() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("telegraf.conf");
+        let conf = format!(
+            "[agent]\ninterval = '1s'\nflush_interval = '1s'\n\
+             [[outputs.file]]\nfiles = ['{0}/out']\n\
+             [[inputs.execd]]\ncommand = ['{PLUGIN}', '--config', '/none/such.conf']\n\
+             signal = 'STDIN'\ndata_format = 'influx'\nrestart_delay = '100ms'\n",
+            folder.path().display()
+        );
+        fs::write(&file, conf).unwrap();
+        for round in 0..20 {
+            let mut command = netns.command(&telegraf);
+            let output = output(command.arg("--config").arg(&file).arg("--test"));
+            let log = text(&output.stderr) + &text(&output.stdout);
+            assert!(log.contains(ERROR), "round {round}: {log}");
+        }
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = netns.command(&telegraf);
+        command.arg("--config").arg(&file).stdin(Stdio::null());
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        let process = command.spawn().unwrap();
+        let mut running = Running { process, folder };
+        let count = |log: &str, what: &str| log.matches(what).count();
+        eventually("20 starts", || (count(&running.log(), "Process ") > 40).then_some(()));
+        running.signal(Signal::TERM);
+        running.wait();
+        let log = running.log();
+        let ends = count(&log, " exited: exit status 2");
+        assert!(ends >= 20, "{log}");
+        assert!(count(&log, ERROR) >= ends, "{} of {ends}: {log}", count(&log, ERROR));
+    }
+}
+
+#[test]
+fn a_signal_to_telegraf_and_all_its_plugins_is_no_error() {
+    if is_skipped("a_signal_to_telegraf_and_all_its_plugins_is_no_error") {
+        return;
+    }
+    let netns = netns_with_everything();
+    let cases = [DEFAULT; 5];
+    for telegraf in telegrafs() {
+        for signal in [Signal::TERM, Signal::INT] {
+            let mut command = netns.command(&telegraf);
+            command.process_group(0);
+            let mut running = Running::start(command, &cases, &[]);
+            eventually("lines of all plugins", || {
+                let mut cases = 0..cases.len();
+                cases.all(|case| !running.lines(case, false, "plugin").is_empty()).then_some(())
+            });
+            kill_process_group(Pid::from_child(&running.process), signal).unwrap();
+            running.wait();
+            let log = running.log();
+            assert!(!log.contains(" E! "), "{log}");
         }
     }
 }

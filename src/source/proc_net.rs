@@ -13,7 +13,7 @@ use std::time::Instant;
 use rustix::fs::{PROC_SUPER_MAGIC, stat, statfs};
 use rustix::io::Errno;
 
-use crate::file::{self, Look, MAX_RECORD, MAX_TABLE, Made};
+use crate::file::{self, Look, MAX_RECORD, MAX_TABLE, Made, QuotedPath};
 use crate::interface::{Counters, MoreCounters};
 use crate::log::{Level, Log, Problems};
 use crate::parse::{
@@ -58,6 +58,8 @@ pub struct ProcNet {
     leaves_machine_out: bool,
     /// Whether the folders are those of another process, which may be hidden from this one.
     is_of_process: bool,
+    /// The name of the network namespace, where that is not our own or the host's.
+    namespace: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -189,12 +191,18 @@ impl ProcNet {
             protocols: ProtocolStatistics::default(),
             leaves_machine_out: false,
             is_of_process: false,
+            namespace: None,
         }
     }
 
     /// Lets this thread look at that process, as long as it has this.
     pub(crate) fn raise(&self) -> Raised {
         if self.is_of_process { privileges::raise(LOOK_AT_PROCESSES) } else { Raised::nothing() }
+    }
+
+    /// Has messages about its files say that they are those of the network namespace of that name.
+    pub fn name_after(&mut self, namespace: &[u8]) {
+        self.namespace = Some(namespace.to_vec());
     }
 
     /// Leaves out the protocol statistics that are the whole machine's, whichever network namespace
@@ -241,20 +249,22 @@ impl ProcNet {
         }
         self.rows.clear();
         self.read_at = Instant::now();
-        if let Err(failure) = self.read_dev_text(problems.log()) {
+        if let Err(failures) = self.read_dev_text(problems.log()) {
             self.dev_text.clear();
-            let files = self.folders.iter().map(|folder| folder.dev.path.display().to_string());
-            let files = files.collect::<Vec<_>>().join(" or ");
-            let message = format_args!("cannot read {files}: {failure}");
-            return problems.report(&format!("{files} unread"), Level::Error, message);
+            let Self { folders, namespace, .. } = self;
+            let files = folders.iter().map(|one| Shown(&one.dev.path, namespace).to_string());
+            let key = files.clone().collect::<String>() + " unread";
+            let files = files.zip(failures).map(|(file, error)| format!("{file}: {error}"));
+            let files = files.collect::<Vec<_>>().join(", nor ");
+            return problems.report(&key, Level::Error, format_args!("cannot read {files}"));
         }
         let Some(Folder { dev: KernelFile { path: dev, .. }, .. }) = self.folders.first() else {
             return;
         };
+        let dev = Shown(dev, &self.namespace);
         let rows = match proc_net_dev::rows(&self.dev_text) {
             Ok(rows) => rows,
             Err(error) => {
-                let dev = dev.display();
                 let message = format_args!("{dev}: {error}");
                 return problems.report(&format!("{dev} header"), Level::Error, message);
             }
@@ -295,7 +305,7 @@ impl ProcNet {
             if !groups.has_any_of(file) {
                 continue;
             }
-            let Self { folders, text, protocols, leaves_machine_out, .. } = self;
+            let Self { folders, text, protocols, leaves_machine_out, namespace, .. } = self;
             let mut failed = None;
             for folder in folders {
                 let Some(kernel_file) = folder.protocol_files.get_mut(number) else { continue };
@@ -303,7 +313,7 @@ impl ProcNet {
                 let path = kernel_file.path.as_path();
                 match read {
                     Ok(()) => {
-                        let mut bad_rows = BadRows::new(path, problems);
+                        let mut bad_rows = BadRows::new(Shown(path, namespace), problems);
                         let groups = (groups, *leaves_machine_out);
                         take_statistics(file, text, groups, protocols, &mut bad_rows);
                         failed = None;
@@ -314,7 +324,8 @@ impl ProcNet {
             }
             // As with `inputs.net`, a host without the file just has no such statistics.
             if let Some((path, error)) = failed {
-                let message = format_args!("cannot read {}: {error}", path.display());
+                // All namespaces of a kernel lack the same.
+                let message = format_args!("cannot read {}: {error}", Shown(path, namespace));
                 problems.report(&path.to_string_lossy(), Level::Debug, message);
             }
         }
@@ -345,21 +356,23 @@ impl ProcNet {
         }
     }
 
-    /// Reads the first `dev` that can be read, and stays with that folder from then on.
-    fn read_dev_text(&mut self, log: Log) -> io::Result<()> {
+    /// Reads the first `dev` that can be read, and stays with that folder from then on; or returns why
+    /// each cannot be.
+    fn read_dev_text(&mut self, log: Log) -> Result<(), Vec<io::Error>> {
         let _raised = self.raise();
-        let mut failure = None;
+        let mut failures = Vec::new();
         let Self { folders, dev_text, .. } = self;
         let readable = folders.iter_mut().position(|folder| {
-            let read = folder.dev.read(dev_text);
-            read.map_err(|error| failure = Some((folder.dev.path.clone(), error))).is_ok()
+            folder.dev.read(dev_text).map_err(|error| failures.push(error)).is_ok()
         });
-        match (readable, failure) {
-            (Some(_), _) if self.folders.len() == 1 => Ok(()),
-            (Some(found), failure) => {
+        match readable {
+            Some(_) if self.folders.len() == 1 => Ok(()),
+            Some(found) => {
+                let failure = self.folders.first().zip(failures.first());
+                let denied = failure.and_then(|(one, error)| self.denied(&one.dev.path, error));
                 let folder = self.folders.swap_remove(found);
-                let dev = folder.dev.path.display();
-                match failure.and_then(|(hosts, error)| self.denied(&hosts, &error)) {
+                let dev = Shown(&folder.dev.path, &None);
+                match denied {
                     Some(denied) => log.warn(format_args!(
                         "HOST_PROC: counters come from {dev}, which are those of this process's own \
                          network namespace: {denied}: it takes CAP_SYS_PTRACE, or a /proc that is \
@@ -370,8 +383,7 @@ impl ProcNet {
                 self.folders = vec![folder];
                 Ok(())
             }
-            (None, Some((_, error))) => Err(error),
-            (None, None) => Err(io::ErrorKind::NotFound.into()),
+            None => Err(failures),
         }
     }
 
@@ -379,7 +391,7 @@ impl ProcNet {
     fn denied(&self, file: &Path, error: &io::Error) -> Option<String> {
         match error.kind() {
             io::ErrorKind::PermissionDenied => {
-                Some(format!("cannot read {}: {error}", file.display()))
+                Some(format!("cannot read {}: {error}", QuotedPath(file)))
             }
             io::ErrorKind::NotFound => {
                 let process_1 = self.process_1.as_deref()?;
@@ -388,7 +400,7 @@ impl ProcNet {
                 // file system has a process 1.
                 let is_proc = statfs(proc).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC);
                 let is_hidden = is_proc && stat(process_1).err() == Some(Errno::NOENT);
-                is_hidden.then(|| format!("{} hides process 1", proc.display()))
+                is_hidden.then(|| format!("{} hides process 1", QuotedPath(proc)))
             }
             _ => None,
         }
@@ -488,15 +500,31 @@ fn take_statistics(
     }
 }
 
+/// A file as it is named in messages: by its path, and the network namespace that it is of, where it has
+/// been told.
+#[derive(Clone, Copy)]
+struct Shown<'a>(&'a Path, &'a Option<Vec<u8>>);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(path, namespace) = self;
+        QuotedPath(path).fmt(f)?;
+        match namespace {
+            Some(name) => write!(f, " of network namespace {}", Quoted(name)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Reports the bad rows of one file: the first few one by one, then how many more there are.
 struct BadRows<'a> {
-    file: &'a Path,
+    file: Shown<'a>,
     problems: &'a mut Problems,
     count: usize,
 }
 
 impl<'a> BadRows<'a> {
-    fn new(file: &'a Path, problems: &'a mut Problems) -> Self {
+    fn new(file: Shown<'a>, problems: &'a mut Problems) -> Self {
         Self { file, problems, count: 0 }
     }
 
@@ -504,7 +532,7 @@ impl<'a> BadRows<'a> {
     fn report(&mut self, line: usize, names: [Option<&[u8]>; 2], error: &dyn fmt::Display) {
         self.count += 1;
         if self.count <= MAX_ROW_PROBLEMS {
-            let file = self.file.display();
+            let file = self.file;
             let key = match names.map(|name| name.map(Quoted)) {
                 [Some(name), None] => format!("{file} {name}"),
                 [Some(group), Some(column)] => format!("{file} {group} {column}"),
@@ -519,7 +547,7 @@ impl Drop for BadRows<'_> {
     /// Says how many more there are.
     fn drop(&mut self) {
         if let Some(more @ 1..) = self.count.checked_sub(MAX_ROW_PROBLEMS) {
-            let file = self.file.display();
+            let file = self.file;
             let message = format_args!("{file}: {more} more bad rows");
             self.problems.report(&format!("{file} more"), Level::Error, message);
         }

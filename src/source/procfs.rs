@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::CWD;
 use rustix::net::netdevice::name_to_index;
 
-use crate::file::{self, Look, MAX_ATTRIBUTE, Made};
+use crate::file::{self, Look, MAX_ATTRIBUTE, Made, QuotedPath};
 use crate::interface::{
     Counters, Interface, LinkModes, LinkState, Presence, Properties, SPEED_UNKNOWN, Wants,
     is_address,
@@ -400,7 +400,7 @@ impl ClassNet {
             log.warn(format_args!(
                 "{} shows another network namespace than the host's: set HOST_SYS to the host's /sys; \
                  without flags and speed, every interface is reported, such as {}",
-                self.folder.display(),
+                QuotedPath(&self.folder),
                 Quoted(name)
             ));
             self.is_foreign = Some(true);
@@ -410,7 +410,7 @@ impl ClassNet {
             log.warn(format_args!(
                 "{} does not know {}: set HOST_SYS to the host's /sys, for speed and for which \
                  interfaces are up",
-                self.folder.display(),
+                QuotedPath(&self.folder),
                 Quoted(name)
             ));
         }
@@ -430,7 +430,7 @@ impl ClassNet {
             log.warn(format_args!(
                 "{} shows another network namespace, or none: without flags and speed, every \
                  interface is reported, such as {}",
-                self.folder.display(),
+                QuotedPath(&self.folder),
                 Quoted(name)
             ));
         }
@@ -729,9 +729,9 @@ impl ClassNet {
     fn report(&mut self, problems: &mut Problems) {
         let failures = std::mem::take(&mut self.failures);
         let Some((path, error)) = self.failure.take() else { return };
-        let (folder, path) = (self.folder.display(), path.to_string_lossy());
+        let (folder, path) = (QuotedPath(&self.folder), QuotedPath(&path));
         let message = format_args!(
-            "cannot read {path:?}: {error}: what it tells is left out, or stays as it was ({failures} \
+            "cannot read {path}: {error}: what it tells is left out, or stays as it was ({failures} \
              failed reads in {folder})"
         );
         problems.report(&format!("{folder} unread"), Level::Warn, message);
