@@ -291,9 +291,8 @@ impl Links {
                 let Some(link) = table.get_mut(place) else { return };
                 let master = link.master;
                 link.mark = true;
-                if link.update(new, class_net.as_deref(), wants, next_reading)
-                    || link.interface.generation == 0
-                {
+                // One that is new is another one by what is known of its flags.
+                if link.update(new, class_net.as_deref(), wants, next_reading) {
                     self.version += 1;
                     link.interface.generation = self.version;
                 }

@@ -2,4 +2,5 @@
 
 mod faults;
 mod kernel;
+mod links;
 mod speeds;
