@@ -604,3 +604,197 @@ impl Watch {
         Ok(any)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const ONE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+    const OTHER: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+    const GONE: &str = "3333333333333333333333333333333333333333333333333333333333333333";
+
+    /// A proc file system that a test makes, and the machine that it is of.
+    fn machine() -> (TempDir, Machine) {
+        let proc = TempDir::new().unwrap();
+        let machine = Machine::of(&HostProc::Of(proc.path().into()));
+        (proc, machine)
+    }
+
+    /// A process, of that container.
+    fn make_process(machine: &Machine, pid: u32, container: Option<&str>) -> PathBuf {
+        let process = machine.process(pid);
+        fs::create_dir_all(process.join("ns")).unwrap();
+        let path = container.map_or("/init.scope".into(), |id| format!("/docker/{id}"));
+        fs::write(process.join("cgroup"), format!("0::{path}\n")).unwrap();
+        process
+    }
+
+    #[test]
+    fn who_speaks_for_a_namespace_is_of_the_container_that_was_told() {
+        let (_proc, machine) = machine();
+        let processes = [(10, None), (11, Some(ONE)), (12, Some(OTHER)), (13, Some(OTHER))];
+        for (pid, container) in processes {
+            make_process(&machine, pid, container);
+        }
+        // One of that container that lives elsewhere by now.
+        make_process(&machine, 99, Some(OTHER));
+        let resident = |pid, container: Option<&str>| Resident {
+            process: machine.process(pid),
+            container: container.map(|id| id.as_bytes().to_vec()),
+        };
+        let lives = |pids: &[u32]| Inhabited { inode: 1, pids: pids.to_vec() };
+        let all = lives(&[10, 11, 12, 13]);
+        let speaks = |before: Option<&Resident>| all.resident(&machine, before).unwrap();
+        // The first of a container, though there are others before it.
+        assert_eq!(speaks(None), resident(11, Some(ONE)));
+        assert_eq!(speaks(Some(&resident(10, None))), resident(11, Some(ONE)));
+        // Whoever did, although another one comes first, or would be of the same container.
+        assert_eq!(speaks(Some(&resident(12, Some(OTHER)))), resident(12, Some(OTHER)));
+        assert_eq!(speaks(Some(&resident(13, Some(OTHER)))), resident(13, Some(OTHER)));
+        // The first of those that are left of it.
+        for gone in [9, 10, 11, 99] {
+            assert_eq!(speaks(Some(&resident(gone, Some(OTHER)))), resident(12, Some(OTHER)));
+        }
+        // Nobody is left of it.
+        for gone in [9, 12] {
+            assert_eq!(speaks(Some(&resident(gone, Some(GONE)))), resident(11, Some(ONE)));
+        }
+        let none = lives(&[10, 14]).resident(&machine, Some(&resident(10, None))).unwrap();
+        assert_eq!(none, resident(10, None));
+    }
+
+    #[test]
+    fn processes_are_told_apart_by_their_namespaces_and_who_has_none_is_not_denied() {
+        let (_proc, machine) = machine();
+        for pid in [3, 20, 100, 7] {
+            make_process(&machine, pid, None);
+        }
+        let net = |pid| machine.process(pid).join("ns/net");
+        fs::write(net(20), "").unwrap();
+        fs::write(net(3), "").unwrap();
+        fs::hard_link(net(20), net(100)).unwrap();
+        let inode = |pid| fs::metadata(net(pid)).unwrap().ino();
+        // Process 7 has ended, and nobody has asked how.
+        let expected = [
+            Inhabited { inode: inode(3), pids: vec![3] },
+            Inhabited { inode: inode(20), pids: vec![20, 100] },
+        ];
+        assert_eq!(of_processes(&machine).unwrap(), (expected.to_vec(), 0));
+    }
+
+    #[test]
+    fn an_end_is_told_by_the_process_only_where_its_number_means_the_same() {
+        let (proc, machine) = machine();
+        let pid = getpid().as_raw_nonzero().get();
+        let process = make_process(&machine, pid.unsigned_abs(), None);
+        let file = process.join("ns/net");
+        fs::write(&file, "").unwrap();
+        let inode = fs::metadata(&file).unwrap().ino();
+        let lives = Inhabited { inode, pids: vec![pid.unsigned_abs()] };
+        let found = lives.nameless(Resident { process, container: None });
+        // It has no `self`, or one that is another number than ours.
+        assert!(machine.watch_end(&found).is_none());
+        let link = proc.path().join("self");
+        symlink((pid + 1).to_string(), &link).unwrap();
+        assert!(machine.watch_end(&found).is_none());
+        fs::remove_file(&link).unwrap();
+        symlink(pid.to_string(), &link).unwrap();
+        // Linux 5.3 and later.
+        let has_pidfd = pidfd_open(getpid(), PidfdFlags::empty()).is_ok();
+        assert_eq!(machine.watch_end(&found).is_some(), has_pidfd);
+        // The number is another process's by now, which lives elsewhere.
+        let elsewhere = Found { inode: inode + 1, ..found.clone() };
+        assert!(machine.watch_end(&elsewhere).is_none());
+        assert!(machine.watch_end(&Found { is_mounted: true, ..found }).is_none());
+    }
+
+    #[test]
+    fn a_name_that_is_a_link_is_kept_alive_by_none_and_looked_after() {
+        let (_proc, machine) = machine();
+        let names = machine.root.join("run/netns");
+        fs::create_dir_all(&names).unwrap();
+        assert!(!named(&machine).unwrap().is_unsure);
+        symlink("/proc/self/ns/net", names.join("link")).unwrap();
+        let named_now = named(&machine).unwrap();
+        let found: Vec<_> =
+            named_now.found.iter().map(|one| (&*one.name, one.is_mounted)).collect();
+        assert_eq!(found, [(b"link".as_slice(), false)]);
+        assert_eq!(named_now.found[0].inode, inode_of(Path::new("/proc/self")).unwrap());
+        assert!(named_now.is_unsure);
+        // What is no namespace yet may become one without an event.
+        fs::remove_file(names.join("link")).unwrap();
+        fs::write(names.join("plain"), "").unwrap();
+        let named_now = named(&machine).unwrap();
+        assert!(named_now.found.is_empty() && named_now.is_unsure);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_costs_only_itself_unless_nothing_can() {
+        let pass_over = |errno: Errno| {
+            let mut named = Named::default();
+            let passed = named.pass_over("/run/netns/one".into(), errno.into());
+            passed.ok().map(|()| named.unread.len())
+        };
+        assert_eq!(pass_over(Errno::NOENT), Some(0));
+        assert_eq!(pass_over(Errno::ACCESS), Some(1));
+        assert_eq!(pass_over(Errno::MFILE), None);
+    }
+
+    #[test]
+    fn a_name_that_comes_goes_or_changes_is_told_once() {
+        let (_proc, machine) = machine();
+        let names = machine.root.join("run/netns");
+        fs::create_dir_all(&names).unwrap();
+        let mut watch = Watch::new(&machine).unwrap();
+        // Names may have come before it was watched.
+        assert!(watch.renew());
+        assert!(!watch.renew());
+        let told = |watch: &Watch| [watch.take().unwrap(), watch.take().unwrap()];
+        assert_eq!(told(&watch), [false, false]);
+        fs::write(names.join("one"), "").unwrap();
+        assert_eq!(told(&watch), [true, false]);
+        fs::rename(names.join("one"), names.join("other")).unwrap();
+        assert_eq!(told(&watch), [true, false]);
+        fs::remove_file(names.join("other")).unwrap();
+        assert_eq!(told(&watch), [true, false]);
+        // With the folder, all names go.
+        fs::remove_dir(&names).unwrap();
+        assert!(watch.renew());
+        assert!(!watch.renew());
+        fs::create_dir_all(&names).unwrap();
+        assert!(watch.renew());
+    }
+
+    #[test]
+    fn what_is_no_namespace_any_more_is_gone_and_what_never_was_one_is_said() {
+        let folder = TempDir::new().unwrap();
+        let ours = Path::new("/proc/self/ns/net");
+        let inode = |file: &Path| fs::metadata(file).unwrap().ino();
+        let orders = [
+            (folder.path().join("none"), 1),
+            (ours.into(), inode(ours) + 1),
+            (folder.path().into(), inode(folder.path())),
+        ];
+        let orders = orders.map(|(file, inode)| (file, inode, Purpose::default()));
+        let entered = enter(orders.to_vec()).unwrap();
+        let [Err(none), Err(another), Err(no_namespace)] = entered.as_slice() else { panic!() };
+        assert!(matches!(none, EnterError::Gone) && none.to_string() == "it is gone");
+        assert!(matches!(another, EnterError::Gone), "{another}");
+        assert!(matches!(no_namespace, EnterError::Failed(_)), "{no_namespace}");
+    }
+
+    #[test]
+    fn only_its_own_limit_of_open_files_can_be_raised_for_a_process() {
+        let failed = |errno: Errno| EnterError::Failed(errno.into()).is_limit_of_files();
+        let netlink =
+            |errno| EnterError::Netlink(NetlinkError::Call("socket", errno)).is_limit_of_files();
+        assert!(failed(Errno::MFILE) && netlink(Errno::MFILE));
+        // The whole system has too many open.
+        assert!(!failed(Errno::NFILE) && !netlink(Errno::NFILE));
+        assert!(!EnterError::Gone.is_limit_of_files());
+    }
+}
