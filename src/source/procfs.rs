@@ -753,3 +753,6 @@ fn told(told: Result<Box<[u8]>, Unread>, known: &[u8]) -> Box<[u8]> {
         Err(Unread::Failed) => known.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;
