@@ -343,7 +343,55 @@ fn strip_white_space(name: &[u8], end: End) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::protocol::Group;
+
+    #[test]
+    fn what_one_table_wants_another_one_does_not_take_away() {
+        const NOTHING: Wants = Wants {
+            flags: false,
+            kind: false,
+            properties: false,
+            labels: false,
+            state: false,
+            more: false,
+            rates: false,
+            protocols: Groups::NONE,
+        };
+        let protocols = Groups::from_iter([Group::Ip6]);
+        let all = [
+            Wants { flags: true, ..NOTHING },
+            Wants { kind: true, ..NOTHING },
+            Wants { properties: true, ..NOTHING },
+            Wants { labels: true, ..NOTHING },
+            Wants { state: true, ..NOTHING },
+            Wants { more: true, ..NOTHING },
+            Wants { rates: true, ..NOTHING },
+            Wants { protocols, ..NOTHING },
+        ];
+        for wants in all {
+            assert_eq!((wants.or(NOTHING), NOTHING.or(wants)), (wants, wants));
+            // Most hosts have no use for details, and some have many interfaces.
+            let has_details = Interface::new(1, b"eth0", wants).details.is_some();
+            assert_eq!(has_details, !wants.flags, "{wants:?}");
+        }
+        assert!(Interface::new(1, b"eth0", NOTHING).details.is_none());
+    }
+
+    #[test]
+    fn the_line_of_an_idle_interface_stays_as_it_was_written() {
+        let wants = Wants { flags: true, ..Wants::default() };
+        let (mut reading, mut interface) = (Reading::default(), Interface::new(1, b"eth0", wants));
+        let changed = [0, 0, 5, 5].map(|bytes_recv| {
+            reading.begin(Instant::now());
+            let counters = Counters { bytes_recv, ..Counters::default() };
+            interface.set_counters(&counters, &reading, wants);
+            interface.changed
+        });
+        assert_eq!(changed, [1, 1, 3, 3]);
+    }
 
     #[test]
     fn white_space_at_the_ends_of_a_name_is_not_telegrafs() {

@@ -228,7 +228,7 @@ mod tests {
         let nested = [8, 0, 1, 0, b'v', b'l', b'a', b'n'];
         let lower = 2_u32.to_ne_bytes();
         let altnames = [10, 0, 53, 0, b'w', b'a', b'n', b'0', b'0', 0, 0, 0, 6, 0, 53, 0, b'x', 0];
-        let all: [(u16, &[u8]); 17] = [
+        let all: [(u16, &[u8]); 18] = [
             (IFLA_IFNAME, b"eth0.5\0"),
             (9999, b"unknown"),
             (IFLA_LINK, &lower),
@@ -240,6 +240,7 @@ mod tests {
             (IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1]),
             (IFLA_PROP_LIST | 0x8000, &altnames),
             (IFLA_MTU, &1500_u32.to_ne_bytes()),
+            (IFLA_TXQLEN, &1000_u32.to_ne_bytes()),
             (IFLA_CARRIER, &[1]),
             (IFLA_OPERSTATE, &[3]),
             (IFLA_CARRIER_CHANGES, &5_u32.to_ne_bytes()),
@@ -257,7 +258,7 @@ mod tests {
             carrier_up_count: Some(3),
             carrier_down_count: Some(2),
             promiscuity: Some(4),
-            tx_queue_len: None,
+            tx_queue_len: Some(1000),
         };
         let expected = Link {
             ifindex: 300,
@@ -274,6 +275,11 @@ mod tests {
         };
         assert_eq!(read(&message(RTM_NEWLINK, 0, &all)), Some(LinkMessage::New(expected)));
         assert_eq!(expected.altnames().collect::<Vec<_>>(), [b"wan00".as_slice(), b"x"]);
+        // While it is down, sysfs refuses to tell of a carrier, and so nobody does.
+        let mut down = message(RTM_NEWLINK, 0, &all);
+        down[24..28].copy_from_slice(&0x1002_u32.to_ne_bytes());
+        let Some(LinkMessage::New(link)) = read(&down) else { panic!() };
+        assert_eq!((link.flags.is_up(), link.state.carrier), (false, None));
         // A lower interface in another namespace has a number of that namespace.
         let elsewhere: [(u16, &[u8]); 3] =
             [(IFLA_LINK, &lower), (IFLA_LINK_NETNSID, &[0; 4]), (IFLA_IFNAME, b"v")];

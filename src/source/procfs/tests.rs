@@ -203,12 +203,18 @@ fn where_no_sysfs_shows_an_interface_netlink_is_all_there_is_to_go_by() {
             machine.procfs = Procfs::without_sysfs();
         }
         assert_eq!(machine.procfs.has_sysfs(), has_sysfs);
-        machine.procfs.class_net.is_foreign = Some(true);
+        if has_sysfs {
+            machine.procfs.class_net.is_foreign = Some(true);
+        }
         machine.procfs.add_wants(PROPERTIES);
-        machine.set_dev(&[("eth0", 1), ("eth1", 1)]);
+        // The loopback is in every sysfs, also in that of this process.
+        machine.set_dev(&[("eth0", 1), ("eth1", 1), ("lo", 1)]);
         machine.set_interface("eth0", 9, 1);
         machine.gather();
-        assert_eq!(machine.presence("eth0"), Presence::Unknown);
+        for name in ["eth0", "lo"] {
+            assert_eq!(machine.presence(name), Presence::Unknown);
+            assert_eq!(machine.properties(name), &Properties::default());
+        }
         let before = machine.decided();
         let them = [known("eth0", 2, "veth", "wan")];
         machine.procfs.take_known(them.iter());
@@ -228,6 +234,18 @@ fn where_no_sysfs_shows_an_interface_netlink_is_all_there_is_to_go_by() {
         one.details.as_mut().unwrap().properties.alias = b"other".as_slice().into();
         machine.procfs.take_known([&one].into_iter());
         assert!(machine.decided().0 > before.0);
+    }
+}
+
+#[test]
+fn kinds_are_taken_from_netlink_for_filters_as_for_tags() {
+    for wants in [Wants { kind: true, ..FLAGS }, Wants { properties: true, ..FLAGS }] {
+        let mut machine = Machine::new(wants);
+        machine.set_dev(&[("eth0", 1)]);
+        machine.set_interface("eth0", 2, 1);
+        machine.gather();
+        machine.procfs.take_known([known("eth0", 2, "veth", "")].iter());
+        assert_eq!(&*machine.properties("eth0").kind, b"veth", "{wants:?}");
     }
 }
 
@@ -346,6 +364,28 @@ fn without_its_number_an_interface_has_no_rate_until_two_readings_are_sure() {
 }
 
 #[test]
+fn at_first_there_is_nothing_that_a_row_could_be_compared_with() {
+    let mut machine = Machine::new(RATES);
+    machine.set_dev(&[("a", 50)]);
+    machine.set_interface("a", 2, 100);
+    machine.gather_while(|machine| machine.set_uevents(2));
+    assert_eq!(machine.bytes("a"), 100);
+}
+
+#[test]
+fn a_name_that_sysfs_never_showed_is_sure_unless_it_should_have() {
+    for (is_foreign, has_rate) in [(None, true), (Some(false), false)] {
+        let mut machine = Machine::new(RATES);
+        machine.procfs.class_net.is_foreign = is_foreign;
+        for bytes in [100, 200] {
+            machine.set_dev(&[("a", bytes)]);
+            machine.gather();
+        }
+        assert_eq!((machine.bytes("a"), machine.has_rate("a")), (200, has_rate), "{is_foreign:?}");
+    }
+}
+
+#[test]
 fn counters_hold_without_a_number_where_no_rates_are_wanted() {
     let mut machine = Machine::new(PROPERTIES);
     machine.set_interface("a", 2, 100);
@@ -367,6 +407,15 @@ fn what_cannot_be_read_this_time_is_what_it_was() {
     machine.break_off("a/flags");
     machine.gather();
     assert_eq!(machine.presence("a"), UP);
+    // A change of the flags decides anew who is reported.
+    for (flags, presence) in [("0x0\n", DOWN), ("0x1\n", UP)] {
+        let before = machine.decided();
+        machine.set("a/flags", flags);
+        machine.gather();
+        let after = machine.decided();
+        assert_eq!((machine.presence("a"), after.0 > before.0), (presence, true), "{flags}");
+        assert_eq!(after.1, [after.0]);
+    }
     // It is gone where it has no flags any more, and then that is no word of the flags.
     machine.set("a/flags", "");
     machine.gather();
@@ -389,6 +438,8 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
     machine.set_dev(&[("a", 1), ("b", 1)]);
     machine.set_interface("a", 2, 1);
     machine.set_interface("b", 3, 1);
+    machine.set("a/ifalias", "one\n");
+    machine.set("b/ifalias", "other\n");
     machine.gather();
     machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
     machine.procfs.interfaces[1].speed_refresh = Some(HOUR);
@@ -399,12 +450,15 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
     });
     let speeds = |machine: &Machine| ["a", "b"].map(|name| machine.one(name).speed_mbits());
     assert_eq!(speeds(&machine), [Some(1000), None]);
-    let mtu = |machine: &Machine, name| machine.one(name).details.as_ref().unwrap().state.ifindex;
-    assert_eq!((mtu(&machine, "a"), mtu(&machine, "b")), (Some(2), None));
+    let number =
+        |machine: &Machine, name| machine.one(name).details.as_ref().unwrap().state.ifindex;
+    assert_eq!((number(&machine, "a"), number(&machine, "b")), (Some(2), None));
+    assert_eq!(&*machine.properties("a").alias, b"one");
+    assert_eq!(&*machine.properties("b").alias, b"");
     // Drivers are not asked where they may take long, and all else is.
     machine.procfs.fetch_details(false, &mut machine.problems, || false);
     assert_eq!(speeds(&machine), [None, None]);
-    assert_eq!((mtu(&machine, "a"), mtu(&machine, "b")), (Some(2), Some(3)));
+    assert_eq!((number(&machine, "a"), number(&machine, "b")), (Some(2), Some(3)));
     // Who is up is not known without being asked: it is not reported then.
     machine.files.start_gather();
     machine.files.read_interfaces(&mut machine.problems);
@@ -435,7 +489,7 @@ fn what_netlink_told_of_a_speed_stands_where_files_can_tell_nothing() {
 
 #[test]
 fn the_version_is_another_one_whenever_there_are_other_interfaces() {
-    let mut machine = Machine::new(FLAGS);
+    let mut machine = Machine::new(PROPERTIES);
     for (name, ifindex) in [("a", 2), ("b", 3), ("c", 4)] {
         machine.set_interface(name, ifindex, 1);
     }

@@ -30,12 +30,13 @@ pub(super) const IFF_LOOPBACK: u32 = 8;
 
 const NLM_F_DUMP: u16 = 0x300;
 const NLM_F_DUMP_INTR: u16 = 0x10;
+pub(super) const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
-const IFLA_PARENT_DEV_NAME: u16 = 56;
-const IFLA_PARENT_DEV_BUS_NAME: u16 = 57;
+pub(super) const IFLA_PARENT_DEV_NAME: u16 = 56;
+pub(super) const IFLA_PARENT_DEV_BUS_NAME: u16 = 57;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_STATS_LINK_64: u16 = 1;
 const ETHTOOL_A_LINKMODES_HEADER: u16 = 1;
@@ -164,6 +165,12 @@ pub(super) fn padded(mut message: Vec<u8>, padding: usize) -> Vec<u8> {
     for _ in 0..padding.div_ceil(value.len()) {
         message.extend(attribute(16_000, &value));
     }
+    with_length(message)
+}
+
+/// The same message with another attribute behind.
+pub(super) fn with_attribute(mut message: Vec<u8>, kind: u16, value: &[u8]) -> Vec<u8> {
+    message.extend(attribute(kind, value));
     with_length(message)
 }
 

@@ -1,11 +1,20 @@
 //! The table of interfaces alone, by the clock that a test gives it.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use super::super::links::{Links, Questions, Tells};
 use super::super::speed::{Answer, Question, SLOW};
-use super::kernel::Interface;
-use crate::interface::{LinkModes, Wants};
+use super::kernel::{
+    IFLA_ADDRESS, IFLA_PARENT_DEV_BUS_NAME, IFLA_PARENT_DEV_NAME, Interface, with_attribute,
+};
+use crate::interface::{Flags, LinkModes, Properties, Wants};
 use crate::parse::netlink::messages;
 use crate::parse::netlink::rtnl_link::LinkMessage;
 
@@ -141,6 +150,12 @@ fn only_for_a_question_that_has_become_void_is_its_answer_waited_for_twice() {
     assert!(!links.has_void_question());
 }
 
+fn properties(links: &Links, ifindex: u32) -> &Properties {
+    let mut interfaces = links.interfaces();
+    let interface = interfaces.find(|interface| interface.ifindex == ifindex).unwrap();
+    &interface.details.as_ref().unwrap().properties
+}
+
 /// The numbers and generations of all.
 fn generations(links: &Links) -> Vec<(u32, u64)> {
     links.interfaces().map(|interface| (interface.ifindex, interface.generation)).collect()
@@ -166,20 +181,21 @@ fn the_version_is_another_one_though_as_many_went_as_came() {
 }
 
 #[test]
-fn who_has_a_master_of_another_name_is_decided_anew() {
+fn who_is_stacked_on_one_that_has_another_name_is_decided_anew() {
     let wants = Wants { properties: true, ..Wants::default() };
     let bridge = Interface::software(1, "bridge", "bridge");
-    let port = |ifindex| Interface { master: Some(1), ..Interface::device(ifindex, "port") };
-    let mut links = table(&[bridge, port(2), port(3)], wants, HOUR);
-    let masters = |links: &Links| -> Vec<_> {
-        let details = links.interfaces().map(|interface| interface.details.as_ref().unwrap());
-        details.map(|details| details.properties.master.to_vec()).collect()
+    let port = Interface { master: Some(1), ..Interface::device(2, "port") };
+    let vlan = Interface { lower: Some(1), ..Interface::software(3, "vlan", "vlan") };
+    let mut links = table(&[bridge, port, vlan], wants, HOUR);
+    let names = |links: &Links| -> Vec<_> {
+        let properties = (1..=3).map(|ifindex| properties(links, ifindex));
+        properties.map(|one| [one.master.to_vec(), one.lower.to_vec()]).collect()
     };
-    assert_eq!(masters(&links), [b"".as_slice(), b"bridge", b"bridge"]);
+    assert_eq!(names(&links), [[b"".as_slice(), b""], [b"bridge", b""], [b"", b"bridge"]]);
     let (before, version) = (generations(&links), links.version());
     tell(&mut links, &Interface { name: "switch", ..bridge }.link());
     links.settle(2);
-    assert_eq!(masters(&links), [b"".as_slice(), b"switch", b"switch"]);
+    assert_eq!(names(&links), [[b"".as_slice(), b""], [b"switch", b""], [b"", b"switch"]]);
     let mut after: Vec<_> = generations(&links).into_iter().map(|(_, now)| now).collect();
     after.sort_unstable();
     // No two have the same, and none has what it, or another, had before.
@@ -188,4 +204,151 @@ fn who_has_a_master_of_another_name_is_decided_anew() {
     // Once they are known, nothing is looked up again.
     links.settle(3);
     assert_eq!(links.version(), after[2]);
+}
+
+#[test]
+fn who_lies_upon_another_one_or_has_another_master_is_decided_anew() {
+    let port = Interface { master: Some(7), lower: Some(8), ..Interface::device(1, "port") };
+    for other in [Interface { master: Some(9), ..port }, Interface { lower: None, ..port }] {
+        let mut links = table(&[port], Wants::default(), HOUR);
+        let before = links.version();
+        tell(&mut links, &other.link());
+        assert!(before < links.version());
+        assert_eq!(generations(&links), [(1, links.version())]);
+    }
+}
+
+#[test]
+fn a_state_that_changes_shows_in_the_next_line_and_in_no_other() {
+    let wants = Wants { state: true, ..Wants::default() };
+    let device = Interface::device(1, "dev");
+    let mut links = table(&[device], wants, HOUR);
+    let mut told = |flags, reading| {
+        let datagram = Interface { flags, ..device }.link();
+        let message = messages(&datagram).next().unwrap().unwrap();
+        links.apply(&LinkMessage::of(&message).unwrap(), Tells::State, reading);
+        let interface = links.interfaces().next().unwrap();
+        (interface.details.as_ref().unwrap().state.flags, interface.changed)
+    };
+    assert_eq!(told(1, 2), (Some(Flags(1)), 1));
+    assert_eq!(told(0x1001, 3), (Some(Flags(0x1001)), 3));
+    assert_eq!(told(0x1001, 4), (Some(Flags(0x1001)), 3));
+}
+
+#[test]
+fn whether_any_is_down_counts_all_or_those_that_are_reported() {
+    let up = Interface::device(1, "up");
+    let down = Interface { flags: 0, ..Interface::device(2, "down") };
+    let mut links = table(&[up], Wants::default(), HOUR);
+    assert_eq!([false, true].map(|is_reported| links.has_any_down(is_reported)), [false, false]);
+    tell(&mut links, &down.link());
+    assert_eq!([false, true].map(|is_reported| links.has_any_down(is_reported)), [true, false]);
+    for interface in links.interfaces_mut() {
+        interface.speed_refresh = Some(HOUR);
+    }
+    assert_eq!([false, true].map(|is_reported| links.has_any_down(is_reported)), [true, true]);
+}
+
+/// A sysfs that shows interface 1 as `dev`, with this address, and the path of its device.
+fn sysfs(address: &str) -> (TempDir, PathBuf) {
+    let class_net = TempDir::new().unwrap();
+    let folder = class_net.path().join("dev");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("ifindex"), "1\n").unwrap();
+    fs::write(folder.join("address"), format!("{address}\n")).unwrap();
+    (class_net, folder.join("device"))
+}
+
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 0x1f];
+
+/// As kernels before 5.14 tell of a device.
+fn old_device() -> Vec<u8> {
+    let device = Interface { has_parent_device: false, ..Interface::device(1, "dev") };
+    with_attribute(device.link(), IFLA_ADDRESS, &MAC)
+}
+
+fn links_beside(class_net: &TempDir) -> Links {
+    let wants = Wants { kind: true, properties: true, ..Wants::default() };
+    Links::new(wants, false, Some(class_net.path().into()))
+}
+
+#[test]
+fn where_the_kernel_tells_of_no_device_sysfs_tells_it_and_its_driver() {
+    let (class_net, device) = sysfs("02:00:00:00:00:1f");
+    let mut links = links_beside(&class_net);
+    let driver = device.join("driver");
+    fs::create_dir(&device).unwrap();
+    tell(&mut links, &old_device());
+    let told = |links: &Links| {
+        let Properties { mac, driver, is_physical, .. } = properties(links, 1);
+        (String::from_utf8(mac.to_vec()).unwrap(), driver.to_vec(), *is_physical)
+    };
+    let mac = "02:00:00:00:00:1f".to_owned();
+    assert_eq!(told(&links), (mac.clone(), b"".to_vec(), Some(true)));
+    // What is told once more says nothing new.
+    let version = links.version();
+    tell(&mut links, &old_device());
+    assert_eq!(links.version(), version);
+    symlink("../../drivers/virtio_net", &driver).unwrap();
+    tell(&mut links, &old_device());
+    assert_eq!(told(&links), (mac.clone(), b"virtio_net".to_vec(), Some(true)));
+    assert!(version < links.version());
+    assert_eq!(generations(&links), [(1, links.version())]);
+    // It has the same one, and is a device, all its life.
+    fs::remove_dir_all(&device).unwrap();
+    tell(&mut links, &old_device());
+    assert_eq!(told(&links), (mac, b"virtio_net".to_vec(), Some(true)));
+}
+
+#[test]
+fn what_software_made_or_the_kernel_tells_the_device_of_needs_no_sysfs() {
+    let (class_net, device) = sysfs("");
+    let mut links = links_beside(&class_net);
+    fs::create_dir(&device).unwrap();
+    tell(&mut links, &Interface::software(1, "dev", "veth").link());
+    assert_eq!(properties(&links, 1).is_physical, Some(false));
+    let mut links = links_beside(&class_net);
+    fs::remove_dir(&device).unwrap();
+    tell(&mut links, &Interface::device(1, "dev").link());
+    assert_eq!(properties(&links, 1).is_physical, Some(true));
+}
+
+#[test]
+fn a_driver_that_could_not_be_read_is_read_at_the_next_gather() {
+    let (class_net, device) = sysfs("02:00:00:00:00:1f");
+    let mut links = links_beside(&class_net);
+    fs::write(&device, "no folder").unwrap();
+    tell(&mut links, &old_device());
+    let unread = |links: &Links| links.unread_drivers().map(|(link, _)| link.clone()).next();
+    assert_eq!(unread(&links), Some(device.join("driver")));
+    let version = links.version();
+    links.read_drivers();
+    assert_eq!((unread(&links), links.version()), (Some(device.join("driver")), version));
+    fs::remove_file(&device).unwrap();
+    fs::create_dir(&device).unwrap();
+    symlink("../../drivers/e1000e", device.join("driver")).unwrap();
+    links.read_drivers();
+    assert_eq!(&*properties(&links, 1).driver, b"e1000e");
+    assert_eq!(unread(&links), None);
+    assert!(version < links.version());
+    assert_eq!(generations(&links), [(1, links.version())]);
+}
+
+#[test]
+fn the_driver_of_a_device_on_a_bus_is_had_by_its_name_there() {
+    let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+    let buses = entries(Path::new("/sys/bus"));
+    let devices = buses.flat_map(|bus| entries(&bus.path().join("devices")));
+    let mut drivers = devices.filter_map(|device| {
+        Some((device.path(), fs::read_link(device.path().join("driver")).ok()?))
+    });
+    // Any device will do, if this machine shows one.
+    let Some((device, driver)) = drivers.next() else { return };
+    let name = |path: &Path| path.file_name().map(OsStr::as_bytes).unwrap().to_vec();
+    let bus = name(device.parent().unwrap().parent().unwrap());
+    let link = with_attribute(old_device(), IFLA_PARENT_DEV_BUS_NAME, &bus);
+    let link = with_attribute(link, IFLA_PARENT_DEV_NAME, &name(&device));
+    let mut links = links_beside(&TempDir::new().unwrap());
+    tell(&mut links, &link);
+    assert_eq!(*properties(&links, 1).driver, *name(&driver));
 }
