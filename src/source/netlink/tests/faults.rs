@@ -18,7 +18,7 @@ use super::super::{Asker, Following, Netlink, NetlinkError, ReadError, Scratch, 
 use super::kernel::{
     Asked, ENODEV, EOPNOTSUPP, IFF_UP, Interface, NLMSG_DONE, RTM_GETLINK, RTM_GETSTATS, Request,
     Requests, done, ifindex, interrupted, kind, padded, pair, play, recorded, refusal,
-    with_sequence,
+    with_attribute, with_sequence,
 };
 use crate::interface::{Counters, Flags, Presence, Wants};
 
@@ -619,4 +619,119 @@ proptest! {
             Err(error) => prop_assert!(false, "{:?}", error),
         }
     }
+}
+
+#[test]
+fn so_many_answers_to_other_requests_are_passed_over_and_no_more() {
+    for (count, is_answered) in [(1000, true), (1001, false)] {
+        let mut source = Source::with_dumps(move |recorded, request| {
+            let mut datagrams = recorded.answer(request);
+            if request.asked == ALL_STATS {
+                let foreign = with_sequence(done(0), request.sequence + 7);
+                datagrams.insert(0, foreign.repeat(count));
+            }
+            datagrams
+        });
+        if is_answered {
+            source.read().unwrap();
+            assert_eq!(source.lines(), whole());
+        } else {
+            assert_eq!(source.failure(), NetlinkError::NoAnswer);
+        }
+    }
+}
+
+#[test]
+fn who_is_not_in_a_whole_dump_has_gone_and_is_not_asked_for() {
+    let gone = Arc::new(AtomicBool::new(false));
+    let has_gone = Arc::clone(&gone);
+    let mut source = Source::with_dumps(move |recorded, request| {
+        let mut parts = recorded.parts(request);
+        parts.retain(|part| ifindex(part) != VETH0 || !has_gone.load(Ordering::SeqCst));
+        vec![parts.concat(), done(0)]
+    });
+    source.read().unwrap();
+    source.requests.take();
+    gone.store(true, Ordering::SeqCst);
+    source.netlink.following = Following::Lost;
+    source.read().unwrap();
+    assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS]);
+    let mut expected = whole();
+    expected.retain(|line| line.0 != VETH0);
+    assert_eq!(source.lines(), expected);
+}
+
+#[test]
+fn who_comes_under_a_name_that_others_had_until_then_is_not_told_of_beside_them() {
+    const NEW: u32 = 50;
+    let recorded = Recorded::new();
+    let (sender, receiver) = channel::<UnixDatagram>();
+    let mut sender_of_kernel = None;
+    let mut source = Source::new(move |request| {
+        let events = sender_of_kernel.get_or_insert_with(|| receiver.recv().unwrap());
+        let renamed = |ifindex, name| {
+            let event = Interface::device(ifindex, name).link();
+            assert_eq!(events.send(&event).unwrap(), event.len());
+        };
+        match request.asked {
+            ALL_STATS => {
+                renamed(VETH0, "before0");
+                let mut parts = recorded.parts(request);
+                parts.push(Interface::device(NEW, "").stats());
+                vec![parts.concat(), done(0)]
+            }
+            Asked::One(RTM_GETLINK, NEW) => {
+                renamed(MACVLAN0, "before1");
+                vec![Interface::device(NEW, "veth0").link()]
+            }
+            Asked::One(RTM_GETSTATS, NEW) => vec![Interface::device(NEW, "").stats()],
+            _ => recorded.answer(request),
+        }
+    });
+    sender.send(source.events.try_clone().unwrap()).unwrap();
+    source.read().unwrap();
+    let names: BTreeMap<_, _> = source.lines().into_iter().map(|line| (line.0, line.1)).collect();
+    assert_eq!(
+        (&*names[&VETH0], &*names[&MACVLAN0], &*names[&NEW]),
+        ("before0", "before1", "veth0")
+    );
+    assert!(source.lines().iter().all(|line| line.3.is_some()));
+}
+
+#[test]
+fn events_that_nobody_may_wait_for_are_taken_in_by_the_next_reading() {
+    let mut source = Source::with_dumps(Recorded::answer);
+    source.netlink.fall_behind();
+    assert!(!source.netlink.is_current());
+    source.read().unwrap();
+    assert!(source.netlink.awaits_events());
+    source.netlink.fall_behind();
+    assert!(!source.netlink.awaits_events() && source.netlink.is_current());
+    source.send(&Interface::device(VETH0, "after0").link());
+    source.requests.take();
+    source.read().unwrap();
+    assert_eq!(source.requests.take(), [ALL_STATS]);
+    assert_eq!(source.lines()[2].1, "after0");
+    assert!(source.netlink.awaits_events());
+}
+
+#[test]
+fn an_event_that_fits_to_the_byte_is_not_lost() {
+    let mut source = Source::with_dumps(Recorded::answer);
+    source.read().unwrap();
+    let mut event = with_attribute(Interface::device(VETH0, "large0").link(), 16_000, &[0; 32_000]);
+    let rest = (64 << 10) - event.len() - 4;
+    event = with_attribute(event, 16_000, &vec![0; rest]);
+    assert_eq!(event.len(), 64 << 10);
+    source.send(&event);
+    source.netlink.follow(&mut source.scratch);
+    assert!(source.netlink.is_current());
+    source.requests.take();
+    source.read().unwrap();
+    assert_eq!(source.requests.take(), [ALL_STATS]);
+    assert_eq!(source.lines()[2].1, "large0");
+    // One that does not fit is lost, which the sockets have no part in.
+    source.send(&vec![0; 100_000]);
+    source.netlink.follow(&mut source.scratch);
+    assert!(!source.netlink.is_current() && !source.netlink.is_broken());
 }

@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use super::super::links::{self, Questions};
 use super::super::speed::{Answer, SLOW, Way};
 use super::super::{Asker, Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets};
@@ -904,4 +906,58 @@ fn a_driver_whose_link_cannot_be_read_is_not_taken_for_none() {
     assert_eq!(driver("device/driver"), Ok(b"e1000".as_slice().into()));
     assert_eq!(driver("none/driver"), Ok(Box::default()));
     assert_eq!(driver("file/driver"), Err(rustix::io::Errno::NOTDIR));
+}
+
+#[test]
+fn where_too_much_is_open_it_is_not_said_that_the_kernel_lacks_the_family() {
+    let of = |errno| Way::of(Err(NetlinkError::Call("socket", errno)), None);
+    assert!(matches!(of(Errno::MFILE), Err(NetlinkError::Call("socket", Errno::MFILE))));
+    assert!(matches!(of(Errno::PROTONOSUPPORT), Ok(Way::Nowhere)));
+}
+
+#[test]
+fn what_an_event_makes_void_is_not_in_the_next_line() {
+    let mut machine = Machine::new(&[Interface::device(2, "eth0")]);
+    assert_eq!(machine.speed(2), Some(2000));
+    machine.name_all();
+    machine.follow();
+    // The line is written anew for that reading.
+    let next = machine.netlink.reading().number + 1;
+    let changed: Vec<_> =
+        machine.netlink.interfaces().map(|one| (one.changed, one.link_modes)).collect();
+    assert_eq!(changed, [(next, None)]);
+}
+
+#[test]
+fn a_dump_that_tells_of_nobody_is_an_answer_too() {
+    let interfaces = many_and(&[]);
+    let mut machine = Machine::new(&interfaces);
+    machine.drivers.change(|state| state.speeds.clear());
+    machine.gather();
+    assert_eq!(machine.asked.take(), [ALL]);
+    eventually(|| machine.gather().values().all(|speed| *speed == Some(-1)));
+}
+
+#[test]
+fn a_namespace_that_is_forgotten_takes_no_questions_of_others_along() {
+    for interfaces in [vec![Interface::device(3, "eth0")], many_and(&[])] {
+        let mut busy = Machine::new(&[Interface::device(2, "slow0")]);
+        busy.gather();
+        let [mut one, mut other] = [(); 2].map(|()| busy.beside(&interfaces));
+        let last = interfaces[0].ifindex;
+        for namespace in [&mut one, &mut other] {
+            namespace.gather_until(last, speed_of(last).into());
+        }
+        busy.make_busy(2);
+        for namespace in [&mut one, &mut other] {
+            namespace.name_all();
+            assert_eq!(namespace.speed(last), None);
+        }
+        // What an event makes void there is asked for again there, and only there.
+        other.name_all();
+        other.gather();
+        drop(other);
+        busy.drivers.release();
+        one.gather_until(last, speed_of(last).into());
+    }
 }
