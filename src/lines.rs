@@ -314,7 +314,85 @@ impl SentLine {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::config::Config;
+    use crate::interface::{Counters, Flags, Presence, Wants};
+
+    /// The lines of a gather of these interfaces, less their ends.
+    fn written(
+        lines: &mut Lines,
+        tables: &[Table],
+        (version, interfaces): (u64, &[Interface]),
+        reading: &Reading,
+    ) -> Vec<String> {
+        lines.choose(tables, version, &interfaces.iter());
+        let mut bytes = Vec::new();
+        let mut batch = Batch {
+            bytes: &mut bytes,
+            line_end: b"\n",
+            now: Duration::ZERO,
+            slack: Duration::ZERO,
+        };
+        lines.append_interfaces(&mut batch, (0, &tables[0]), interfaces.iter(), reading);
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines().map(|line| line.split(",packets").next().unwrap().to_owned()).collect()
+    }
+
+    fn interface(ifindex: u32, name: &str, generation: u64, reading: &Reading) -> Interface {
+        let mut interface = Interface::new(ifindex, name.as_bytes(), Wants::default());
+        interface.presence = Presence::Known(Flags(1));
+        interface.generation = generation;
+        let counters = Counters { bytes_recv: ifindex.into(), ..Counters::default() };
+        interface.set_counters(&counters, reading, Wants::default());
+        interface
+    }
+
+    fn tables(options: &str) -> Vec<Table> {
+        let config = format!("[[inputs.net]]\nignore_protocol_stats = true\n{options}");
+        Config::parse(config.as_bytes(), &|_| None).unwrap().tables
+    }
+
+    #[test]
+    fn another_source_has_its_own_versions_generations_and_readings() {
+        let tables = tables("");
+        let mut lines = Lines::default();
+        lines.add_table(0, Vec::new());
+        let mut reading = Reading::default();
+        for _ in 0..3 {
+            reading.begin(Instant::now());
+        }
+        let netlinks = [interface(1, "a", 1, &reading), interface(2, "b", 2, &reading)];
+        let expected = [
+            "net,interface=a bytes_sent=0i,bytes_recv=1i",
+            "net,interface=b bytes_sent=0i,bytes_recv=2i",
+        ];
+        assert_eq!(written(&mut lines, &tables, (2, &netlinks), &reading), expected);
+        // By files the same are in another order, and what is counted is the same by chance.
+        let mut reading = Reading::default();
+        reading.begin(Instant::now());
+        let files = [interface(2, "b", 1, &reading), interface(1, "a", 2, &reading)];
+        lines.start_anew();
+        let [a, b] = expected;
+        assert_eq!(written(&mut lines, &tables, (2, &files), &reading), [b, a]);
+    }
+
+    #[test]
+    fn speeds_grow_as_old_as_the_most_demanding_table_that_reports_the_interface_lets_them() {
+        let config = "[[inputs.net]]\nspeed_refresh = '10s'\ninterfaces = ['a', 'b']\n\
+                      [[inputs.net]]\nspeed_refresh = '60s'\ninterfaces = ['b', 'c']\n";
+        let tables = Config::parse(config.as_bytes(), &|_| None).unwrap().tables;
+        let mut lines = Lines::default();
+        lines.add_table(0, Vec::new());
+        lines.add_table(1, Vec::new());
+        let reading = Reading::default();
+        let interfaces = ["a", "b", "c", "d"].map(|name| interface(1, name, 1, &reading));
+        lines.choose(&tables, 1, &interfaces.iter());
+        let refresh = [0, 1, 2, 3].map(|place| lines.speed_refresh(&tables, place));
+        let [ten, sixty] = [10, 60].map(|seconds| Some(Duration::from_secs(seconds)));
+        assert_eq!(refresh, [ten, ten, sixty, None]);
+    }
 
     #[test]
     fn a_quiet_line_comes_again_in_the_gather_next_to_its_time() {

@@ -567,3 +567,70 @@ fn range_within(whole: &[u8], part: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
     start..start + part.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn write(file: &Path, text: &str) {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+
+    #[test]
+    fn the_next_process_of_a_namespace_is_read_like_the_first() {
+        let proc = TempDir::new().unwrap();
+        for (process, name) in [("10", "one"), ("11", "other")] {
+            let row = format!(
+                "Inter-| Receive | Transmit\n face |bytes\n{name}: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
+            );
+            write(&proc.path().join(process).join("net/dev"), &row);
+        }
+        let mut problems = Problems::new(Log { debug: false });
+        let mut files = ProcNet::of_process(&proc.path().join("10"));
+        let mut names = |files: &mut ProcNet| -> Vec<_> {
+            files.start_gather();
+            files.read_interfaces(&mut problems);
+            files.rows().map(|(name, ..)| name.to_vec()).collect()
+        };
+        assert_eq!(names(&mut files), [b"one"]);
+        files.go_on_with(&proc.path().join("11"));
+        assert_eq!(names(&mut files), [b"other"]);
+    }
+
+    #[test]
+    fn each_group_has_its_own_statistics_and_those_of_the_machine_can_be_left_out() {
+        let process = TempDir::new().unwrap();
+        let net = process.path().join("net");
+        write(&net.join("snmp6"), "Ip6InReceives 1\nIcmp6InMsgs 2\nUdp6InDatagrams 3\n");
+        write(&net.join("sockstat"), "sockets: used 4\nTCP: inuse 5 orphan 0 tw 0 alloc 6 mem 7\n");
+        write(&net.join("softnet_stat"), "00000001 00000000 00000000\n");
+        let mut problems = Problems::new(Log { debug: false });
+        let mut files = ProcNet::of_process(process.path());
+        let mut fields = |files: &mut ProcNet, groups: &[Group]| -> Vec<String> {
+            files.read_protocols(groups.iter().copied().collect(), &mut problems);
+            files.protocols().iter().map(|one| format!("{}={}", one.field, one.value)).collect()
+        };
+        assert_eq!(fields(&mut files, &[Group::Icmp6]), ["icmp6_inmsgs=2"]);
+        let all = fields(&mut files, &[Group::Sockstat, Group::Softnet]);
+        let has = |fields: &[String], one: &str| fields.iter().any(|field| field.starts_with(one));
+        assert!(has(&all, "sockstat_tcp_inuse=5") && has(&all, "sockstat_tcp_mem=7"), "{all:?}");
+        assert!(has(&all, "softnet_"), "{all:?}");
+        files.leave_machine_out();
+        let ours = fields(&mut files, &[Group::Sockstat, Group::Softnet]);
+        assert!(has(&ours, "sockstat_tcp_inuse=5"), "{ours:?}");
+        assert!(!has(&ours, "sockstat_tcp_mem") && !has(&ours, "softnet_"), "{ours:?}");
+    }
+
+    #[test]
+    fn only_what_is_missing_is_left_out() {
+        let opened = |kind: io::ErrorKind| unless_missing::<()>(Err(kind.into()));
+        assert!(matches!(opened(io::ErrorKind::NotFound), Ok(None)));
+        assert!(opened(io::ErrorKind::PermissionDenied).is_err());
+        assert!(matches!(unless_missing(Ok(())), Ok(Some(()))));
+    }
+}
