@@ -334,6 +334,7 @@ mod tests {
             line_end: b"\n",
             now: Duration::ZERO,
             slack: Duration::ZERO,
+            quiet: 0,
         };
         lines.append_interfaces(&mut batch, (0, &tables[0]), interfaces.iter(), reading);
         let text = String::from_utf8(bytes).unwrap();

@@ -645,10 +645,17 @@ mod tests {
         let resident = |pid, container: Option<&str>| Resident {
             process: machine.process(pid),
             container: container.map(|id| id.as_bytes().to_vec()),
+            pids: Vec::new(),
+            known: Vec::new(),
         };
         let lives = |pids: &[u32]| Inhabited { inode: 1, pids: pids.to_vec() };
+        let who = |lives: &Inhabited, before: Option<&Resident>| {
+            let speaks = lives.resident(&machine, before).unwrap();
+            assert_eq!(speaks.pids, lives.pids);
+            Resident { pids: Vec::new(), known: Vec::new(), ..speaks }
+        };
         let all = lives(&[10, 11, 12, 13]);
-        let speaks = |before: Option<&Resident>| all.resident(&machine, before).unwrap();
+        let speaks = |before: Option<&Resident>| who(&all, before);
         // The first of a container, though there are others before it.
         assert_eq!(speaks(None), resident(11, Some(ONE)));
         assert_eq!(speaks(Some(&resident(10, None))), resident(11, Some(ONE)));
@@ -663,8 +670,33 @@ mod tests {
         for gone in [9, 12] {
             assert_eq!(speaks(Some(&resident(gone, Some(GONE)))), resident(11, Some(ONE)));
         }
-        let none = lives(&[10, 14]).resident(&machine, Some(&resident(10, None))).unwrap();
-        assert_eq!(none, resident(10, None));
+        assert_eq!(who(&lives(&[10, 14]), Some(&resident(10, None))), resident(10, None));
+        // What was looked at twice is not looked at again, unless it speaks for all.
+        let known = |pid| Resident { known: vec![10, 11, 12, 13], ..resident(pid, None) };
+        assert_eq!(speaks(Some(&known(10))), resident(10, None));
+        assert_eq!(speaks(Some(&known(12))), resident(12, Some(OTHER)));
+    }
+
+    #[test]
+    fn another_process_that_lives_there_goes_on_for_one_that_ended() {
+        let (_proc, machine) = machine();
+        for (pid, container) in [(10, ONE), (11, OTHER), (12, ONE)] {
+            make_process(&machine, pid, Some(container));
+        }
+        let net = |pid| machine.process(pid).join("ns/net");
+        fs::write(net(11), "").unwrap();
+        fs::hard_link(net(11), net(12)).unwrap();
+        let inode = fs::metadata(net(11)).unwrap().ino();
+        let lives = Inhabited { inode, pids: vec![10, 11, 12] };
+        let mut found = lives.nameless(lives.resident(&machine, None).unwrap());
+        // Process 10 has left.
+        assert!(!found.is_there() && found.pass_on(&machine));
+        assert_eq!((found.is_there(), found.process()), (true, Some(&*machine.process(12))));
+        // One of another container is better than none.
+        fs::remove_file(net(12)).unwrap();
+        assert!(found.pass_on(&machine) && found.file == net(11));
+        fs::remove_file(net(11)).unwrap();
+        assert!(!found.pass_on(&machine));
     }
 
     #[test]
@@ -695,7 +727,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let inode = fs::metadata(&file).unwrap().ino();
         let lives = Inhabited { inode, pids: vec![pid.unsigned_abs()] };
-        let found = lives.nameless(Resident { process, container: None });
+        let found = lives.nameless(lives.resident(&machine, None).unwrap());
         // It has no `self`, or one that is another number than ours.
         assert!(machine.watch_end(&found).is_none());
         let link = proc.path().join("self");
