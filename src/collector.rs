@@ -1,5 +1,6 @@
 //! What one gather is: read every source once, select, and have the lines of each table appended.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -17,14 +18,14 @@ use crate::privileges;
 use crate::protocol::Groups;
 use crate::selection::Tally;
 use crate::source::Wanted;
-use crate::source::namespaces::Machine;
+use crate::source::namespaces::{self, EnterError, Machine, Reach};
 use crate::source::netlink::{
     Asker, Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets,
 };
 use crate::source::proc_net::{HostProc, ProcNet};
 use crate::source::procfs::Procfs;
 use crate::space::Space;
-use crate::spaces::Spaces;
+use crate::spaces::{self, Spaces};
 
 /// Gathers for all `[[inputs.net]]` tables.
 #[derive(Debug)]
@@ -36,10 +37,14 @@ pub struct Collector {
     procs: Vec<Proc>,
     /// Our own namespace, or the host's, one for each way that tables see it.
     views: Vec<View>,
-    /// The other network namespaces that tables report.
+    /// The other network namespaces that tables report, once they can be looked for.
     spaces: Option<Spaces>,
+    /// Whether netlink can be used there.
+    elsewhere: Opening,
     /// Asks the drivers of them all; there when netlink can be used.
     asker: Option<Asker>,
+    /// The tables of which it was not said yet how they are read.
+    unsaid: Vec<usize>,
     scratch: Scratch,
     problems: Problems,
     line_end: Vec<u8>,
@@ -61,6 +66,8 @@ struct Proc {
     of: HostProc,
     files: ProcNet,
     groups: Groups,
+    /// Those of them that the operator named.
+    named_groups: Groups,
 }
 
 #[derive(Debug)]
@@ -69,11 +76,51 @@ struct View {
     proc: usize,
     /// The sysfs that was named.
     sys: Option<PathBuf>,
-    by_netlink: bool,
+    wants_netlink: bool,
+    opening: Opening,
+}
+
+/// Whether something is read by netlink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Opening {
+    /// No table wants it.
+    Unwanted,
+    /// It was not tried yet, or there was not enough of something: it is tried at the next gather.
+    Awaited,
+    /// In the network namespace that this process lives in.
+    Own,
+    /// In the host's, which was entered by this file, whose inode has that number.
+    Host(PathBuf, u64),
+    /// The kernel lacks or forbids it, or the host's namespace cannot be entered; why.
+    Never(String),
+    /// The files say more of why.
+    Hidden(String),
+}
+
+/// Why netlink cannot be used.
+enum Unusable {
+    /// Something is short at the moment.
+    ForNow(String),
+    /// The kernel lacks or forbids it, or another namespace cannot be entered.
+    Ever(Opening),
+}
+
+impl Opening {
+    fn is_by_netlink(&self) -> bool {
+        matches!(self, Self::Own | Self::Host(..))
+    }
+}
+
+impl From<NetlinkError> for Unusable {
+    fn from(error: NetlinkError) -> Self {
+        let why = error.to_string();
+        if error.is_shortage() { Self::ForNow(why) } else { Self::Ever(Opening::Never(why)) }
+    }
 }
 
 impl Collector {
-    /// Opens the sources that the tables name, and says which.
+    /// Opens the sources that the tables name, and says which. What cannot be had at the moment is
+    /// tried again by gathers.
     #[must_use]
     pub fn new(config: Config, log: Log) -> Self {
         let Config { mut tables, warnings } = config;
@@ -86,24 +133,16 @@ impl Collector {
                 table.proc = HostProc::Own;
             }
         }
-        let mut scratch = Scratch::default();
-        let opened = open_netlink(&tables, &mut scratch);
-        say_sources(&tables, opened.as_ref().err().map(String::as_str), log);
-        let (asker, mut own) = match opened {
-            Ok(Some((asker, own))) => (Some(asker), Some(own)),
-            Ok(None) | Err(_) => (None, None),
-        };
-        let spaces = Spaces::open(&tables, asker.is_some()).unwrap_or_else(|error| {
-            log.error(format_args!("no other network namespace is reported: {error}"));
-            None
-        });
+        let wants_elsewhere = tables.iter().any(wants_elsewhere);
         let mut collector = Self {
             routes: Vec::new(),
             procs: Vec::new(),
             views: Vec::new(),
-            spaces,
-            asker,
-            scratch,
+            spaces: None,
+            elsewhere: if wants_elsewhere { Opening::Awaited } else { Opening::Unwanted },
+            asker: None,
+            unsaid: (0..tables.len()).collect(),
+            scratch: Scratch::default(),
             problems: Problems::new(log),
             line_end: Vec::new(),
             last_batch: None,
@@ -112,42 +151,53 @@ impl Collector {
         };
         for (number, table) in tables.iter().enumerate() {
             let is_own = table.namespaces.selects(b"");
-            let route = is_own.then(|| collector.route(number, table, &mut own, log));
+            let route = is_own.then(|| collector.route(number, table));
             collector.routes.push(route);
         }
         collector.tables = tables;
+        collector.open_netlink();
+        let Self { views, procs, .. } = &mut collector;
+        let is_by_files = |opening: &Opening| {
+            matches!(opening, Opening::Unwanted | Opening::Never(_) | Opening::Hidden(_))
+        };
+        for View { space, proc, .. } in views.iter_mut().filter(|view| is_by_files(&view.opening)) {
+            if let Some(Proc { files, .. }) = procs.get_mut(*proc) {
+                space.check_files(files, log);
+            }
+        }
+        collector.say_sources();
+        // What fails is said by the gather that meets it.
+        let _ = collector.open_spaces();
         collector
     }
 
-    /// Opens what the table reads of our own namespace, unless another does already. `own` is that by
-    /// netlink, until a table takes it.
-    fn route(
-        &mut self,
-        number: usize,
-        table: &Table,
-        own: &mut Option<Netlink>,
-        log: Log,
-    ) -> Route {
-        let by_netlink = self.asker.is_some() && wants_netlink(table);
+    /// Plans what the table reads of our own namespace, unless another does already.
+    fn route(&mut self, number: usize, table: &Table) -> Route {
+        let wants_netlink = wants_netlink(table);
         let known = self.procs.iter().position(|proc| proc.of == table.proc);
         let place = known.unwrap_or_else(|| {
-            let (of, files) = (table.proc.clone(), ProcNet::open(&table.proc, log));
-            self.procs.push(Proc { of, files, groups: Groups::default() });
+            let (of, files) = (table.proc.clone(), ProcNet::open(&table.proc));
+            let (groups, named_groups) = (Groups::default(), Groups::default());
+            self.procs.push(Proc { of, files, groups, named_groups });
             self.procs.len() - 1
         });
         let known = self.views.iter().position(|view| {
-            view.proc == place && view.sys == table.sys && view.by_netlink == by_netlink
+            view.proc == place && view.sys == table.sys && view.wants_netlink == wants_netlink
         });
         let view = known.unwrap_or_else(|| {
-            if let Some(Proc { of, files, .. }) = self.procs.get_mut(place) {
-                let procfs = Procfs::open(files, *of == HostProc::Own, table.sys.as_deref(), log);
-                let space = Space::new(own.take_if(|_| by_netlink), procfs);
-                self.views.push(View { space, proc: place, sys: table.sys.clone(), by_netlink });
-            }
+            let procfs = Procfs::open(table.proc == HostProc::Own, table.sys.as_deref());
+            self.views.push(View {
+                space: Space::new(None, procfs),
+                proc: place,
+                sys: table.sys.clone(),
+                wants_netlink,
+                opening: if wants_netlink { Opening::Awaited } else { Opening::Unwanted },
+            });
             self.views.len() - 1
         });
         if let Some(proc) = self.procs.get_mut(place) {
             proc.groups = proc.groups.or(table.protocol_groups());
+            proc.named_groups = proc.named_groups.or(table.named_groups());
         }
         if let Some(View { space, .. }) = self.views.get_mut(view) {
             let mut tags = Vec::new();
@@ -165,6 +215,128 @@ impl Collector {
     #[must_use]
     pub fn log(&self) -> Log {
         self.problems.log()
+    }
+
+    /// Tries netlink wherever that is still to be done. Returns what was short, if anything was.
+    fn open_netlink(&mut self) -> Option<String> {
+        let Self { views, procs, elsewhere, asker, scratch, .. } = self;
+        let mut shortage = None;
+        for view in views.iter_mut().filter(|view| view.opening == Opening::Awaited) {
+            let Some(Proc { of, files, .. }) = procs.get_mut(view.proc) else { continue };
+            match open_netlink(of, view.sys.as_deref(), view.space.wants(), asker, scratch) {
+                Ok((netlink, opening)) => {
+                    view.space.set_netlink(Some(netlink));
+                    if matches!(opening, Opening::Host(..)) {
+                        files.stay_with_process_1();
+                    }
+                    view.opening = opening;
+                }
+                Err(Unusable::ForNow(why)) => shortage = Some(why),
+                Err(Unusable::Ever(never)) => view.opening = never,
+            }
+        }
+        if *elsewhere == Opening::Awaited && shortage.is_none() {
+            let is_known = views.iter().any(|view| view.opening.is_by_netlink());
+            let tried = if is_known {
+                Ok(())
+            } else {
+                open_netlink(&HostProc::Own, None, Wants::default(), asker, scratch).map(drop)
+            };
+            match tried {
+                Ok(()) => *elsewhere = Opening::Own,
+                Err(Unusable::ForNow(why)) => shortage = Some(why),
+                Err(Unusable::Ever(never)) => *elsewhere = never,
+            }
+        }
+        shortage
+    }
+
+    /// Opens what other network namespaces are read by, once it is known whether netlink is.
+    fn open_spaces(&mut self) -> io::Result<()> {
+        if self.spaces.is_none() && self.elsewhere != Opening::Awaited {
+            self.spaces = Spaces::open(&self.tables, self.elsewhere.is_by_netlink())?;
+        }
+        Ok(())
+    }
+
+    /// Opens what could not be opened before, and anew what is gone.
+    fn try_again(&mut self) {
+        for view in &mut self.views {
+            if let Opening::Host(file, inode) = &view.opening
+                && namespaces::is_gone(file, *inode)
+            {
+                // Our sockets would keep it alive.
+                view.space.set_netlink(None);
+                view.opening = Opening::Awaited;
+            }
+        }
+        let is_awaited = |opening: &Opening| *opening == Opening::Awaited;
+        if is_awaited(&self.elsewhere) || self.views.iter().any(|view| is_awaited(&view.opening)) {
+            let shortage = self.open_netlink();
+            if let Some(why) = shortage {
+                let others = if is_awaited(&self.elsewhere) {
+                    ", and other network namespaces are left out"
+                } else {
+                    ""
+                };
+                let message = format_args!(
+                    "netlink cannot be used for now: {why}; /proc/net/dev stands in for it{others}; it is \
+                     tried again at every gather"
+                );
+                self.problems.report("netlink short", Level::Warn, message);
+            }
+            self.say_sources();
+        }
+        if let Err(error) = self.open_spaces() {
+            let message = format_args!("no other network namespace is reported for now: {error}");
+            self.problems.report("no namespaces", Level::Error, message);
+        }
+    }
+
+    /// Says of each table, once that is known, which source it has and why, and what that source cannot
+    /// do. Whose files are read under `HOST_PROC`, these say themselves.
+    fn say_sources(&mut self) {
+        let Self { tables, routes, views, unsaid, problems, .. } = self;
+        let (elsewhere, log) = (&self.elsewhere, problems.log());
+        let opening = |number: usize| {
+            let route = routes.get(number).copied().flatten();
+            let view = route.and_then(|route| views.get(route.view));
+            view.map_or(elsewhere, |view| &view.opening)
+        };
+        let known = unsaid.extract_if(.., |&mut number| *opening(number) != Opening::Awaited);
+        let known = known.filter_map(|number| Some((tables.get(number)?, opening(number))));
+        let known: Vec<_> = known.collect();
+        let lacks_kinds = |(table, opening): &(&Table, &Opening)| {
+            table.selection.needs_kernel_kind() && !opening.is_by_netlink()
+        };
+        if known.iter().any(lacks_kinds) {
+            log.warn(format_args!(
+                "kinds of veth, macvlan and ifb are unknown without netlink: kind_exclude keeps them, \
+                 kind_include drops them; use interface_exclude = [\"veth*\"] or source = \"netlink\""
+            ));
+        }
+        if let Opening::Never(why) = elsewhere
+            && known.iter().any(|(table, _)| wants_elsewhere(table))
+        {
+            log.warn(format_args!(
+                "other network namespaces are reported without flags and speed, because netlink cannot \
+                 be used: {why}"
+            ));
+        }
+        let has_others = tables.iter().any(|table| table.namespaces.has_others());
+        let mut said = Vec::new();
+        for (table, opening) in known {
+            let Some(line) = source_line(table, opening, has_others) else { continue };
+            let level = match opening {
+                Opening::Never(_) if table.source == Wanted::Netlink => Level::Warn,
+                Opening::Hidden(_) => Level::Debug,
+                _ => Level::Info,
+            };
+            if !said.contains(&line) {
+                log.line(level, format_args!("{line}"));
+                said.push(line);
+            }
+        }
     }
 
     /// These become readable when there are kernel events to [follow](Self::follow_events): our own
@@ -345,17 +517,23 @@ impl Collector {
 
     /// Reads all that the tables want, each source once: first the counters of every namespace.
     fn read(&mut self, hurry: &mut impl FnMut() -> bool) {
+        self.try_again();
         let Self { tables, procs, views, spaces, asker, scratch, problems, .. } = self;
-        for Proc { files, groups, .. } in procs.iter_mut() {
+        for Proc { files, groups, named_groups, .. } in procs.iter_mut() {
             files.start_gather();
-            files.read_protocols(*groups, problems);
+            files.read_protocols(*groups, *named_groups, problems);
         }
-        for View { space, proc, .. } in views.iter_mut() {
-            let Some(Proc { files, .. }) = procs.get_mut(*proc) else { continue };
+        let mut is_first = true;
+        for View { space, proc, sys, .. } in views.iter_mut() {
+            let Some(Proc { of, files, .. }) = procs.get_mut(*proc) else { continue };
             if space.is_broken()
-                && let Ok(sockets) = Sockets::open()
+                && let Ok((sockets, _)) = open_sockets(of, sys.as_deref())
             {
                 space.replace(sockets);
+            }
+            // The wait is for the events of one.
+            if space.events().is_some() && !std::mem::replace(&mut is_first, false) {
+                space.fall_behind();
             }
             if let Some(error) = space.read(files, tables, scratch, problems, hurry) {
                 let message = format_args!("netlink: {error}; /proc/net/dev stands in for it");
@@ -399,28 +577,87 @@ fn show(
     }
 }
 
-/// Opens netlink in our own namespace, if a table wants netlink there or elsewhere, and tries it; with
-/// it, the thread that asks drivers.
+/// Opens netlink where the view of that proc file system is read, and tries it; with the first, the thread
+/// that asks drivers.
 fn open_netlink(
-    tables: &[Table],
+    proc: &HostProc,
+    sys: Option<&Path>,
+    wants: Wants,
+    asker: &mut Option<Asker>,
     scratch: &mut Scratch,
-) -> Result<Option<(Asker, Netlink)>, String> {
-    if !tables.iter().any(|table| wants_netlink(table) || wants_elsewhere(table)) {
-        return Ok(None);
-    }
-    let asker = Asker::start().map_err(|error| format!("no thread: {error}"))?;
-    let sockets = Sockets::open().map_err(|error| error.to_string())?;
-    let is_ours = |table: &&Table| wants_netlink(table) && table.namespaces.selects(b"");
-    let ours = tables.iter().filter(is_ours);
-    let wants = ours.fold(Wants::default(), |wants, table| wants.or(table.wants()));
-    let mut netlink = Netlink::new(sockets, &asker, wants);
+) -> Result<(Netlink, Opening), Unusable> {
+    let (sockets, opening) = open_sockets(proc, sys)?;
+    let asker = match asker {
+        Some(asker) => asker,
+        None => asker.insert(Asker::start().map_err(|error| no_thread(&error))?),
+    };
+    let mut netlink = Netlink::new(sockets, asker, wants);
     // What the kernel lacks or forbids now, it will the next time; all else may go well then.
     if let Err(ReadError::Failed(error)) = netlink.try_out(scratch)
         && matches!(error, NetlinkError::Call(..) | NetlinkError::Refused(_))
     {
-        return Err(error.to_string());
+        return Err(error.into());
     }
-    Ok(Some((asker, netlink)))
+    Ok((netlink, opening))
+}
+
+/// Opens the sockets for that view: in our own namespace, or in the host's.
+fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Opening), Unusable> {
+    let reach = match proc {
+        HostProc::Own => Reach::Own,
+        HostProc::Of(_) => Machine::of(proc).reach()?,
+    };
+    match reach {
+        Reach::Own => {
+            let sockets = Sockets::open()?.with_sysfs(sys.unwrap_or(Path::new("/sys")));
+            Ok((sockets, Opening::Own))
+        }
+        Reach::Other { file, inode } => {
+            let opened =
+                namespaces::open_sockets(&file, inode).map_err(|error| no_thread(&error))?;
+            let sockets = opened.map_err(|error| {
+                let way_out = match error {
+                    EnterError::Forbidden(_) => ": it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+                    _ => "",
+                };
+                let why = format!("cannot enter {}: {error}{way_out}", file.display());
+                if error.is_shortage() {
+                    Unusable::ForNow(why)
+                } else {
+                    Unusable::Ever(Opening::Never(why))
+                }
+            })?;
+            // Our own sysfs does not show it.
+            let sockets = match sys {
+                Some(sys) => sockets.with_sysfs(sys),
+                None => sockets,
+            };
+            Ok((sockets, Opening::Host(file, inode)))
+        }
+        Reach::Hidden { file, error } => {
+            let why = format!(
+                "cannot look at {}: {error}: it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+                file.display()
+            );
+            // Without it that is no proc file system, or it hides process 1.
+            let has_process_1 = Machine::of(proc).main.join("net/dev").exists();
+            let never = if has_process_1 && error.kind() != io::ErrorKind::NotFound {
+                Opening::Never(why)
+            } else {
+                Opening::Hidden(why)
+            };
+            Err(Unusable::Ever(never))
+        }
+    }
+}
+
+/// Why there is no thread. The C library says `EAGAIN` of whatever is short.
+fn no_thread(error: &io::Error) -> Unusable {
+    let why = format!("no thread: {error}");
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => Unusable::ForNow(why),
+        _ => Unusable::Ever(Opening::Never(why)),
+    }
 }
 
 /// Whether that is but our own `/proc`, whose process 1 lives in our network namespace and sees what
@@ -431,11 +668,11 @@ fn is_ours(proc: &HostProc) -> bool {
     folder == Path::new("/proc") && theirs.is_same(&ours)
 }
 
-/// Whether a table asks for netlink in our own namespace: with `auto`, unless another `/proc` or
-/// `/sys` is named.
+/// Whether a table asks for netlink in our own namespace, or the host's: with `auto`, unless another
+/// `/sys` alone is named.
 fn wants_netlink(table: &Table) -> bool {
     match table.source {
-        Wanted::Auto => table.proc == HostProc::Own && table.sys.is_none(),
+        Wanted::Auto => table.proc != HostProc::Own || table.sys.is_none(),
         Wanted::Netlink => true,
         Wanted::Procfs => false,
     }
@@ -443,43 +680,44 @@ fn wants_netlink(table: &Table) -> bool {
 
 /// Whether it does in others.
 fn wants_elsewhere(table: &Table) -> bool {
-    table.namespaces.has_others() && table.source != Wanted::Procfs
+    spaces::is_reporting(table) && table.source != Wanted::Procfs
 }
 
-/// Says which source each table has and why, and what that source cannot do. Of another `/proc`,
-/// procfs itself says it.
-fn say_sources(tables: &[Table], failure: Option<&str>, log: Log) {
-    let mut said = Vec::new();
-    let is_by_netlink = |table: &Table| wants_netlink(table) && failure.is_none();
-    if tables.iter().any(|table| table.selection.needs_kernel_kind() && !is_by_netlink(table)) {
-        log.warn(format_args!(
-            "kind_include, kind_exclude: /sys tells the kinds of few interfaces, and not of veth, \
-             macvlan and ifb, which counts as none"
-        ));
-    }
-    if let Some(why) = failure.filter(|_| tables.iter().any(wants_elsewhere)) {
-        log.warn(format_args!(
-            "other network namespaces are reported without flags and speed, because netlink cannot \
-             be used: {why}"
-        ));
-    }
-    for table in tables.iter().filter(|table| table.proc == HostProc::Own) {
-        let is_insisted = table.source == Wanted::Netlink;
-        let line = match failure {
-            _ if table.source == Wanted::Procfs => "/proc/net/dev, as configured".to_owned(),
-            _ if !wants_netlink(table) => {
-                "/proc/net/dev, because HOST_SYS names another /sys".to_owned()
-            }
-            None if is_insisted => "netlink, as configured".to_owned(),
-            None => "netlink, which this kernel has".to_owned(),
-            Some(why) => format!("/proc/net/dev, because netlink cannot be used: {why}"),
-        };
-        let level = if is_insisted && failure.is_some() { Level::Warn } else { Level::Info };
-        if !said.contains(&line) {
-            log.line(level, format_args!("source: {line}"));
-            said.push(line);
+/// Says which source the table has and why; `None` where other lines do.
+fn source_line(table: &Table, opening: &Opening, has_others: bool) -> Option<String> {
+    let is_insisted = table.source == Wanted::Netlink;
+    let is_host = table.proc != HostProc::Own;
+    Some(match opening {
+        _ if is_host && !table.namespaces.selects(b"") => return None,
+        Opening::Own if is_host => {
+            "HOST_PROC: reading counters by netlink (no privileges needed): this process lives in the \
+             host's network namespace"
+                .to_owned()
         }
-    }
+        Opening::Host(file, _) => format!(
+            "HOST_PROC: reading counters by netlink in {}, the host's network namespace",
+            file.display()
+        ),
+        Opening::Never(why) | Opening::Hidden(why) if is_host => {
+            format!("HOST_PROC: netlink is not used: {why}")
+        }
+        _ if is_host => return None,
+        Opening::Own if is_insisted => "reading counters by netlink, as configured".to_owned(),
+        // To enter others takes one.
+        Opening::Own if has_others => "reading counters by netlink".to_owned(),
+        Opening::Own => "reading counters by netlink (no privileges needed)".to_owned(),
+        Opening::Never(why) | Opening::Hidden(why) => {
+            format!("reading counters from /proc/net/dev, because netlink cannot be used: {why}")
+        }
+        Opening::Unwanted if table.source == Wanted::Procfs => {
+            "reading counters from /proc/net/dev, as configured".to_owned()
+        }
+        Opening::Unwanted => {
+            "reading counters from /proc/net/dev, because host_sys or HOST_SYS names another /sys"
+                .to_owned()
+        }
+        Opening::Awaited => return None,
+    })
 }
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).

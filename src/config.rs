@@ -62,6 +62,8 @@ pub struct Table {
     pub tags: Vec<Tag>,
     /// `protocols`, unless `ignore_protocol_stats`: what the line `interface=all` has; empty for none.
     pub protocols: Vec<ProtocolItem>,
+    /// Whether `protocols` stands in the file: what of it there is not is worth a warning.
+    pub names_protocols: bool,
     /// `host_proc`, or else the environment's `HOST_PROC`.
     pub proc: HostProc,
     /// `host_sys`, or else the environment's `HOST_SYS`; without either, `/sys`.
@@ -156,6 +158,16 @@ impl Namespaces {
     #[must_use]
     pub fn has_others(&self) -> bool {
         self.include.is_some() || self.exclude.is_some()
+    }
+
+    /// Whether a name may be reported that is none of those that are `known`; that of our own is.
+    #[must_use]
+    pub fn may_select_more_than(&self, known: impl Fn(&str) -> bool) -> bool {
+        let is_open = |include: &Patterns| {
+            let names = include.only_names();
+            names.is_none_or(|mut names| names.any(|name| !name.is_empty() && !known(name)))
+        };
+        self.has_others() && self.include.as_ref().is_none_or(is_open)
     }
 
     /// Whether the namespace of that name is reported; our own has none.
@@ -259,6 +271,12 @@ impl Table {
     #[must_use]
     pub fn protocol_groups(&self) -> Groups {
         self.protocols.iter().map(|item| item.group).collect()
+    }
+
+    /// Those of them that the operator named.
+    #[must_use]
+    pub fn named_groups(&self) -> Groups {
+        if self.names_protocols { self.protocol_groups() } else { Groups::NONE }
     }
 }
 
@@ -539,6 +557,7 @@ impl Reader<'_> {
             entries: self.entries(&options),
             tags: without_repeats(&options.interface_tags),
             protocols,
+            names_protocols: options.protocols.is_some(),
             proc: folder(&options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
             sys: folder(&options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
             source: options.source,
@@ -1073,6 +1092,23 @@ mod tests {
     fn bytes_that_are_no_utf8_have_a_line_too() {
         let error = Config::parse(b"[[inputs.net]]\ninterfaces = ['\xff']", &env).unwrap_err();
         assert_eq!(error.to_string(), "line 2: not valid TOML: the text is not UTF-8");
+    }
+
+    #[test]
+    fn a_list_without_wildcards_selects_no_other_names() {
+        for (options, known, may) in [
+            ("", "", false),
+            ("namespace_include = ['']", "", false),
+            ("namespace_include = ['', 'blue']", "", true),
+            ("namespace_include = ['', 'blue']", "blue", false),
+            ("namespace_include = ['{blue,red}']", "blue", true),
+            ("namespace_include = ['blue*']", "blue", true),
+            ("namespace_exclude = ['blue']", "blue", true),
+        ] {
+            let table = only_table(&format!("[[inputs.net]]\n{options}"));
+            let is_known = |name: &str| !known.is_empty() && name.contains(known);
+            assert_eq!(table.namespaces.may_select_more_than(is_known), may, "{options}");
+        }
     }
 
     #[test]

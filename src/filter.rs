@@ -211,6 +211,17 @@ impl Patterns {
     }
 }
 
+impl Patterns {
+    /// The only names that can match; `None` where some entry has a wildcard.
+    #[must_use]
+    pub fn only_names(&self) -> Option<impl Iterator<Item = &str>> {
+        let texts = self.compiled.iter().map(glob::Pattern::as_str);
+        let has_wildcard = texts.clone().any(|text| text.contains(['*', '?', '[']));
+        let literals = self.literals.iter().map(String::as_str);
+        (!has_wildcard).then(|| texts.chain(literals))
+    }
+}
+
 /// `name` with U+FFFD for each byte that is no UTF-8, as Go reads strings.
 fn with_replacements(name: &[u8]) -> String {
     let mut text = String::new();

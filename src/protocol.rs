@@ -1,5 +1,7 @@
 //! Protocol statistics: plain data, the fields of the line `net,interface=all`.
 
+use std::fmt;
+
 /// A group of statistics, as `protocols` in `plugin.conf` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
@@ -196,7 +198,29 @@ impl Groups {
     /// Whether it holds a group of that file.
     #[must_use]
     pub fn has_any_of(self, file: ProtocolFile) -> bool {
-        Group::ALL.into_iter().any(|group| group.file() == file && self.contains(group))
+        !self.of(file).is_empty()
+    }
+
+    /// Those of that file.
+    #[must_use]
+    pub fn of(self, file: ProtocolFile) -> Self {
+        self.iter().filter(|group| group.file() == file).collect()
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = Group> {
+        Group::ALL.into_iter().filter(move |&group| self.contains(group))
+    }
+}
+
+impl fmt::Display for Groups {
+    /// Their names, quoted, as `protocols` in `plugin.conf` has them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, group) in self.iter().enumerate() {
+            let comma = if number > 0 { ", " } else { "" };
+            write!(f, "{comma}{:?}", group.name())?;
+        }
+        Ok(())
     }
 }
 
@@ -213,6 +237,7 @@ impl FromIterator<Group> for Groups {
 pub struct ProtocolStatistics {
     names: String,
     entries: Vec<Entry>,
+    groups: Groups,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,6 +273,13 @@ impl ProtocolStatistics {
     pub fn clear(&mut self) {
         self.names.clear();
         self.entries.clear();
+        self.groups = Groups::NONE;
+    }
+
+    /// The groups that it has any of.
+    #[must_use]
+    pub fn groups(&self) -> Groups {
+        self.groups
     }
 
     /// Adds the statistic of that column of that group, under Telegraf's name for it: both in lower
@@ -266,6 +298,7 @@ impl ProtocolStatistics {
             }));
         }
         self.entries.push(Entry { group, end: self.names.len(), value });
+        self.groups = self.groups.or([group].into_iter().collect());
     }
 
     /// Each statistic.
@@ -317,5 +350,7 @@ mod tests {
             ProtocolFile::ALL.into_iter().filter(|&file| groups.has_any_of(file)).collect();
         assert_eq!(files, [ProtocolFile::Snmp, ProtocolFile::SoftnetStat]);
         assert!(Groups::default().is_empty() && !groups.is_empty());
+        assert_eq!(groups.to_string(), r#""tcp", "softnet""#);
+        assert_eq!(groups.of(ProtocolFile::Snmp).iter().collect::<Vec<_>>(), [Group::Tcp]);
     }
 }

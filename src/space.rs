@@ -8,7 +8,7 @@ use crate::config::Table;
 use crate::first_gather::Seen;
 use crate::interface::{Interface, Wants};
 use crate::lines::{Batch, Lines};
-use crate::log::Problems;
+use crate::log::{Log, Problems};
 use crate::selection::Tally;
 use crate::source::netlink::{Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use crate::source::proc_net::ProcNet;
@@ -42,6 +42,21 @@ impl Space {
     /// What of interfaces is to be known too, by procfs.
     pub(crate) fn add_wants(&mut self, wants: Wants) {
         self.procfs.add_wants(wants);
+    }
+
+    /// What of interfaces is to be known.
+    pub(crate) fn wants(&self) -> Wants {
+        self.procfs.wants()
+    }
+
+    /// Reads it by netlink from now on, or by procfs alone.
+    pub(crate) fn set_netlink(&mut self, netlink: Option<Netlink>) {
+        self.netlink = netlink;
+    }
+
+    /// Finds out what files tell of it, and says so; else the first reading by them does.
+    pub(crate) fn check_files(&mut self, files: &mut ProcNet, log: Log) {
+        self.procfs.check(files, log);
     }
 
     /// Becomes readable when there are kernel events to [follow](Self::follow).
@@ -160,7 +175,8 @@ impl Space {
                 netlink.fetch_speeds(deadline);
                 netlink.report_unread(problems);
                 let (wants, reading) = (netlink.wants(), netlink.reading().number);
-                read_interface_protocols(netlink.interfaces_mut(), files, wants, reading);
+                let interfaces = netlink.interfaces_mut();
+                read_interface_protocols(interfaces, files, wants, reading, problems);
             }
             _ => {
                 let may_ask = netlink.as_ref().is_none_or(Netlink::may_ask_drivers);
@@ -169,7 +185,7 @@ impl Space {
                 choose_by_procfs(procfs, lines, tables);
                 let (wants, reading) = (procfs.wants(), procfs.reading().number);
                 let interfaces = procfs.interfaces_mut().iter_mut();
-                read_interface_protocols(interfaces, files, wants, reading);
+                read_interface_protocols(interfaces, files, wants, reading, problems);
             }
         }
     }
@@ -275,6 +291,7 @@ fn read_interface_protocols<'a>(
     files: &mut ProcNet,
     wants: Wants,
     reading: u64,
+    problems: &mut Problems,
 ) {
     if wants.protocols.is_empty() {
         return;
@@ -287,4 +304,5 @@ fn read_interface_protocols<'a>(
             interface.changed = reading;
         }
     }
+    files.report_interface_protocols(problems);
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ use crate::source::namespaces::{
     self, EnterError, Entered, Found, Inhabited, Machine, Purpose, Watch,
 };
 use crate::source::netlink::{Asker, Netlink, Scratch};
-use crate::source::proc_net::ProcNet;
+use crate::source::proc_net::{self, ProcNet};
 use crate::source::procfs::Procfs;
 use crate::space::Space;
 
@@ -46,6 +47,10 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Processes that end make it be looked no more often than so.
 const LOOK_AFTER_END: Duration = Duration::from_millis(100);
 
+/// A name whose file has no namespace mounted on it for so long stays so: who makes one makes the file
+/// just before.
+const BARE: Duration = Duration::from_secs(1);
+
 /// Files that are left to be opened for a moment, when namespaces take all others.
 const SPARE_FILES: usize = 8;
 
@@ -65,6 +70,8 @@ pub(crate) struct Spaces {
     by_processes: bool,
     wants: Wants,
     groups: Groups,
+    /// Those of them that the operator named.
+    named_groups: Groups,
     entered: Vec<Elsewhere>,
     watch: Option<Watch>,
     /// The sockets of all namespaces, and the watch.
@@ -82,6 +89,8 @@ pub(crate) struct Spaces {
     forbidden: BTreeMap<(u64, PathBuf), String>,
     /// The names of all that there were at the last look; `None` where not all could be looked at.
     names: Option<Vec<Vec<u8>>>,
+    /// Files of names that no namespace is mounted on, each with its inode's number, and since when.
+    bare: BTreeMap<(PathBuf, u64), Instant>,
 }
 
 /// A table that reports other namespaces.
@@ -138,18 +147,15 @@ impl Spaces {
     ///
     /// # Errors
     ///
-    /// When the system gives no more files.
+    /// When the system gives no more files; it may another time.
     pub(crate) fn open(tables: &[Table], has_netlink: bool) -> io::Result<Option<Self>> {
-        let ours = || tables.iter().enumerate().filter(|(_, table)| table.namespaces.has_others());
+        let ours = || tables.iter().enumerate().filter(|(_, table)| is_reporting(table));
         let Some((_, first)) = ours().next() else { return Ok(None) };
         namespaces::raise_file_limit();
         let machine = Machine::of(&first.proc);
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let watch = Watch::new(&machine).ok();
-        if let Some(watch) = &watch {
-            let data = epoll::EventData::new_u64(NAMES);
-            epoll::add(&epoll, watch.events(), data, epoll::EventFlags::IN)?;
-        }
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|errno| {
+            io::Error::other(format!("epoll_create: {}", io::Error::from(errno)))
+        })?;
         let by_netlink = |table: &Table| has_netlink && table.source != Wanted::Procfs;
         Ok(Some(Self {
             machine,
@@ -160,8 +166,10 @@ impl Spaces {
             wants: ours().fold(Wants::default(), |wants, (_, table)| wants.or(table.wants())),
             groups: ours()
                 .fold(Groups::default(), |groups, (_, table)| groups.or(table.protocol_groups())),
+            named_groups: ours()
+                .fold(Groups::default(), |groups, (_, table)| groups.or(table.named_groups())),
             entered: Vec::new(),
-            watch,
+            watch: None,
             epoll,
             last_key: NAMES,
             is_stale: true,
@@ -170,7 +178,32 @@ impl Spaces {
             is_deaf: false,
             forbidden: BTreeMap::new(),
             names: None,
+            bare: BTreeMap::new(),
         }))
+    }
+
+    /// Watches for names, unless that is done already.
+    fn watch(&mut self, problems: &mut Problems) {
+        if self.watch.is_some() {
+            return;
+        }
+        let watch = Watch::new(&self.machine).map_err(|error| ("inotify_init", error));
+        let watch = watch.and_then(|watch| {
+            let data = epoll::EventData::new_u64(NAMES);
+            let added = epoll::add(&self.epoll, watch.events(), data, epoll::EventFlags::IN);
+            added.map(|()| watch).map_err(|errno| ("epoll_ctl", errno.into()))
+        });
+        match watch {
+            Ok(watch) => self.watch = Some(watch),
+            Err((call, error)) => {
+                let message = format_args!(
+                    "cannot watch for names of network namespaces: {call}: {error}: they are looked for \
+                     at every gather instead (an inotify instance may be short, see \
+                     fs.inotify.max_user_instances)"
+                );
+                problems.report("names unwatched", Level::Warn, message);
+            }
+        }
     }
 
     /// Becomes readable when there are kernel events to [follow](Self::follow).
@@ -272,7 +305,7 @@ impl Spaces {
             }
             let Elsewhere { found, files, space, .. } = one;
             files.start_gather();
-            files.read_protocols(self.groups, problems);
+            files.read_protocols(self.groups, self.named_groups, problems);
             if let Some(error) = space.read(files, tables, scratch, problems, hurry) {
                 failures += 1;
                 failure.get_or_insert_with(|| (found.name.clone(), error));
@@ -361,6 +394,7 @@ impl Spaces {
 
     /// Takes in the namespaces that came, and forgets those that went.
     fn discover(&mut self, tables: &[Table], asker: Option<&Asker>, problems: &mut Problems) {
+        self.watch(problems);
         let is_unsure = self.watch.as_mut().is_none_or(Watch::renew);
         let looks_for_processes = self.by_processes || !self.forbidden.is_empty();
         let is_old = self.searched.elapsed() > MAX_AGE;
@@ -382,11 +416,86 @@ impl Spaces {
                 return problems.report("namespaces unread", Level::Error, message);
             }
         };
-        match self.forbidden.values().next() {
-            Some(reason) => report_forbidden(reason, problems),
-            None if denied > 0 => report_denied(denied, problems),
-            None => {}
+        if self.forbidden.is_empty() {
+            self.report_unseen(denied, problems);
+        } else {
+            self.report_forbidden(problems);
         }
+    }
+
+    /// Says what cannot be had for want of privileges.
+    fn report_forbidden(&self, problems: &mut Problems) {
+        let Some(reason) = self.forbidden.values().next() else { return };
+        let by_process = self.entered.iter().filter(|one| one.by_process);
+        let reported: HashSet<_> = by_process.map(|one| one.found.key()).collect();
+        let are = |count| if count == 1 { "is" } else { "are" };
+        let (count, reported) = (self.forbidden.len(), reported.len());
+        let left_out = count.saturating_sub(reported);
+        let namespaces = if count == 1 { "namespace" } else { "namespaces" };
+        // It may be there, and not count for who made the namespace.
+        let reason = if namespaces::may_enter() { reason } else { "CAP_SYS_ADMIN missing" };
+        let message = format_args!(
+            "{count} network {namespaces} cannot be entered ({reason}): {reported} {} reported through \
+             /proc, without flags, speed and tags; {left_out} {} not reported",
+            are(reported),
+            are(left_out),
+        );
+        problems.report("namespaces forbidden", Level::Warn, message);
+    }
+
+    /// Says that the namespaces of some processes are left out, where a table looks for such.
+    fn report_unseen(&self, denied: usize, problems: &mut Problems) {
+        if !self.by_processes {
+            return;
+        }
+        let proc = &self.machine.proc;
+        if proc_net::hides_processes(proc) {
+            let message = format_args!(
+                "{} hides the processes of other users (hidepid), and so their network namespaces: \
+                 needs CAP_SYS_PTRACE, or a /proc that is mounted without hidepid",
+                proc.display()
+            );
+            problems.report("processes hidden", Level::Warn, message);
+        } else if denied > 0 {
+            let processes = if denied == 1 { "process" } else { "processes" };
+            let message = format_args!(
+                "{denied} {processes} of other users cannot be looked at for their network \
+                 namespaces: needs CAP_SYS_PTRACE"
+            );
+            problems.report("namespaces of processes", Level::Warn, message);
+        }
+    }
+
+    /// Says which names have no namespace, where a table reports those of that name: they may have one
+    /// that is seen elsewhere only.
+    fn report_bare(&mut self, tables: &[Table], bare: &[(PathBuf, u64)], problems: &mut Problems) {
+        self.bare.retain(|file, _| bare.contains(file));
+        for file in bare {
+            let name = file.0.file_name().unwrap_or_default().as_bytes();
+            if self.tables_of(tables).any(|table| table.namespaces.selects(name)) {
+                self.bare.entry(file.clone()).or_insert_with(Instant::now);
+            }
+        }
+        let mut lasting = self.bare.iter().filter(|(_, since)| since.elapsed() >= BARE);
+        let Some(((first, _), _)) = lasting.next() else { return };
+        let count = 1 + lasting.count();
+        let names = if count == 1 { "name has" } else { "names have" };
+        let way_out = if self.machine.is_own() {
+            "where its folder is mounted into a container, mount it with propagation (\":rslave\" in \
+             Docker, HostToContainer in Kubernetes)"
+        } else {
+            "remove what is left over"
+        };
+        let message = format_args!(
+            "{count} {names} no network namespace, such as {}, which is a plain file: {way_out}",
+            Quoted(first.as_os_str().as_bytes())
+        );
+        problems.report("names without a namespace", Level::Warn, message);
+    }
+
+    /// The tables that report other namespaces.
+    fn tables_of<'a>(&'a self, tables: &'a [Table]) -> impl Iterator<Item = &'a Table> {
+        self.tables.iter().filter_map(|reporting| tables.get(reporting.table))
     }
 
     /// Does it once. Returns how many processes did not let themselves be asked where they live.
@@ -404,7 +513,16 @@ impl Spaces {
         };
         self.is_stale = named.is_unsure || !named.unread.is_empty();
         self.searched = Instant::now();
-        if let Some((file, error)) = named.unread.first() {
+        self.report_bare(tables, &named.bare, problems);
+        let is_found = |name: &str| named.found.iter().any(|found| found.name == name.as_bytes());
+        let is_whole =
+            !self.tables_of(tables).any(|table| table.namespaces.may_select_more_than(is_found));
+        let may_matter = |(file, _): &&(PathBuf, io::Error)| {
+            let name = file.file_name().unwrap_or_default().as_bytes();
+            let is_selected = || self.tables_of(tables).any(|table| table.namespaces.selects(name));
+            if namespaces::is_folder(file) { !is_whole } else { is_selected() }
+        };
+        if let Some((file, error)) = named.unread.iter().find(may_matter) {
             let message = format_args!(
                 "network namespaces with a name in {} are not reported: {error}: it takes \
                  CAP_DAC_READ_SEARCH, and for a host's CAP_SYS_PTRACE",
@@ -416,6 +534,7 @@ impl Spaces {
         let main = namespaces::inode_of(&self.machine.main);
         if let Err(error) = main.as_ref()
             && self.by_processes
+            && !proc_net::hides_processes(&self.machine.proc)
         {
             report_no_main(&self.machine.main, error, problems);
         }
@@ -685,25 +804,6 @@ fn enter_all(orders: Vec<(PathBuf, u64, Purpose)>) -> Vec<Result<Entered, EnterE
     namespaces::enter(orders).unwrap_or_else(|error| vec![Err(EnterError::Failed(error))])
 }
 
-/// Says what cannot be had for want of privileges.
-fn report_forbidden(reason: &str, problems: &mut Problems) {
-    let message = format_args!(
-        "cannot enter some network namespaces: {reason}: it takes CAP_SYS_ADMIN; only those of them \
-         are reported that /proc shows a process of, with their counters alone"
-    );
-    problems.report("namespaces forbidden", Level::Warn, message);
-}
-
-/// Says that the namespaces of some processes are left out.
-fn report_denied(denied: usize, problems: &mut Problems) {
-    let processes = if denied == 1 { "process" } else { "processes" };
-    let message = format_args!(
-        "the network namespaces of {denied} {processes} cannot be told: it takes CAP_SYS_PTRACE, or \
-         their own user"
-    );
-    problems.report("namespaces of processes", Level::Warn, message);
-}
-
 /// Says that those without a name are left out.
 fn report_no_main(process: &Path, error: &io::Error, problems: &mut Problems) {
     let process = QuotedPath(process);
@@ -713,6 +813,11 @@ fn report_no_main(process: &Path, error: &io::Error, problems: &mut Problems) {
         "no network namespace without a name is reported: that of {process} cannot be told: {error}{hint}"
     );
     problems.report("namespaces without a name", Level::Warn, message);
+}
+
+/// Whether the table may report any other than our own.
+pub(crate) fn is_reporting(table: &Table) -> bool {
+    table.namespaces.may_select_more_than(|_| false)
 }
 
 /// Whether the table reports those without a name, too.

@@ -42,6 +42,7 @@ impl Plugin {
     fn start_as(mut command: Command, interfaces: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_dev(folder.path(), &proc_net_dev(interfaces));
+        fs::write(folder.path().join("net/snmp"), "").unwrap();
         command.env("HOST_PROC", folder.path()).env("HOST_SYS", folder.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(fs::File::create(folder.path().join("log")).unwrap());

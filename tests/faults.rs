@@ -199,7 +199,7 @@ fn where_netlink_is_forbidden_procfs_answers_and_one_line_says_why() {
     ];
     for (forbidden, error) in &cases {
         for (source, level) in [("auto", "I!"), ("netlink", "W!")] {
-            let because = "source: /proc/net/dev, because netlink cannot be used";
+            let because = "reading counters from /proc/net/dev, because netlink cannot be used";
             check(&netns, forbidden, source, &format!("{level} {because}: {error}\n"));
         }
     }
@@ -213,7 +213,12 @@ fn where_generic_netlink_is_forbidden_speeds_come_from_sysfs() {
     let netns = namespace();
     for errno in [EPERM, EACCES] {
         let forbidden = Forbidden::socket(&[(0, AF_NETLINK), (2, NETLINK_GENERIC)], errno);
-        check(&netns, &forbidden, "auto", "I! source: netlink, which this kernel has\n");
+        check(
+            &netns,
+            &forbidden,
+            "auto",
+            "I! reading counters by netlink (no privileges needed)\n",
+        );
     }
 }
 
@@ -224,9 +229,122 @@ fn where_replies_never_come_each_gather_answers_by_procfs() {
     }
     // Requests seem to be sent, and are not.
     let forbidden = Forbidden::calls(&[SYS_sendto, SYS_sendmsg], 0);
-    let log = "I! source: netlink, which this kernel has\n\
+    let log = "I! reading counters by netlink (no privileges needed)\n\
                W! netlink: no answer within 500 ms; /proc/net/dev stands in for it\n";
     check(&namespace(), &forbidden, "auto", log);
+}
+
+/// The plugin in a namespace, whose system calls go wrong as strace's option `inject` says, from its
+/// start on.
+fn short_of(netns: &Netns, inject: &str, config: &str) -> Daemon {
+    let mut command = plugin(netns);
+    // Beside strace's own words, those of the plugin.
+    let words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    let script = words.iter().position(|word| word.to_string_lossy().contains("exec")).unwrap();
+    let traced = "mount -t sysfs sysfs /sys && exec strace -f -qq -o /dev/null -e inject=\"$INJECT\" \"$0\" \"$@\"";
+    let mut other = Command::new(command.get_program());
+    other.args(&words[..script]).arg(traced).args(&words[script + 1..]);
+    other.env("INJECT", inject).env_remove("HOST_PROC").env_remove("HOST_SYS");
+    command = other;
+    Daemon::start_as(command, config)
+}
+
+#[test]
+fn what_is_short_at_the_start_is_tried_again() {
+    let test = "what_is_short_at_the_start_is_tried_again";
+    if cannot_run(test) || is_skipped_without_strace(test) {
+        return;
+    }
+    let netns = namespace();
+    let config = "[[inputs.net]]\ninterfaces = ['up0', 'up1']\ninterface_tags = ['kind']\n\
+                  ignore_protocol_stats = true\n[[inputs.net]]\ninterfaces = ['none']\n";
+    let has_kinds = |batch: &Batch| {
+        let all = text(&batch.join(&b'\n'));
+        assert_eq!(batch.len(), 2, "{all}");
+        all.matches("kind=veth").count() == 2
+    };
+    // At the start, and at the first gather.
+    for (inject, why) in [
+        ("socket:error=ENOMEM:when=1..2", "socket: Cannot allocate memory (os error 12)"),
+        ("socket:error=EMFILE:when=1..2", "socket: Too many open files (os error 24)"),
+        ("bind:error=ENOBUFS:when=1..2", "bind: No buffer space available (os error 105)"),
+        ("connect:error=ENOMEM:when=1..2", "connect: Cannot allocate memory (os error 12)"),
+        ("recvfrom:error=ENOMEM:when=1..2", "recvfrom: Cannot allocate memory (os error 12)"),
+        (
+            "clone3:error=EAGAIN:when=1..2",
+            "no thread: Resource temporarily unavailable (os error 11)",
+        ),
+    ] {
+        let mut daemon = short_of(&netns, inject, config);
+        assert!(!has_kinds(&daemon.batch()), "{inject}");
+        assert!(has_kinds(&daemon.batch()), "{inject}");
+        assert!(has_kinds(&daemon.batch()), "{inject}");
+        let short = format!(
+            "netlink cannot be used for now: {why}; /proc/net/dev stands in for it; it is tried again at \
+             every gather\n"
+        );
+        assert_eq!(
+            daemon.end_and_tell_all(),
+            format!(
+                "W! {short}I! reading counters by netlink (no privileges needed)\nI! resolved: {short}"
+            )
+        );
+    }
+    // What is over by the first gather is not worth a word; what is forbidden is decided once.
+    let mut daemon = short_of(&netns, "socket:error=ENOMEM:when=1", config);
+    assert!(has_kinds(&daemon.batch()));
+    assert_eq!(daemon.end(), "");
+    let mut daemon = short_of(&netns, "socket:error=EACCES:when=1..2", config);
+    for _ in 0..3 {
+        assert!(!has_kinds(&daemon.batch()));
+    }
+    assert_eq!(daemon.end(), "");
+}
+
+#[test]
+fn what_other_namespaces_are_short_of_at_the_start_is_tried_again() {
+    let test = "what_other_namespaces_are_short_of_at_the_start_is_tried_again";
+    if cannot_run(test) || is_skipped_without_strace(test) {
+        return;
+    }
+    let (netns, other) = (namespace(), namespace());
+    let name = &other.name;
+    let config = format!(
+        "[[inputs.net]]\ninterface_tags = ['kind']\nignore_protocol_stats = true\n\
+         namespace_include = ['{name}']\n[[inputs.net]]\ninterfaces = ['none']\n"
+    );
+    let started = "I! reading counters by netlink\n";
+    let netlink = "W! netlink cannot be used for now: no thread: Resource temporarily unavailable (os error 11); \
+                   /proc/net/dev stands in for it, and other network namespaces are left out; it is \
+                   tried again at every gather\n";
+    let spaces = "E! no other network namespace is reported for now: epoll_create: Too many open files \
+                  (os error 24)\n";
+    let watch = |call: &str| {
+        format!(
+            "W! cannot watch for names of network namespaces: {call}: Too many open files (os error \
+             24): they are looked for at every gather instead (an inotify instance may be short, see \
+             fs.inotify.max_user_instances)\n"
+        )
+    };
+    for (inject, first, problem) in [
+        ("clone3:error=EAGAIN:when=1..2", 0, netlink.to_owned()),
+        ("epoll_create1:error=EMFILE:when=1..2", 0, spaces.to_owned()),
+        ("inotify_init1:error=EMFILE:when=1", 4, watch("inotify_init")),
+        ("epoll_ctl:error=EMFILE:when=1", 4, watch("epoll_ctl")),
+    ] {
+        let mut daemon = short_of(&netns, inject, &config);
+        // As many as are up, of which the first has no word to say.
+        let batches = [(); 3].map(|()| daemon.batch());
+        assert_eq!(batches.each_ref().map(Vec::len), [first, 4, 4], "{inject}");
+        let log = daemon.end_and_tell_all();
+        let over = problem.replacen("W! ", "I! resolved: ", 1).replacen("E! ", "I! resolved: ", 1);
+        let lines = if inject.starts_with("clone3") {
+            format!("{problem}{started}{over}")
+        } else {
+            format!("{started}{problem}{over}")
+        };
+        assert_eq!(log, lines, "{inject}");
+    }
 }
 
 /// Tables that report these namespaces: all interfaces, those that only flags select, and those that

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
+use common::machine::Machine;
 use common::plugin::{
-    ALL, DEFAULT, Daemon, SOURCES, config_file, names, once, once_in, speeds, with_source,
+    ALL, DEFAULT, Daemon, SOURCES, assert_same, config_file, names, once, once_in, parse, speeds,
+    with_source, without_time,
 };
 use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, run, text};
 
@@ -118,7 +120,7 @@ fn nobody_in_particular_sees_the_same() {
     let mut command = netns.command("setpriv");
     command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", PLUGIN]);
     let (lines, output) = once(command, DEFAULT);
-    assert_eq!(text(&output.stderr), "I! source: netlink, which this kernel has\n");
+    assert_eq!(text(&output.stderr), "I! reading counters by netlink (no privileges needed)\n");
     assert_eq!(lines, once_in(&netns, DEFAULT));
     assert_eq!(names(&lines), ["up0", "up1"]);
 }
@@ -167,8 +169,9 @@ fn under_host_proc_a_container_sees_the_host() {
     command.env("HOST_PROC", "/proc").env("HOST_SYS", "/none");
     let (lines, output) = once(command, ALL);
     assert_eq!(lines.into_keys().collect::<BTreeSet<_>>(), host);
+    // By netlink, where process 1 lets itself be looked at.
     let log = text(&output.stderr);
-    assert_eq!(log, "I! HOST_PROC: counters come from \"/proc/1/net/dev\"\n");
+    assert!(log.starts_with("I! HOST_PROC: ") && !log.contains("W! "), "{log}");
 }
 
 #[test]
@@ -214,12 +217,146 @@ fn a_host_proc_that_hides_process_1_is_a_warning() {
         assert_eq!(text(&output.stderr), format!("{ours}{why}: {way_out}"), "hidepid={hidepid}");
         assert!(text(&output.stdout).contains("net,interface=inside "), "hidepid={hidepid}");
     }
-    let hosts = format!("I! HOST_PROC: counters come from \"{proc}/1/net/dev\"\n");
-    for (hidepid, privileges) in [("0", nobody), ("2,gid=65533", member), ("2", "--clear-groups")] {
+    // Where that proc also shows nothing but processes, ours lie elsewhere.
+    let output = once("2,subset=pid", nobody);
+    let elsewhere = ours.replace("/net/dev", "/self/net/dev");
+    assert_eq!(text(&output.stderr), format!("{elsewhere}{hides}: {way_out}"));
+    assert!(text(&output.stdout).contains("net,interface=inside "));
+    let by_files = format!(
+        "I! HOST_PROC: counters come from {proc}/1/net/dev\n\
+         I! HOST_PROC: netlink is not used: cannot look at {proc}/1/ns/net: Permission denied (os error \
+         13): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE\n"
+    );
+    let by_netlink = format!(
+        "I! HOST_PROC: reading counters by netlink in {proc}/1/ns/net, the host's network namespace\n"
+    );
+    for (hidepid, privileges, log) in [
+        ("0", nobody, &by_files),
+        ("2,gid=65533", member, &by_files),
+        ("2", "--clear-groups", &by_netlink),
+    ] {
         let output = once(hidepid, privileges);
-        assert_eq!(text(&output.stderr), hosts, "hidepid={hidepid}");
+        assert_eq!(&text(&output.stderr), log, "hidepid={hidepid}");
         assert!(!text(&output.stdout).contains("net,interface=inside "), "hidepid={hidepid}");
     }
+}
+
+/// What takes from root the right to enter namespaces, and leaves it the others.
+const NO_ADMIN: &[&str] = &["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
+
+const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+#[test]
+fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
+    const HOST: &str = "host_proc = '/run/proc'\n";
+    let test = "under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.ip_lines(
+        "link set lo up
+         link add own0 type veth peer name own1
+         link set own0 up
+         link set own1 up
+         link set own0 alias uplink
+         link add br0 type bridge
+         link set br0 up",
+    );
+    let container = machine.add("container");
+    container.ip_lines("link add inside type ifb\nlink set inside up");
+    // As a container has the host's.
+    machine.sh("mkdir /run/proc && mount --bind /proc /run/proc");
+    let config = |host: &str, source: &str| {
+        config_file(&format!(
+            "[[inputs.net]]\nkind_exclude = ['veth']\nlink_state = true\ncounters = 'all'\n\
+             interface_tags = ['kind', 'altname', 'alias']\nignore_protocol_stats = true\n{host}\
+             source = '{source}'\n[[inputs.net]]\nignore_protocol_stats = true\n{host}\
+             source = '{source}'\ninterfaces = ['*']\ninterface_tags = ['kind', 'alias']\n"
+        ))
+    };
+    let once = |mut command: Command, by: &[&str], host: &str, source: &str| {
+        let config = config(host, source);
+        command.args(by.get(1..).unwrap_or_default());
+        if !by.is_empty() {
+            command.arg(PLUGIN);
+        }
+        let output = run(command.args(["--once", "--config"]).arg(config.path()));
+        (without_time(&output.stdout), text(&output.stderr))
+    };
+    let first = |by: &[&'static str]| by.first().copied().unwrap_or(PLUGIN);
+    let on_host = |by: &[&'static str], host: &str, source: &str| {
+        once(machine.command(first(by)), by, host, source)
+    };
+    let inside =
+        |by: &[&'static str], source: &str| once(container.command(first(by)), by, HOST, source);
+    let (expected, _) = on_host(&[], "", "netlink");
+    // Those that are no veth, and then all.
+    assert_eq!(expected.len(), 1 + 4, "{}", text(&expected.join(&b'\n')));
+    let own = "I! HOST_PROC: reading counters by netlink (no privileges needed): this process lives in \
+               the host's network namespace\n";
+    // With the host's network, whoever it is; nobody may look at process 1.
+    for by in [&[], NO_ADMIN, NOBODY] {
+        let (lines, log) = on_host(by, HOST, "auto");
+        assert_same(&lines, &expected, own);
+        assert_eq!(log, own);
+    }
+    let (lines, log) = inside(&[], "auto");
+    assert_same(&lines, &expected, "from inside");
+    assert_eq!(
+        log,
+        "I! HOST_PROC: reading counters by netlink in /run/proc/1/ns/net, the host's network \
+         namespace\n"
+    );
+    // By files, as far as they tell.
+    let files = "I! HOST_PROC: counters come from /run/proc/1/net/dev\n";
+    let kinds = "W! kinds of veth, macvlan and ifb are unknown without netlink: kind_exclude keeps them, \
+                 kind_include drops them; use interface_exclude = [\"veth*\"] or source = \"netlink\"\n";
+    let netlink = "I! HOST_PROC: netlink is not used: cannot enter /run/proc/1/ns/net: Operation not \
+                   permitted (os error 1): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE\n";
+    for (by, source, why) in [(&[][..], "procfs", ""), (NO_ADMIN, "auto", netlink)] {
+        let (lines, log) = inside(by, source);
+        assert!(lines.len() > 5 && text(&lines.concat()).contains("interface=own0"), "{lines:?}");
+        assert!(!text(&lines.concat()).contains("inside"), "{lines:?}");
+        let rest = log.strip_prefix(files).unwrap_or_else(|| panic!("{log}"));
+        let rest = rest
+            .lines()
+            .filter(|line| !line.contains("/sys/class/net"))
+            .map(|line| line.to_owned() + "\n");
+        assert_eq!(rest.collect::<String>(), format!("{kinds}{why}"), "{source}");
+    }
+}
+
+#[test]
+fn under_host_proc_the_hosts_interfaces_are_followed_by_netlink() {
+    if is_skipped("under_host_proc_the_hosts_interfaces_are_followed_by_netlink") {
+        return;
+    }
+    let machine = Machine::new();
+    let container = machine.add("container");
+    machine.sh("mkdir /run/proc && mount --bind /proc /run/proc");
+    let config = "[[inputs.net]]\nhost_proc = '/run/proc'\n[[inputs.net]]\nsource = 'netlink'\n\
+                  interfaces = ['inside*']\nprotocols = ['softnet']\n";
+    // One of its views is our own network namespace, the other one the host's.
+    let mut daemon = Daemon::start_as(container.command(PLUGIN), config);
+    let mut gather = || {
+        let mut batch = daemon.batch_until("net,interface=all ip_");
+        batch.extend(daemon.rest_until("net,interface=all softnet_"));
+        names(&parse(&batch)).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(gather(), [""; 0]);
+    for _ in 0..3 {
+        machine.ip_lines("link add host0 type ifb\nlink set host0 up");
+        container.ip_lines("link add inside0 type ifb\nlink set inside0 up");
+        assert_eq!(gather(), ["host0", "inside0"]);
+        machine.ip_lines("link set host0 down");
+        container.ip_lines("link set inside0 name inside1");
+        assert_eq!(gather(), ["inside1"]);
+        machine.ip_lines("link del host0");
+        container.ip_lines("link del inside1");
+        assert_eq!(gather(), [""; 0]);
+    }
+    assert_eq!(daemon.end(), "I! reading counters by netlink, as configured\n");
 }
 
 #[test]

@@ -4,11 +4,12 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
+use std::process::Command;
 use std::thread;
 
 use common::line::{Follower, Line, Parsed, assert_same_lines, lines_by, lines_in};
-use common::plugin::SOURCES;
-use common::{Netns, has, is_skipped, is_skipped_without, run, text};
+use common::plugin::{Daemon, SOURCES, assert_same, config_file, without_time};
+use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, run, text};
 
 /// Reads the fields that a file holds by now.
 type Fields<'a> = &'a dyn Fn() -> BTreeMap<String, i64>;
@@ -344,4 +345,81 @@ fn without_ipv6_an_interface_has_no_statistics_of_it() {
         |name: &str| lines.line(name).keys_without(&["_sent", "_recv", "_in", "_out"]).len();
     assert_eq!(count("v0"), 1, "{lines:?}");
     assert!(lines.line("v1").integer("ip6_inreceives").is_some());
+}
+
+/// The plugin in a namespace, after that is done to its `/proc`.
+fn with_proc(netns: &Netns, script: &str) -> Command {
+    let mut command = netns.command("unshare");
+    command.args(["--mount", "sh", "-ec", &format!("{script}; exec \"$0\" \"$@\""), PLUGIN]);
+    command
+}
+
+#[test]
+fn where_proc_shows_nothing_but_processes_statistics_are_there_all_the_same() {
+    let test = "where_proc_shows_nothing_but_processes_statistics_are_there_all_the_same";
+    if is_skipped(test) {
+        return;
+    }
+    let netns = with_ipv6();
+    // As by ProcSubset=pid of systemd.
+    let subset = "mount -t proc -o subset=pid proc /proc; ! test -e /proc/net";
+    for (source, log) in SOURCES {
+        let config = config_file(&format!(
+            "[[inputs.net]]\nsource = '{source}'\nprotocols = ['ip', 'udp', 'udp6', 'tcpext']\n"
+        ));
+        let [expected, lines] = ["true", subset].map(|script| {
+            let mut command = with_proc(&netns, script);
+            let output = run(command.args(["--once", "--config"]).arg(config.path()));
+            assert_eq!(text(&output.stderr), log, "{script}");
+            without_time(&output.stdout)
+        });
+        assert_same(&lines, &expected, source);
+        let all = text(&lines.join(&b'\n'));
+        assert!(all.contains(",udp_noports=") && all.contains(",tcpext_listendrops="), "{all}");
+        assert!(all.contains("interface=v0 "), "{all}");
+    }
+    // Those of interfaces lie in a folder, which is empty then.
+    let config = config_file("[[inputs.net]]\ninterface_protocols = ['ip6']\n");
+    let mut command = with_proc(&netns, subset);
+    let output = run(command.args(["--once", "--config"]).arg(config.path()));
+    let log = text(&output.stderr);
+    let warning = "\nW! interface_protocols: interfaces have none: /proc/self/net/dev_snmp6 is not \
+                   there, or empty as by ProcSubset=pid\n";
+    let has_any = text(&output.stdout).contains(",ip6_outrequests=");
+    assert_eq!(log.contains(warning), !has_any, "{log}");
+}
+
+#[test]
+fn statistics_that_cannot_be_had_are_told_of_once_as_loudly_as_they_were_asked_for() {
+    let test = "statistics_that_cannot_be_had_are_told_of_once_as_loudly_as_they_were_asked_for";
+    if is_skipped(test) {
+        return;
+    }
+    let netns = with_ipv6();
+    let unread = |names: &str, file: &str| {
+        format!(
+            "protocols {names} are left out: cannot read /proc/net/{file}: No such file or directory (os \
+             error 2)\n"
+        )
+    };
+    let default = unread(r#""ip", "icmp", "icmpmsg", "tcp", "udp", "udplite""#, "snmp");
+    let named = format!(
+        "W! {}W! {}W! interface_protocols: interfaces have none: /proc/net/dev_snmp6 is not there, \
+         or empty as by ProcSubset=pid\n",
+        unread(r#""tcp""#, "snmp"),
+        unread(r#""ip6""#, "snmp6"),
+    );
+    for (options, expected) in [
+        ("", format!("I! {default}")),
+        ("ignore_protocol_stats = true\n", String::new()),
+        ("protocols = ['tcp', 'ip6']\ninterface_protocols = ['ip6']\n", named),
+    ] {
+        let config = format!("[[inputs.net]]\ninterfaces = ['v0']\n{options}");
+        let mut daemon = Daemon::start_as(with_proc(&netns, "mount -t tmpfs tmpfs /proc"), &config);
+        for _ in 0..3 {
+            daemon.trigger("");
+            assert!(daemon.read_line().starts_with(b"net,interface=v0 "));
+        }
+        assert_eq!(daemon.end(), expected, "{options}");
+    }
 }

@@ -138,7 +138,8 @@ fn once_inside(namespace: &Named<'_>, table: &str) -> Batch {
     let config = config_file(&format!("[[inputs.net]]\n{table}"));
     let mut command = namespace.command(PLUGIN);
     let output = run(command.args(["--once", "--config"]).arg(config.path()));
-    assert_eq!(without_notes(&text(&output.stderr)), "I! source: netlink, which this kernel has\n");
+    let log = without_notes(&text(&output.stderr));
+    assert_eq!(log, "I! reading counters by netlink (no privileges needed)\n");
     let lines = without_time(&output.stdout);
     // The tag is there inside where it is asked for.
     let tag = if table.contains("'namespace'") { namespace.name.as_str() } else { "" };
@@ -155,7 +156,8 @@ fn names_once(machine: &Machine, table: &str) -> Vec<String> {
     let config = config_file(&format!("[[inputs.net]]\n{table}"));
     let mut command = machine.command(PLUGIN);
     let output = run(command.args(["--once", "--config"]).arg(config.path()));
-    assert_eq!(without_notes(&text(&output.stderr)), "I! source: netlink, which this kernel has\n");
+    let log = without_notes(&text(&output.stderr));
+    assert!(log.starts_with("I! reading counters by netlink") && log.lines().count() == 1, "{log}");
     Spaces::of(&without_time(&output.stdout)).0.into_keys().collect()
 }
 
@@ -569,9 +571,22 @@ const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "-
 /// What takes root the right to enter namespaces, and leaves it the others.
 const NO_ADMIN: [&str; 3] = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
 
-const FORBIDDEN: &str = "W! cannot enter some network namespaces: Operation not permitted (os error \
-     1): it takes CAP_SYS_ADMIN; only those of them are reported that /proc shows a process of, with \
-     their counters alone\n";
+/// What is said where so many namespaces cannot be entered, of which so many are reported.
+fn forbidden(count: usize, reported: usize) -> String {
+    forbidden_for("CAP_SYS_ADMIN missing", count, reported)
+}
+
+fn forbidden_for(why: &str, count: usize, reported: usize) -> String {
+    let are = |count| if count == 1 { "is" } else { "are" };
+    let left_out = count - reported;
+    format!(
+        "W! {count} network namespace{} cannot be entered ({why}): {reported} {} reported through \
+         /proc, without flags, speed and tags; {left_out} {} not reported\n",
+        if count == 1 { "" } else { "s" },
+        are(reported),
+        are(left_out),
+    )
+}
 
 #[test]
 fn a_user_reads_the_namespaces_of_own_processes_by_their_files() {
@@ -625,7 +640,7 @@ fn a_user_reads_the_namespaces_of_own_processes_by_their_files() {
     assert_eq!(watcher.gather().names(), sorted(["", &other.inode()]));
     drop(other);
     assert_eq!(watcher.gather().names(), [""]);
-    assert_eq!(watcher.end(), FORBIDDEN);
+    assert_eq!(watcher.end(), forbidden(3, 2));
 }
 
 fn sorted<const N: usize>(mut names: [&str; N]) -> [&str; N] {
@@ -672,7 +687,8 @@ fn without_the_right_to_enter_namespaces_named_ones_are_read_by_their_processes(
             assert_eq!(spaces.names(), expected);
             assert_eq!(spaces.interfaces("blue"), ["lo"]);
         }
-        assert_eq!(watcher.end(), FORBIDDEN);
+        let nameless = usize::from(discovery == "processes");
+        assert_eq!(watcher.end(), forbidden(3 + nameless, 2 + nameless));
     }
     drop((in_blue, unnamed));
 }
@@ -692,7 +708,7 @@ fn where_no_namespace_can_be_read_one_line_says_so_and_our_own_is_reported() {
         for _ in 0..5 {
             assert_eq!(watcher.gather().names(), [""]);
         }
-        assert_eq!(watcher.end(), FORBIDDEN, "{discovery}");
+        assert_eq!(watcher.end(), forbidden(2, 0), "{discovery}");
     }
     // Where only processes could tell of any.
     named.into_iter().for_each(Named::delete);
@@ -702,9 +718,121 @@ fn where_no_namespace_can_be_read_one_line_says_so_and_our_own_is_reported() {
         assert_eq!(watcher.gather().names(), [""]);
     }
     let log = watcher.end();
-    let (start, end) = ("W! the network namespaces of ", "their own user\n");
-    assert!(log.starts_with(start) && log.ends_with(end) && log.lines().count() == 1, "{log}");
+    let end =
+        " of other users cannot be looked at for their network namespaces: needs CAP_SYS_PTRACE\n";
+    assert!(log.starts_with("W! ") && log.ends_with(end) && log.lines().count() == 1, "{log}");
     drop(unnamed);
+}
+
+#[test]
+fn what_no_table_asked_for_is_no_warning() {
+    let test = "what_no_table_asked_for_is_no_warning";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    // Nobody may list these, nor look at the processes of root.
+    machine.sh("mkdir -p /run/docker/netns && chmod 700 /run/docker");
+    let blue = "namespace_include = ['', 'blue']\n";
+    let mut watcher = Watcher::start_as(&machine, &NOBODY, blue);
+    let _living = machine.start(&["unshare", "--net", "cat"]);
+    let named = machine.add("blue");
+    watcher.gather();
+    let red = machine.add("red");
+    watcher.gather();
+    named.delete();
+    watcher.gather();
+    watcher.gather();
+    red.delete();
+    watcher.gather();
+    let log = watcher.end();
+    // One that a table asked for, which is not to be had; then its name may be in the other folder.
+    let one = forbidden(1, 0);
+    let mut lines: Vec<_> =
+        log.lines().filter(|line| !line.contains("/run/docker/netns")).collect();
+    lines.retain(|line| !line.starts_with("I! "));
+    assert_eq!(lines, [one.trim_end()], "{log}");
+    // Where no other can be meant, nothing is looked for.
+    machine.add("blue");
+    for namespaces in ["namespace_include = ['']", "namespace_exclude = ['?*']"] {
+        let mut watcher = Watcher::start_as(&machine, &NOBODY, namespaces);
+        assert_eq!(watcher.gather().names(), [""]);
+        assert!(!watcher.end().contains("cannot be entered"), "{namespaces}");
+    }
+    let mut watcher = Watcher::start_as(&machine, &NOBODY, "namespace_include = ['']");
+    assert_eq!(watcher.gather().names(), [""]);
+    assert_eq!(watcher.end(), "");
+}
+
+#[test]
+fn a_proc_that_hides_processes_is_told_of_where_they_are_looked_for() {
+    let test = "a_proc_that_hides_processes_is_told_of_where_they_are_looked_for";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    let living = machine.start(&["unshare", "--net", "cat"]);
+    for hidepid in ["2", "4"] {
+        machine.sh(&format!("mount -t proc -o hidepid={hidepid} proc /proc"));
+        for (discovery, expected) in [
+            ("named", ""),
+            (
+                "processes",
+                "W! /proc hides the processes of other users (hidepid), and so their network \
+                 namespaces: needs CAP_SYS_PTRACE, or a /proc that is mounted without hidepid\n",
+            ),
+        ] {
+            let table = format!("namespace_include = ['*']\nnamespace_discovery = '{discovery}'\n");
+            let mut watcher = Watcher::start_as(&machine, &NOBODY, &table);
+            for _ in 0..3 {
+                assert_eq!(watcher.gather().names(), [""]);
+            }
+            assert_eq!(watcher.end(), expected, "hidepid={hidepid} {discovery}");
+        }
+        // Root sees them all.
+        let table = "namespace_include = ['*']\nnamespace_discovery = 'processes'\n";
+        let mut watcher = Watcher::start(&machine, table);
+        assert_eq!(watcher.gather().names(), sorted(["", &living.inode()]));
+        assert_eq!(watcher.end(), "");
+    }
+}
+
+#[test]
+fn a_name_without_a_namespace_is_told_of_once_it_stays_so() {
+    let test = "a_name_without_a_namespace_is_told_of_once_it_stays_so";
+    if is_skipped(test) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.add("before");
+    // In a mount namespace that nothing is propagated to, as in a container.
+    let by = ["unshare", "--mount", "--propagation=private"];
+    let mut watchers = ["['*']", "['before']"].map(|names| {
+        let table = format!("namespace_include = {names}\n");
+        let mut watcher = Watcher::start_as(&machine, &by, &table);
+        watcher.gather();
+        watcher
+    });
+    machine.add("later");
+    let warning = "W! 1 name has no network namespace, such as \"/run/netns/later\", which is a plain \
+                   file: where its folder is mounted into a container, mount it with propagation \
+                   (\":rslave\" in Docker, HostToContainer in Kubernetes)\n";
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(2) {
+        for watcher in &mut watchers {
+            assert!(!watcher.gather().names().contains(&"later"));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    let logs = watchers.map(Watcher::end);
+    assert_eq!(logs, [warning.to_owned(), String::new()]);
+    // One that is about to be made is none.
+    let mut watcher = Watcher::start(&machine, "namespace_include = ['*']\n");
+    machine.sh("touch /run/netns/about");
+    watcher.gather();
+    machine.sh("unshare --net=/run/netns/about true");
+    assert!(watcher.gather().names().contains(&"about"));
+    assert_eq!(watcher.end(), "");
 }
 
 #[test]
@@ -1021,7 +1149,7 @@ fn to_name_the_own_proc_and_sys_is_to_name_none() {
     let machine = Machine::new();
     let mut command = machine.command(PLUGIN);
     let output = run(command.arg("--once").env("HOST_PROC", "/proc").env("HOST_SYS", "/sys"));
-    assert_eq!(text(&output.stderr), "I! source: netlink, which this kernel has\n");
+    assert_eq!(text(&output.stderr), "I! reading counters by netlink (no privileges needed)\n");
     // Process 1 may see other names than we do.
     machine.add("theirs");
     let config =
@@ -1037,7 +1165,10 @@ fn to_name_the_own_proc_and_sys_is_to_name_none() {
     let output = run(command.arg("--once").env("HOST_PROC", "/proc"));
     assert!(!text(&output.stdout).contains("ifb0"), "{output:?}");
     let log = text(&output.stderr);
-    assert!(log.starts_with("I! HOST_PROC: counters come from \"/proc/1/net/dev\"\n"), "{log}");
+    assert!(
+        log.starts_with("I! HOST_PROC: reading counters by netlink in /proc/1/ns/net, "),
+        "{log}"
+    );
 }
 
 #[test]
@@ -1059,7 +1190,7 @@ fn events_of_one_namespace_are_not_taken_for_those_of_another() {
     drop(trace);
     entered.ip_lines("link set ifb0 down");
     assert_eq!(watcher.gather().interfaces("entered"), [""; 0]);
-    assert_eq!(watcher.end(), FORBIDDEN);
+    assert_eq!(watcher.end(), forbidden_for("Operation not permitted (os error 1)", 1, 1));
 }
 
 #[test]
@@ -1365,8 +1496,9 @@ fn a_namespace_may_be_entered_whose_number_was_one_that_might_not() {
     }
     machine.sh("ip netns add second 2>/dev/null || true");
     assert_eq!(watcher.gather().names(), ["", "second"]);
-    let over = FORBIDDEN.replace("W! ", "I! resolved: ");
-    assert_eq!(watcher.end(), format!("{FORBIDDEN}{over}"));
+    let forbidden = forbidden_for("Operation not permitted (os error 1)", 1, 0);
+    let over = forbidden.replace("W! ", "I! resolved: ");
+    assert_eq!(watcher.end(), format!("{forbidden}{over}"));
 }
 
 #[test]
@@ -1473,7 +1605,7 @@ fn one_namespace_that_may_not_be_entered_keeps_no_other_out() {
         // By netlink, as speeds show.
         assert_eq!(spaces.field("made", "lo", "speed"), Some(-1));
     }
-    assert_eq!(watcher.end(), FORBIDDEN);
+    assert_eq!(watcher.end(), forbidden_for("Operation not permitted (os error 1)", 1, 0));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 pub mod netlink;
 pub mod proc_net_dev;
+pub mod proc_net_netlink;
 pub mod proc_net_snmp;
 pub mod proc_net_snmp6;
 pub mod proc_net_sockstat;

@@ -4,7 +4,8 @@
 //! Each gives [`Interface`](crate::interface::Interface)s: first, of every one, its counters of one
 //! moment and what selects it; then, of those that are reported, its speed. [`netlink`] is the fast
 //! way, for network namespaces that a socket can be opened in. [`procfs`] is the way by `/proc` and
-//! `/sys`: for the host's in a container, and for kernels that lack netlink or forbid it.
+//! `/sys`: for the host's where a container may not enter that, and for kernels that lack netlink or
+//! forbid it.
 //! [`proc_net`] reads what lies under `/proc/net`, for procfs and for the protocol statistics.
 //! [`namespaces`] finds and enters other network namespaces.
 
@@ -22,7 +23,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wanted {
-    /// Netlink where it can be used and no other `/proc` or `/sys` is named, or else procfs.
+    /// Netlink where it can be used, in the host's network namespace too, or else procfs; also where
+    /// another `/sys` alone is named.
     #[default]
     Auto,
     /// Netlink, whatever `HOST_PROC` and `HOST_SYS` say, or else procfs.

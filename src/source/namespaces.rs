@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -19,14 +19,14 @@ use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, getpid, getrlimit, pidfd_open, setrlimit,
 };
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::{CapabilitySet, LinkNameSpaceType, capabilities, move_into_link_name_space};
 
 use crate::file::{self, MAX_RECORD};
 use crate::parse::proc_pid_cgroup;
 use crate::privileges::{self, ENTER, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
 use crate::protocol::{Groups, ProtocolFile};
 use crate::source::is_shortage;
-use crate::source::netlink::{NetlinkError, Sockets};
+use crate::source::netlink::{self, NetlinkError, Sockets};
 use crate::source::proc_net::{HostProc, ProcNet};
 
 /// The folders of names, below the root of the file system.
@@ -59,6 +59,12 @@ impl Machine {
                 Self { proc: proc.clone(), root: first.join("root"), main: first }
             }
         }
+    }
+
+    /// Whether it is ours, rather than the host's.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.root == Path::new("/")
     }
 
     /// The folder of the process with that number there.
@@ -101,6 +107,32 @@ impl Machine {
         one.is_some() && one == two
     }
 
+    /// How this process gets at the namespace that tables report as their own.
+    ///
+    /// # Errors
+    ///
+    /// [`NetlinkError`], where that takes netlink, which the kernel lacks or forbids, or where it cannot
+    /// be told at the moment.
+    pub fn reach(&self) -> Result<Reach, NetlinkError> {
+        let file = self.main.join("ns/net");
+        let theirs = fs::metadata(&file);
+        let shortage = theirs.as_ref().err().and_then(Errno::from_io_error);
+        if let Some(errno) = shortage.filter(|&errno| is_shortage(errno)) {
+            return Err(NetlinkError::Call("stat", errno));
+        }
+        let ours = fs::metadata("/proc/thread-self/ns/net");
+        let is_ours = match (&theirs, ours) {
+            (Ok(theirs), Ok(ours)) => (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino()),
+            // It may not be looked at, though the files of its `net` may.
+            _ => netlink::is_about_this_namespace(&self.main.join("net/netlink"))?,
+        };
+        Ok(match theirs {
+            _ if is_ours => Reach::Own,
+            Ok(theirs) => Reach::Other { file, inode: theirs.ino() },
+            Err(error) => Reach::Hidden { file, error },
+        })
+    }
+
     /// The first name that the namespace has which tables report as their own.
     #[must_use]
     pub fn own_name(&self) -> Option<Vec<u8>> {
@@ -108,6 +140,27 @@ impl Machine {
         let mut found = named(self).ok()?.found.into_iter();
         found.find(|found| found.inode == inode).map(|found| found.name)
     }
+}
+
+/// How this process gets at a network namespace.
+#[derive(Debug)]
+pub enum Reach {
+    /// It lives there.
+    Own,
+    /// By entering it.
+    Other {
+        /// The file to enter it by.
+        file: PathBuf,
+        /// The number of its inode.
+        inode: u64,
+    },
+    /// Not at all.
+    Hidden {
+        /// The file that leads to it.
+        file: PathBuf,
+        /// Why that cannot be looked at.
+        error: io::Error,
+    },
 }
 
 /// A network namespace.
@@ -223,6 +276,9 @@ pub struct Named {
     /// There are names whose namespaces come or go without an event in their folder: symbolic links,
     /// and files that no namespace is mounted on yet.
     pub is_unsure: bool,
+    /// Files that no namespace is mounted on, with the numbers of their inodes: one is about to be, or
+    /// that is seen elsewhere only.
+    pub bare: Vec<(PathBuf, u64)>,
     /// The folders and files that could not be looked at, and why.
     pub unread: Vec<(PathBuf, io::Error)>,
 }
@@ -256,6 +312,16 @@ impl EnterError {
         match self {
             Self::Failed(error) => Errno::from_io_error(error) == Some(Errno::MFILE),
             Self::Netlink(error) => matches!(error, NetlinkError::Call(_, Errno::MFILE)),
+            Self::Gone | Self::Forbidden(_) => false,
+        }
+    }
+
+    /// Whether it may go well another time: memory is short, or too much is open at the moment.
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        match self {
+            Self::Failed(error) => Errno::from_io_error(error).is_some_and(is_shortage),
+            Self::Netlink(error) => error.is_shortage(),
             Self::Gone | Self::Forbidden(_) => false,
         }
     }
@@ -299,7 +365,8 @@ pub fn named(machine: &Machine) -> io::Result<Named> {
         for entry in entries {
             let entry = entry?;
             let file = entry.path();
-            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let kind = entry.file_type().ok();
+            let is_link = kind.is_some_and(|kind| kind.is_symlink());
             named.is_unsure |= is_link;
             match mounted_inode(&file) {
                 Ok(Some(inode)) => named.found.push(Found {
@@ -310,7 +377,12 @@ pub fn named(machine: &Machine) -> io::Result<Named> {
                     is_mounted: !is_link,
                     resident: None,
                 }),
-                Ok(None) => named.is_unsure = true,
+                Ok(None) => {
+                    named.is_unsure = true;
+                    if kind.is_some_and(|kind| kind.is_file()) {
+                        named.bare.push((file, entry.ino()));
+                    }
+                }
                 Err(error) => named.pass_over(file, error)?,
             }
         }
@@ -332,6 +404,12 @@ impl Named {
         }
         Ok(())
     }
+}
+
+/// Whether that is a folder of names, rather than one of its files.
+#[must_use]
+pub fn is_folder(path: &Path) -> bool {
+    FOLDERS.iter().any(|folder| path.ends_with(folder))
 }
 
 /// The inode of the namespace that is mounted on that file, if there is one by now.
@@ -459,6 +537,22 @@ fn inode(process: &Path) -> io::Result<u64> {
     fs::metadata(process.join("ns/net")).map(|metadata| metadata.ino())
 }
 
+/// Whether this process has what it takes to enter a namespace of the system's: `CAP_SYS_ADMIN`.
+#[must_use]
+pub fn may_enter() -> bool {
+    let ours = capabilities(None);
+    ours.is_ok_and(|ours| ours.effective.contains(CapabilitySet::SYS_ADMIN))
+}
+
+/// Whether that file leads to another namespace by now, or to none.
+#[must_use]
+pub fn is_gone(file: &Path, inode: u64) -> bool {
+    match fs::metadata(file) {
+        Ok(metadata) => metadata.ino() != inode,
+        Err(error) => !Errno::from_io_error(&error).is_some_and(is_shortage),
+    }
+}
+
 /// What to enter a namespace for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Purpose {
@@ -489,6 +583,20 @@ pub fn enter(
     thread.join().map_err(|_| io::ErrorKind::Other.into())
 }
 
+/// Opens the sockets of a namespace that is entered for it, as [`enter`] does.
+///
+/// # Errors
+///
+/// When there is no thread to do it on, and then why the namespace cannot be entered.
+pub fn open_sockets(file: &Path, inode: u64) -> io::Result<Result<Sockets, EnterError>> {
+    let purpose = Purpose { by_netlink: true, ..Purpose::default() };
+    let entered = enter(vec![(file.to_owned(), inode, purpose)])?.pop();
+    Ok(entered.unwrap_or(Err(EnterError::Gone)).and_then(|entered| {
+        // They were asked for.
+        entered.sockets.ok_or(EnterError::Gone)
+    }))
+}
+
 fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, EnterError> {
     let raised = privileges::raise(LOOK_AT_NAMES);
     let namespace = file::open(file).map_err(|error| {
@@ -506,7 +614,7 @@ fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, Enter
     drop(raised);
     let files = ProcNet::enter(purpose.groups, purpose.interface_protocols);
     let files = files.map_err(EnterError::Failed)?;
-    let sockets = purpose.by_netlink.then(Sockets::open_elsewhere).transpose();
+    let sockets = purpose.by_netlink.then(Sockets::open).transpose();
     Ok(Entered { sockets: sockets.map_err(EnterError::Netlink)?, files })
 }
 

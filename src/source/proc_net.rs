@@ -1,6 +1,6 @@
 //! What lies under `/proc/net`: the counters of `dev`, and protocol statistics.
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rustix::fs::{PROC_SUPER_MAGIC, stat, statfs};
+use rustix::fs::{Dir, PROC_SUPER_MAGIC, stat, statfs};
 use rustix::io::Errno;
 
 use crate::file::{self, Look, MAX_RECORD, MAX_TABLE, Made, QuotedPath};
@@ -21,6 +21,7 @@ use crate::parse::{
 };
 use crate::privileges::{self, LOOK_AT_PROCESSES, Raised};
 use crate::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics, is_of_machine};
+use crate::source::is_shortage;
 
 /// The most bad rows of one file that are logged one by one.
 const MAX_ROW_PROBLEMS: usize = 8;
@@ -60,7 +61,15 @@ pub struct ProcNet {
     is_of_process: bool,
     /// The name of the network namespace, where that is not our own or the host's.
     namespace: Option<Vec<u8>>,
+    /// Whether it is a process's, which may be gone at any time.
+    is_passing: bool,
+    /// How many interfaces' own statistics could not be read since the last report.
+    unread_interfaces: usize,
 }
+
+/// Where our own `net` lies in a proc file system. The first is a link to the second, and is missing
+/// where that is mounted with `subset=pid` (`ProcSubset=pid` of systemd).
+const OWN_FOLDERS: [&str; 3] = ["net", "self/net", "thread-self/net"];
 
 #[derive(Debug)]
 struct Folder {
@@ -122,31 +131,58 @@ fn made(file: ProtocolFile) -> Made {
 }
 
 impl ProcNet {
-    /// Under `HOST_PROC`, looks whose counters can be read, and says so in one line.
+    /// Reads nothing yet.
     #[must_use]
-    pub fn open(proc: &HostProc, log: Log) -> Self {
+    pub fn open(proc: &HostProc) -> Self {
         match proc {
             HostProc::Own => {
-                let keep = || FileState::Kept(None);
-                Self::over(vec![Folder::at(Path::new("/proc/net"), keep)], None)
+                let folder =
+                    |folder| Folder::at(&Path::new("/proc").join(folder), || FileState::Kept(None));
+                let mut proc_net = Self::over(OWN_FOLDERS.map(folder).into(), None);
+                // They are one and the same.
+                let is_there = |folder: &Folder| folder.dev.path.exists();
+                if let Some(place) = proc_net.folders.iter().position(is_there) {
+                    proc_net.stay_with(place);
+                }
+                proc_net
             }
             HostProc::Of(proc) => {
                 let folder = |folder| Folder::at(&proc.join(folder), || FileState::Shut);
-                let folders = vec![folder("1/net"), folder("net")];
-                let proc_net = Self::over(folders, Some(proc.join("1")));
-                let mut proc_net = Self { is_of_process: true, ..proc_net };
-                // A failure is reported by the gather that meets it.
-                let _ = proc_net.read_dev_text(log);
-                proc_net
+                let folders = ["1/net"].into_iter().chain(OWN_FOLDERS).map(folder);
+                let proc_net = Self::over(folders.collect(), Some(proc.join("1")));
+                Self { is_of_process: true, ..proc_net }
             }
         }
+    }
+
+    /// Under `HOST_PROC`, looks whose counters can be read, and says so in one line. The first reading
+    /// does it too.
+    pub fn choose(&mut self, log: Log) {
+        if self.folders.len() > 1 {
+            // A failure is reported by the gather that meets it.
+            let _ = self.read_dev_text(log);
+        }
+    }
+
+    /// Reads that of process 1 alone from now on, unless another one was chosen before.
+    pub fn stay_with_process_1(&mut self) {
+        if self.process_1.is_some() && self.folders.len() > 1 {
+            self.stay_with(0);
+        }
+    }
+
+    /// Reads that folder alone from now on.
+    fn stay_with(&mut self, place: usize) {
+        let folder = self.folders.swap_remove(place);
+        self.folders.clear();
+        self.folders.push(folder);
     }
 
     /// Of a process, which may be gone at any time.
     #[must_use]
     pub fn of_process(folder: &Path) -> Self {
         let folders = vec![Folder::at(&folder.join("net"), || FileState::Shut)];
-        Self { is_of_process: true, ..Self::over(folders, None) }
+        Self { is_of_process: true, is_passing: true, ..Self::over(folders, None) }
     }
 
     /// Goes on with another process of the same network namespace.
@@ -192,6 +228,8 @@ impl ProcNet {
             leaves_machine_out: false,
             is_of_process: false,
             namespace: None,
+            is_passing: false,
+            unread_interfaces: 0,
         }
     }
 
@@ -251,8 +289,11 @@ impl ProcNet {
         self.read_at = Instant::now();
         if let Err(failures) = self.read_dev_text(problems.log()) {
             self.dev_text.clear();
+            // The others are the same as the last of these, by other names.
+            let count = if self.process_1.is_some() { 2 } else { 1 };
             let Self { folders, namespace, .. } = self;
-            let files = folders.iter().map(|one| Shown(&one.dev.path, namespace).to_string());
+            let files = folders.iter().take(count);
+            let files = files.map(|one| Shown(&one.dev.path, namespace).to_string());
             let key = files.clone().collect::<String>() + " unread";
             let files = files.zip(failures).map(|(file, error)| format!("{file}: {error}"));
             let files = files.collect::<Vec<_>>().join(", nor ");
@@ -296,18 +337,23 @@ impl ProcNet {
     }
 
     /// Reads the protocol statistics of these groups. What cannot be read goes to `problems`; all
-    /// else is there.
-    pub fn read_protocols(&mut self, groups: Groups, problems: &mut Problems) {
+    /// else is there. That some are not there at all is worth a warning where the operator named them.
+    pub fn read_protocols(&mut self, groups: Groups, named: Groups, problems: &mut Problems) {
         let _raised = self.raise();
         self.protocols.clear();
         let groups = if self.leaves_machine_out { groups.without(Group::Softnet) } else { groups };
+        // Of these it is certain what there is.
+        let mut told = Groups::NONE;
         for (number, file) in ProtocolFile::ALL.into_iter().enumerate() {
-            if !groups.has_any_of(file) {
+            let ours = groups.of(file);
+            if ours.is_empty() {
                 continue;
             }
-            let Self { folders, text, protocols, leaves_machine_out, namespace, .. } = self;
-            let mut failed = None;
-            for folder in folders {
+            let Self {
+                folders, text, protocols, leaves_machine_out, is_passing, namespace, ..
+            } = self;
+            let (mut found, mut failed) = (None, None);
+            for (place, folder) in folders.iter_mut().enumerate() {
                 let Some(kernel_file) = folder.protocol_files.get_mut(number) else { continue };
                 let read = kernel_file.read(text);
                 let path = kernel_file.path.as_path();
@@ -316,18 +362,53 @@ impl ProcNet {
                         let mut bad_rows = BadRows::new(Shown(path, namespace), problems);
                         let groups = (groups, *leaves_machine_out);
                         take_statistics(file, text, groups, protocols, &mut bad_rows);
-                        failed = None;
+                        if bad_rows.count == 0 {
+                            told = told.or(ours);
+                        }
+                        found = Some(place);
                         break;
                     }
-                    Err(error) => failed = Some((path, error)),
+                    Err(error) => {
+                        let errno = Errno::from_io_error(&error);
+                        failed.get_or_insert((path, error));
+                        // It may be read another time, and the next one may be another namespace's.
+                        if errno.is_some_and(is_shortage) {
+                            break;
+                        }
+                    }
                 }
             }
-            // As with `inputs.net`, a host without the file just has no such statistics.
-            if let Some((path, error)) = failed {
-                // All namespaces of a kernel lack the same.
-                let message = format_args!("cannot read {}: {error}", Shown(path, namespace));
-                problems.report(&path.to_string_lossy(), Level::Debug, message);
+            if found.is_none()
+                && let Some((path, error)) = failed
+            {
+                let shown = Shown(path, namespace);
+                // As with `inputs.net`, a host without the file just has no such statistics.
+                let message =
+                    format_args!("protocols {ours} are left out: cannot read {shown}: {error}");
+                if *is_passing {
+                    let key = format!("{} unread", path.display());
+                    problems.report(&key, Level::Debug, message);
+                } else {
+                    let is_named = !named.of(file).is_empty();
+                    let level = if is_named { Level::Warn } else { Level::Info };
+                    problems.report(file.name(), level, message);
+                }
             }
+            if let Some(place) = found
+                && self.process_1.is_none()
+                && self.folders.len() > 1
+            {
+                self.stay_with(place);
+            }
+        }
+        // Before the first message of ICMP there are none of these.
+        let told = told.without(Group::IcmpMsg);
+        let there = self.protocols.groups();
+        let is_lacking = |group: &Group| told.contains(*group) && !there.contains(*group);
+        let lacking: Groups = named.iter().filter(is_lacking).collect();
+        if !lacking.is_empty() {
+            let message = format_args!("protocols {lacking} are left out: this kernel has none");
+            problems.report("protocols lacking", Level::Warn, message);
         }
     }
 
@@ -345,8 +426,10 @@ impl ProcNet {
         statistics: &mut ProtocolStatistics,
     ) {
         statistics.clear();
-        let Self { folders, text, .. } = self;
-        if folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok()) {
+        let Self { folders, text, unread_interfaces, .. } = self;
+        let is_read = folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok());
+        *unread_interfaces += usize::from(!is_read);
+        if is_read {
             // An interface that went meanwhile, or a damaged line, costs only itself.
             for statistic in proc_net_snmp6::statistics(text).flatten() {
                 if groups.contains(statistic.group) {
@@ -356,21 +439,59 @@ impl ProcNet {
         }
     }
 
+    /// Says so where no interface has protocol statistics, because there is no file of any.
+    pub fn report_interface_protocols(&mut self, problems: &mut Problems) {
+        if std::mem::take(&mut self.unread_interfaces) == 0 || self.is_passing {
+            return;
+        }
+        let has_any = |folder: &Folder| folder.dev_snmp6.has_any();
+        if let Some(folder) = self.folders.first()
+            && !self.folders.iter().any(has_any)
+        {
+            let net = folder.dev.path.with_file_name("dev_snmp6");
+            let message = format_args!(
+                "interface_protocols: interfaces have none: {} is not there, or empty as by \
+                 ProcSubset=pid",
+                QuotedPath(&net)
+            );
+            problems.report("interface_protocols", Level::Warn, message);
+        }
+    }
+
     /// Reads the first `dev` that can be read, and stays with that folder from then on; or returns why
     /// each cannot be.
     fn read_dev_text(&mut self, log: Log) -> Result<(), Vec<io::Error>> {
         let _raised = self.raise();
         let mut failures = Vec::new();
+        let mut found = None;
         let Self { folders, dev_text, .. } = self;
-        let readable = folders.iter_mut().position(|folder| {
-            folder.dev.read(dev_text).map_err(|error| failures.push(error)).is_ok()
-        });
-        match readable {
+        for (place, folder) in folders.iter_mut().enumerate() {
+            match folder.dev.read(dev_text) {
+                Ok(()) => {
+                    found = Some(place);
+                    break;
+                }
+                Err(error) => {
+                    let is_short = Errno::from_io_error(&error).is_some_and(is_shortage);
+                    failures.push(error);
+                    // It may be read another time, and the next one may be another namespace's.
+                    if is_short {
+                        return Err(failures);
+                    }
+                }
+            }
+        }
+        match found {
             Some(_) if self.folders.len() == 1 => Ok(()),
+            Some(found) if self.process_1.is_none() => {
+                self.stay_with(found);
+                Ok(())
+            }
             Some(found) => {
                 let failure = self.folders.first().zip(failures.first());
                 let denied = failure.and_then(|(one, error)| self.denied(&one.dev.path, error));
-                let folder = self.folders.swap_remove(found);
+                self.stay_with(found);
+                let Some(folder) = self.folders.first() else { return Ok(()) };
                 let dev = Shown(&folder.dev.path, &None);
                 match denied {
                     Some(denied) => log.warn(format_args!(
@@ -380,7 +501,6 @@ impl ProcNet {
                     )),
                     None => log.info(format_args!("HOST_PROC: counters come from {dev}")),
                 }
-                self.folders = vec![folder];
                 Ok(())
             }
             None => Err(failures),
@@ -394,13 +514,8 @@ impl ProcNet {
                 Some(format!("cannot read {}: {error}", QuotedPath(file)))
             }
             io::ErrorKind::NotFound => {
-                let process_1 = self.process_1.as_deref()?;
-                let proc = process_1.parent()?;
-                // With hidepid=2, what may not be seen looks as if it were not there; but every proc
-                // file system has a process 1.
-                let is_proc = statfs(proc).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC);
-                let is_hidden = is_proc && stat(process_1).err() == Some(Errno::NOENT);
-                is_hidden.then(|| format!("{} hides process 1", QuotedPath(proc)))
+                let proc = self.process_1.as_deref()?.parent()?;
+                hides_processes(proc).then(|| format!("{} hides process 1", QuotedPath(proc)))
             }
             _ => None,
         }
@@ -427,6 +542,22 @@ impl KernelFile {
 }
 
 impl DevSnmp6 {
+    /// Whether there is any file in it, as of a loopback. In a proc file system that is mounted with
+    /// `subset=pid`, it is there and empty.
+    fn has_any(&self) -> bool {
+        let opened;
+        let folder = match self {
+            Self::At(folder) => {
+                opened = file::open_folder(folder).ok();
+                opened.as_ref()
+            }
+            Self::Entered(folder) => folder.as_ref(),
+        };
+        let entries = folder.and_then(|folder| Dir::read_from(folder).ok());
+        let is_file = |name: &CStr| !matches!(name.to_bytes(), b"." | b"..");
+        entries.is_some_and(|entries| entries.flatten().any(|entry| is_file(entry.file_name())))
+    }
+
     /// Reads the file of that interface.
     fn read(&self, name: &[u8], text: &mut Vec<u8>) -> io::Result<()> {
         let name = OsStr::from_bytes(name);
@@ -439,6 +570,15 @@ impl DevSnmp6 {
             Self::Entered(None) => Err(io::ErrorKind::NotFound.into()),
         }
     }
+}
+
+/// Whether that is a proc file system that hides processes of other users from this one, as with
+/// `hidepid=2`: what may not be seen looks as if it were not there; but every proc file system has a
+/// process 1.
+#[must_use]
+pub fn hides_processes(proc: &Path) -> bool {
+    let is_proc = || statfs(proc).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC);
+    stat(proc.join("1")).err() == Some(Errno::NOENT) && is_proc()
 }
 
 /// Takes what the text of a file tells of these groups, perhaps without what is the whole machine's.
@@ -612,7 +752,7 @@ mod tests {
         let mut problems = Problems::new(Log { debug: false });
         let mut files = ProcNet::of_process(process.path());
         let mut fields = |files: &mut ProcNet, groups: &[Group]| -> Vec<String> {
-            files.read_protocols(groups.iter().copied().collect(), &mut problems);
+            files.read_protocols(groups.iter().copied().collect(), Groups::NONE, &mut problems);
             files.protocols().iter().map(|one| format!("{}={}", one.field, one.value)).collect()
         };
         assert_eq!(fields(&mut files, &[Group::Icmp6]), ["icmp6_inmsgs=2"]);

@@ -10,6 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
+use rustix::io::Errno;
 use rustix::net::netdevice::name_to_index;
 
 use crate::file::{self, Look, MAX_ATTRIBUTE, Made, QuotedPath};
@@ -20,8 +21,8 @@ use crate::interface::{
 use crate::log::{Level, Log, Problems};
 use crate::parse::{Quoted, sysfs};
 use crate::rates::Reading;
-use crate::source::Unread;
 use crate::source::proc_net::ProcNet;
+use crate::source::{Unread, is_shortage};
 
 /// How often two files are compared before they count as telling of different namespaces: interfaces
 /// come and go.
@@ -37,6 +38,8 @@ pub struct Procfs {
     has_sysfs: bool,
     /// Whether its interfaces are those of the namespace that this process lives in.
     is_own: bool,
+    /// Whether it is known whose the sysfs is, where they are the host's.
+    is_checked: bool,
     wants: Wants,
     /// In the order of `/proc/net/dev`.
     interfaces: Vec<Interface>,
@@ -73,16 +76,25 @@ struct ClassNet {
 }
 
 impl Procfs {
-    /// Takes a sysfs for what that `/proc/net` counts, which may be our own; without a name it is
-    /// `/sys`. Says so when it shows another network namespace than the host's, whose counters these
-    /// are.
+    /// Takes a sysfs for what a `/proc/net` counts, which may be our own; without a name it is `/sys`.
     #[must_use]
-    pub fn open(proc_net: &mut ProcNet, is_own: bool, sys: Option<&Path>, log: Log) -> Self {
-        let mut class_net = ClassNet::of(sys);
-        if proc_net.is_of_process_1() {
-            class_net.check_hosts(proc_net, sys.is_none(), log);
+    pub fn open(is_own: bool, sys: Option<&Path>) -> Self {
+        Self::over(ClassNet::of(sys), is_own)
+    }
+
+    /// Where `/proc/net` is the host's, says which files are read, and whether the sysfs shows another
+    /// network namespace than theirs. The first reading does it too.
+    pub fn check(&mut self, proc_net: &mut ProcNet, log: Log) {
+        if self.is_own || !self.has_sysfs || self.is_checked {
+            return;
         }
-        Self::over(class_net, is_own)
+        proc_net.choose(log);
+        let failures = self.class_net.failures;
+        if proc_net.is_of_process_1() {
+            self.class_net.check_hosts(proc_net, log);
+        }
+        // What could not be read this time tells another time.
+        self.is_checked = self.class_net.failures == failures;
     }
 
     /// Of a network namespace that no sysfs shows: its interfaces have neither flags nor speed.
@@ -97,6 +109,7 @@ impl Procfs {
             class_net,
             has_sysfs: true,
             is_own,
+            is_checked: false,
             wants: Wants::default(),
             interfaces: Vec::new(),
             numbers: Vec::new(),
@@ -141,7 +154,8 @@ impl Procfs {
     /// Takes in what `/proc/net` told in its last reading, and asks sysfs for what selects
     /// interfaces. Once `hurry` says so, no more is asked for, and an interface that only its flags
     /// could select is taken for gone.
-    pub fn read(&mut self, proc_net: &ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
+    pub fn read(&mut self, proc_net: &mut ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
+        self.check(proc_net, log);
         let Self { class_net, interfaces, numbers, wants, version, .. } = self;
         let mut hurried = false;
         numbers.clear();
@@ -387,8 +401,9 @@ impl ClassNet {
     }
 
     /// Finds out whether it shows another network namespace than the host's, and says so. That it does
-    /// not know an interface says so only where it `is_ours`.
-    fn check_hosts(&mut self, proc_net: &mut ProcNet, is_ours: bool, log: Log) {
+    /// not know an interface says so only where nobody named it.
+    fn check_hosts(&mut self, proc_net: &mut ProcNet, log: Log) {
+        let is_ours = self.look == Look::After;
         let names: Vec<_> = proc_net.first_names().map(<[u8]>::to_vec).collect();
         let stranger = names.iter().find(|name| {
             (0..LOOKS).all(|_| {
@@ -654,8 +669,16 @@ impl ClassNet {
         let Ok(name) = str::from_utf8(interface) else { return false };
         (0..LOOKS).all(|_| {
             let known = self.value(interface, "ifindex", sysfs::number);
-            let own = UnixDatagram::unbound().ok().map(|socket| name_to_index(socket, name));
-            matches!(own, Some(Ok(own)) if known != Ok(own) && known != Err(Unread::Failed))
+            let own = match UnixDatagram::unbound() {
+                Ok(socket) => name_to_index(socket, name).ok(),
+                Err(error) => {
+                    if Errno::from_io_error(&error).is_some_and(is_shortage) {
+                        self.note(error);
+                    }
+                    None
+                }
+            };
+            own.is_some_and(|own| known != Ok(own) && known != Err(Unread::Failed))
         })
     }
 

@@ -16,8 +16,8 @@ pub(crate) const DEFAULT: &str = "[[inputs.net]]\nignore_protocol_stats = true\n
 
 /// The sources, and what the plugin says of each at the start.
 pub(crate) const SOURCES: [(&str, &str); 2] = [
-    ("netlink", "I! source: netlink, as configured\n"),
-    ("procfs", "I! source: /proc/net/dev, as configured\n"),
+    ("netlink", "I! reading counters by netlink, as configured\n"),
+    ("procfs", "I! reading counters from /proc/net/dev, as configured\n"),
 ];
 
 /// The fields of each interface's line.
@@ -221,7 +221,7 @@ impl Daemon {
     pub(crate) fn end(self) -> String {
         let log = without_notes(&self.end_and_tell_all());
         let (first, rest) = log.split_once('\n').unwrap();
-        assert!(first.starts_with("I! source: ") || first.starts_with("W! kind_include"), "{log}");
+        assert!(first.contains("reading counters ") || first.starts_with("W! kinds of "), "{log}");
         rest.to_owned()
     }
 

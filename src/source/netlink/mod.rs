@@ -12,19 +12,24 @@ mod speed;
 mod tests;
 
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
 
 use self::links::{Links, Questions, Tells};
 use self::socket::{Dump, Event, Socket};
 use self::speed::{SLOW, Speeds, Way};
+use crate::file::{self, MAX_TABLE};
 use crate::interface::{Counters, Interface, MoreCounters, Wants};
 use crate::log::{Level, Problems};
 use crate::parse::Quoted;
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::{self, Stats};
 use crate::parse::netlink::{Message, messages};
+use crate::parse::proc_net_netlink;
 use crate::rates::Reading;
+use crate::source::is_shortage;
 
 pub use self::socket::{NetlinkError, Scratch};
 pub use self::speed::Asker;
@@ -75,23 +80,44 @@ impl Sockets {
     ///
     /// # Errors
     ///
-    /// [`NetlinkError`], where the kernel lacks or forbids netlink.
+    /// [`NetlinkError`], where the kernel lacks or forbids netlink, or has no more room for it.
     pub fn open() -> Result<Self, NetlinkError> {
-        Self::with(Way::open()?, Some("/sys/class/net".into()))
+        let way = Way::open()?;
+        let (requests, events) = (Socket::route()?, Socket::link_events()?);
+        Ok(Self { requests, events, way, class_net: None })
     }
 
-    /// The same in a network namespace other than that of this process, whose sysfs does not show it.
-    ///
-    /// # Errors
-    ///
-    /// [`NetlinkError`], where the kernel lacks or forbids netlink.
-    pub fn open_elsewhere() -> Result<Self, NetlinkError> {
-        Self::with(Way::open_elsewhere()?, None)
+    /// Takes that sysfs, which may show their network namespace, for what netlink cannot tell.
+    #[must_use]
+    pub fn with_sysfs(self, sys: &Path) -> Self {
+        let class_net = sys.join("class/net");
+        Self { way: self.way.or_sysfs(&class_net), class_net: Some(class_net), ..self }
     }
+}
 
-    fn with(way: Way, class_net: Option<PathBuf>) -> Result<Self, NetlinkError> {
-        Ok(Self { requests: Socket::route()?, events: Socket::link_events()?, way, class_net })
+/// Whether that file `net/netlink` of a proc file system is about the network namespace of this
+/// thread: a socket that is opened here stands in it, under the same port and inode.
+///
+/// # Errors
+///
+/// [`NetlinkError`], where the kernel lacks or forbids netlink, or it cannot be told at the moment.
+pub fn is_about_this_namespace(file: &Path) -> Result<bool, NetlinkError> {
+    /// A row may be missed while the kernel's table of sockets grows.
+    const LOOKS: usize = 3;
+    let socket = Socket::route()?;
+    let (port, inode) = socket.identity()?;
+    let mut text = Vec::new();
+    for _ in 0..LOOKS {
+        match file::read(file, MAX_TABLE, &mut text) {
+            Ok(()) if proc_net_netlink::has_route_socket(&text, port, inode) => return Ok(true),
+            Ok(()) => {}
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(errno) if is_shortage(errno) => return Err(NetlinkError::Call("open", errno)),
+                _ => return Ok(false),
+            },
+        }
     }
+    Ok(false)
 }
 
 /// How far the table has followed the events.

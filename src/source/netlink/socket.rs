@@ -5,11 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::fstat;
 use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect,
-    recvfrom, send, socket_with, sockopt,
+    getsockname, recvfrom, send, socket_with, sockopt,
 };
 
 use super::PATIENCE;
@@ -54,9 +55,11 @@ pub enum NetlinkError {
 }
 
 impl NetlinkError {
-    /// Whether it says nothing about what the kernel has and allows: too much is open at the moment.
-    pub(super) fn is_shortage(self) -> bool {
-        matches!(self, Self::Call(_, errno) if is_shortage(errno))
+    /// Whether it says nothing about what the kernel has and allows: memory is short, or too much is
+    /// open at the moment.
+    #[must_use]
+    pub fn is_shortage(self) -> bool {
+        matches!(self, Self::Call(_, errno) | Self::Refused(errno) if is_shortage(errno))
     }
 }
 
@@ -164,6 +167,14 @@ impl Socket {
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+
+    /// Its port and the number of its inode, which `/proc/net/netlink` shows.
+    pub(super) fn identity(&self) -> Result<(u32, u64), NetlinkError> {
+        let address = getsockname(&self.fd).and_then(SocketAddrNetlink::try_from);
+        let address = address.map_err(|errno| NetlinkError::Call("getsockname", errno))?;
+        let stat = fstat(&self.fd).map_err(|errno| NetlinkError::Call("fstat", errno))?;
+        Ok((address.pid(), stat.st_ino))
     }
 
     /// Asks for all there are, and hands on the answer part by part.

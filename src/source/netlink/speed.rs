@@ -412,14 +412,17 @@ impl Seat {
 }
 
 impl Way {
-    /// Ethtool netlink where the kernel has it, or else the files of `/sys`.
+    /// Ethtool netlink where the kernel has it.
     pub(super) fn open() -> Result<Self, NetlinkError> {
-        Self::of(Socket::generic(), Some("/sys/class/net".into()))
+        Self::of(Socket::generic(), None)
     }
 
-    /// Ethtool netlink where the kernel has it.
-    pub(super) fn open_elsewhere() -> Result<Self, NetlinkError> {
-        Self::of(Socket::generic(), None)
+    /// Where it has not, the files of that folder `class/net`.
+    pub(super) fn or_sysfs(self, class_net: &Path) -> Self {
+        match self {
+            Self::Nowhere => Self::Sysfs(class_net.to_owned()),
+            way => way,
+        }
     }
 
     pub(super) fn of(

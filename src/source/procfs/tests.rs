@@ -47,9 +47,9 @@ impl Machine {
 
     fn open(root: TempDir, wants: Wants, is_own: bool) -> Self {
         let proc = HostProc::Of(root.path().join("proc"));
-        let mut files = ProcNet::open(&proc, LOG);
+        let files = ProcNet::open(&proc);
         let sys = root.path().join("sys");
-        let mut procfs = Procfs::open(&mut files, is_own, Some(&sys), LOG);
+        let mut procfs = Procfs::open(is_own, Some(&sys));
         procfs.add_wants(wants);
         let machine = Self { root, files, procfs, problems: Problems::new(LOG) };
         machine.set_uevents(1);
@@ -112,7 +112,7 @@ impl Machine {
         self.procfs.start(&self.files);
         self.files.read_interfaces(&mut self.problems);
         happens(self);
-        self.procfs.read(&self.files, LOG, || false);
+        self.procfs.read(&mut self.files, LOG, || false);
     }
 
     fn gather(&mut self) {
@@ -328,7 +328,7 @@ fn where_events_cannot_be_counted_the_files_of_the_interface_decide() {
     machine.files.start_gather();
     machine.files.read_interfaces(&mut machine.problems);
     machine.procfs.start(&machine.files);
-    machine.procfs.read(&machine.files, LOG, || false);
+    machine.procfs.read(&mut machine.files, LOG, || false);
     assert_eq!(machine.bytes("a"), 140);
 }
 
@@ -463,7 +463,7 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
     machine.files.start_gather();
     machine.files.read_interfaces(&mut machine.problems);
     let mut looks = 0;
-    machine.procfs.read(&machine.files, LOG, || {
+    machine.procfs.read(&mut machine.files, LOG, || {
         looks += 1;
         looks > 3
     });
@@ -592,12 +592,14 @@ fn whether_sysfs_is_the_hosts_is_told_by_the_numbers_that_statistics_have() {
         if !known.is_empty() {
             machine.set("eth0/ifindex", known);
         }
-        let machine = Machine::open(machine.root, FLAGS, false);
+        let mut machine = Machine::open(machine.root, FLAGS, false);
+        machine.procfs.check(&mut machine.files, LOG);
         assert_eq!(machine.procfs.class_net.is_foreign, is_foreign, "{known:?} {hosts:?}");
         // Nor is it by the `net` of another process.
         let proc = machine.root.path().join("proc");
         fs::rename(proc.join("1/net"), proc.join("net")).unwrap();
-        let machine = Machine::open(machine.root, FLAGS, false);
+        let mut machine = Machine::open(machine.root, FLAGS, false);
+        machine.procfs.check(&mut machine.files, LOG);
         assert_eq!(machine.procfs.class_net.is_foreign, None, "{known:?} {hosts:?}");
     }
 }
