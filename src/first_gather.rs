@@ -271,16 +271,16 @@ impl Unseen<'_> {
         self.kinds().is_some()
     }
 
-    /// The file of its group was read, if there is another statistic of that. Some come with the first
-    /// message of their type.
+    /// Of a pattern, as far as its group is there: that a whole group is not is said by who reads it. Some
+    /// statistics come with the first message of their type.
     fn matches_statistic(&self, statistic: &ProtocolStatistic<'_>) -> Option<bool> {
         if self.entry.list != List::Protocols {
             return None;
         }
         let item = self.table.protocols.get(self.entry.index)?;
-        let may_come =
-            item.group == Group::IcmpMsg || item.group == Group::Icmp6 && item.columns.is_some();
-        (item.group.file() == statistic.group.file() && !may_come).then(|| item.names(statistic))
+        let may_come = matches!(item.group, Group::IcmpMsg | Group::Icmp6);
+        let is_told = item.columns.is_some() && item.group == statistic.group && !may_come;
+        is_told.then(|| item.names(statistic))
     }
 
     /// Takes a known word in, which may be meant.

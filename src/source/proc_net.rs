@@ -57,8 +57,6 @@ pub struct ProcNet {
     protocols: ProtocolStatistics,
     /// Whether protocol statistics are to be those of the network namespace alone.
     leaves_machine_out: bool,
-    /// Whether the folders are those of another process, which may be hidden from this one.
-    is_of_process: bool,
     /// The name of the network namespace, where that is not our own or the host's.
     namespace: Option<Vec<u8>>,
     /// Whether it is a process's, which may be gone at any time.
@@ -149,8 +147,7 @@ impl ProcNet {
             HostProc::Of(proc) => {
                 let folder = |folder| Folder::at(&proc.join(folder), || FileState::Shut);
                 let folders = ["1/net"].into_iter().chain(OWN_FOLDERS).map(folder);
-                let proc_net = Self::over(folders.collect(), Some(proc.join("1")));
-                Self { is_of_process: true, ..proc_net }
+                Self::over(folders.collect(), Some(proc.join("1")))
             }
         }
     }
@@ -182,7 +179,7 @@ impl ProcNet {
     #[must_use]
     pub fn of_process(folder: &Path) -> Self {
         let folders = vec![Folder::at(&folder.join("net"), || FileState::Shut)];
-        Self { is_of_process: true, is_passing: true, ..Self::over(folders, None) }
+        Self { is_passing: true, ..Self::over(folders, None) }
     }
 
     /// Goes on with another process of the same network namespace.
@@ -226,16 +223,19 @@ impl ProcNet {
             text: Vec::new(),
             protocols: ProtocolStatistics::default(),
             leaves_machine_out: false,
-            is_of_process: false,
             namespace: None,
             is_passing: false,
             unread_interfaces: 0,
         }
     }
 
-    /// Lets this thread look at that process, as long as it has this.
+    /// Lets this thread look at another process, whose files these are, as long as it has this.
     pub(crate) fn raise(&self) -> Raised {
-        if self.is_of_process { privileges::raise(LOOK_AT_PROCESSES) } else { Raised::nothing() }
+        if self.process_1.is_some() || self.is_passing {
+            privileges::raise(LOOK_AT_PROCESSES)
+        } else {
+            Raised::nothing()
+        }
     }
 
     /// Has messages about its files say that they are those of the network namespace of that name.

@@ -719,7 +719,8 @@ fn events_that_nobody_may_wait_for_are_taken_in_by_the_next_reading() {
 fn an_event_that_fits_to_the_byte_is_not_lost() {
     let mut source = Source::with_dumps(Recorded::answer);
     source.read().unwrap();
-    let mut event = with_attribute(Interface::device(VETH0, "large0").link(), 16_000, &[0; 32_000]);
+    let mut event =
+        with_attribute(Interface::device(VETH0, "large0").link(), 16_000, &vec![0; 32_000]);
     let rest = (64 << 10) - event.len() - 4;
     event = with_attribute(event, 16_000, &vec![0; rest]);
     assert_eq!(event.len(), 64 << 10);
