@@ -9,6 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::config::{Config, List, Table, Tag};
 use crate::encode;
+use crate::file::QuotedPath;
 use crate::first_gather::{self, Seen, Unmatched};
 use crate::interface::Wants;
 use crate::lines::Batch;
@@ -620,7 +621,7 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Opening
                     EnterError::Forbidden(_) => ": it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE",
                     _ => "",
                 };
-                let why = format!("cannot enter {}: {error}{way_out}", file.display());
+                let why = format!("cannot enter {}: {error}{way_out}", QuotedPath(&file));
                 if error.is_shortage() {
                     Unusable::ForNow(why)
                 } else {
@@ -637,7 +638,7 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Opening
         Reach::Hidden { file, error } => {
             let why = format!(
                 "cannot look at {}: {error}: it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE",
-                file.display()
+                QuotedPath(&file)
             );
             // Without it that is no proc file system, or it hides process 1.
             let has_process_1 = Machine::of(proc).main.join("net/dev").exists();
@@ -696,7 +697,7 @@ fn source_line(table: &Table, opening: &Opening, has_others: bool) -> Option<Str
         }
         Opening::Host(file, _) => format!(
             "HOST_PROC: reading counters by netlink in {}, the host's network namespace",
-            file.display()
+            QuotedPath(file)
         ),
         Opening::Never(why) | Opening::Hidden(why) if is_host => {
             format!("HOST_PROC: netlink is not used: {why}")

@@ -453,7 +453,7 @@ impl Spaces {
             let message = format_args!(
                 "{} hides the processes of other users (hidepid), and so their network namespaces: \
                  needs CAP_SYS_PTRACE, or a /proc that is mounted without hidepid",
-                proc.display()
+                QuotedPath(proc)
             );
             problems.report("processes hidden", Level::Warn, message);
         } else if denied > 0 {

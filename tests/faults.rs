@@ -284,7 +284,7 @@ fn what_is_short_at_the_start_is_tried_again() {
              every gather\n"
         );
         assert_eq!(
-            daemon.end_and_tell_all(),
+            without_notes(&daemon.end_and_tell_all()),
             format!(
                 "W! {short}I! reading counters by netlink (no privileges needed)\nI! resolved: {short}"
             )
@@ -336,7 +336,7 @@ fn what_other_namespaces_are_short_of_at_the_start_is_tried_again() {
         // As many as are up, of which the first has no word to say.
         let batches = [(); 3].map(|()| daemon.batch());
         assert_eq!(batches.each_ref().map(Vec::len), [first, 4, 4], "{inject}");
-        let log = daemon.end_and_tell_all();
+        let log = without_notes(&daemon.end_and_tell_all());
         let over = problem.replacen("W! ", "I! resolved: ", 1).replacen("E! ", "I! resolved: ", 1);
         let lines = if inject.starts_with("clone3") {
             format!("{problem}{started}{over}")

@@ -11,7 +11,7 @@ use common::plugin::{
     ALL, DEFAULT, Daemon, SOURCES, assert_same, config_file, names, once, once_in, parse, speeds,
     with_source, without_time,
 };
-use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, run, text};
+use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, run, text, without_notes};
 
 #[test]
 fn by_default_what_is_up_and_no_loopback_is_reported_with_its_speed() {
@@ -223,12 +223,12 @@ fn a_host_proc_that_hides_process_1_is_a_warning() {
     assert_eq!(text(&output.stderr), format!("{elsewhere}{hides}: {way_out}"));
     assert!(text(&output.stdout).contains("net,interface=inside "));
     let by_files = format!(
-        "I! HOST_PROC: counters come from {proc}/1/net/dev\n\
-         I! HOST_PROC: netlink is not used: cannot look at {proc}/1/ns/net: Permission denied (os error \
+        "I! HOST_PROC: counters come from \"{proc}/1/net/dev\"\n\
+         I! HOST_PROC: netlink is not used: cannot look at \"{proc}/1/ns/net\": Permission denied (os error \
          13): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE\n"
     );
     let by_netlink = format!(
-        "I! HOST_PROC: reading counters by netlink in {proc}/1/ns/net, the host's network namespace\n"
+        "I! HOST_PROC: reading counters by netlink in \"{proc}/1/ns/net\", the host's network namespace\n"
     );
     for (hidepid, privileges, log) in [
         ("0", nobody, &by_files),
@@ -282,7 +282,7 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
             command.arg(PLUGIN);
         }
         let output = run(command.args(["--once", "--config"]).arg(config.path()));
-        (without_time(&output.stdout), text(&output.stderr))
+        (without_time(&output.stdout), without_notes(&text(&output.stderr)))
     };
     let first = |by: &[&'static str]| by.first().copied().unwrap_or(PLUGIN);
     let on_host = |by: &[&'static str], host: &str, source: &str| {
@@ -305,14 +305,14 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     assert_same(&lines, &expected, "from inside");
     assert_eq!(
         log,
-        "I! HOST_PROC: reading counters by netlink in /run/proc/1/ns/net, the host's network \
+        "I! HOST_PROC: reading counters by netlink in \"/run/proc/1/ns/net\", the host's network \
          namespace\n"
     );
     // By files, as far as they tell.
-    let files = "I! HOST_PROC: counters come from /run/proc/1/net/dev\n";
+    let files = "I! HOST_PROC: counters come from \"/run/proc/1/net/dev\"\n";
     let kinds = "W! kinds of veth, macvlan and ifb are unknown without netlink: kind_exclude keeps them, \
                  kind_include drops them; use interface_exclude = [\"veth*\"] or source = \"netlink\"\n";
-    let netlink = "I! HOST_PROC: netlink is not used: cannot enter /run/proc/1/ns/net: Operation not \
+    let netlink = "I! HOST_PROC: netlink is not used: cannot enter \"/run/proc/1/ns/net\": Operation not \
                    permitted (os error 1): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE\n";
     for (by, source, why) in [(&[][..], "procfs", ""), (NO_ADMIN, "auto", netlink)] {
         let (lines, log) = inside(by, source);

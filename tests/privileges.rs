@@ -97,7 +97,7 @@ fn privileges_of_its_file_open_no_file_for_its_caller() {
         assert_eq!(log.matches("W! this program's file ").count(), usize::from(program != PLUGIN));
         let (lines, log) = once(&at("secret"));
         assert_eq!(lines, "");
-        assert!(log.contains("secret: Permission denied"), "{log}");
+        assert!(log.contains("secret\": Permission denied"), "{log}");
     }
 }
 
@@ -135,7 +135,7 @@ fn other_namespaces_are_reported_by_capabilities_that_are_held_only_meanwhile() 
                  [[inputs.net]]\ninterface_exclude = ['*']\nprotocols = ['softnet']\n";
     let [inheritable, ambient] = ["--inh-caps", "--ambient-caps"].map(|it| format!("{it}={ALL}"));
     for (by, program, start) in [
-        (nobody_with(&[&inheritable, &ambient]), PLUGIN, "I! source: netlink"),
+        (nobody_with(&[&inheritable, &ambient]), PLUGIN, "I! reading counters by netlink"),
         (NOBODY.to_vec(), copy.as_str(), "W! this program's file has capabilities (setcap), "),
     ] {
         let mut command = machine.command(by[0]);
@@ -196,7 +196,7 @@ fn a_host_whose_processes_are_hidden_is_seen_by_the_capability_for_that() {
         command.args(&by[1..]).args([PLUGIN, "--once", "--config"]).arg(config.path());
         let output = run(&mut command);
         let log = text(&output.stderr);
-        assert!(log.contains(&format!("HOST_PROC: counters come from {folder}")), "{log}");
+        assert!(log.contains(&format!("HOST_PROC: counters come from {folder:?}")), "{log}");
         assert!(text(&output.stdout).contains("tcp_retranssegs="), "{log}");
     }
 }

@@ -778,7 +778,7 @@ fn a_proc_that_hides_processes_is_told_of_where_they_are_looked_for() {
             ("named", ""),
             (
                 "processes",
-                "W! /proc hides the processes of other users (hidepid), and so their network \
+                "W! \"/proc\" hides the processes of other users (hidepid), and so their network \
                  namespaces: needs CAP_SYS_PTRACE, or a /proc that is mounted without hidepid\n",
             ),
         ] {
@@ -1166,7 +1166,7 @@ fn to_name_the_own_proc_and_sys_is_to_name_none() {
     assert!(!text(&output.stdout).contains("ifb0"), "{output:?}");
     let log = text(&output.stderr);
     assert!(
-        log.starts_with("I! HOST_PROC: reading counters by netlink in /proc/1/ns/net, "),
+        log.starts_with("I! HOST_PROC: reading counters by netlink in \"/proc/1/ns/net\", "),
         "{log}"
     );
 }
@@ -1349,6 +1349,8 @@ fn a_namespace_whose_name_is_made_anew_at_once_ends_all_the_same() {
     blue.delete();
     let _blue = machine.add("blue");
     kill_process(plugin, Signal::CONT).unwrap();
+    // What started it stops with it.
+    watcher.daemon.signal(Signal::CONT);
     await_end(&machine);
     assert_eq!(watcher.gather().interfaces("blue"), ["lo"]);
     assert_eq!(watcher.end(), "");

@@ -294,8 +294,8 @@ impl Procfs {
                 known.map(|known| class_net.properties(&interface.name, &known.properties));
             // One that went, or was renamed, meanwhile has left nothing behind to read, or another in
             // its place.
-            let is_it = interface.ifindex == 0
-                || class_net.ifindex(&interface.name) == Some(interface.ifindex);
+            let is_it =
+                interface.ifindex == 0 || class_net.is_still(&interface.name, interface.ifindex);
             if is_told {
                 *asked += usize::from(asks);
                 let link_modes = link_modes.flatten().filter(|_| is_it);
@@ -503,6 +503,15 @@ impl ClassNet {
             return None;
         }
         self.value(interface, "ifindex", sysfs::number).ok()
+    }
+
+    /// Whether that is still the interface of that number, as far as it can be told this time.
+    fn is_still(&mut self, interface: &[u8], ifindex: u32) -> bool {
+        self.is_foreign == Some(true)
+            || match self.value(interface, "ifindex", sysfs::number) {
+                Ok(known) => known == ifindex,
+                Err(unread) => unread == Unread::Failed,
+            }
     }
 
     /// How many events of devices there have been.
