@@ -925,3 +925,129 @@ impl LeftOut {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::log::Log;
+    use crate::source::proc_net::HostProc;
+
+    /// A proc file system that a test makes, and the machine that it is of.
+    fn machine() -> (TempDir, Machine) {
+        let proc = TempDir::new().unwrap();
+        let machine = Machine::of(&HostProc::Of(proc.path().into()));
+        (proc, machine)
+    }
+
+    /// The namespace, without a name, that a new process of that number lives in, with an interface of
+    /// that name.
+    fn found(machine: &Machine, pid: u32, name: &str) -> Found {
+        let process = machine.proc.join(pid.to_string());
+        fs::create_dir_all(process.join("ns")).unwrap();
+        fs::create_dir_all(process.join("net")).unwrap();
+        let file = process.join("ns/net");
+        fs::write(&file, "").unwrap();
+        let row = format!("{name}: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
+        fs::write(process.join("net/dev"), format!("Inter-| |\n face |bytes\n{row}\n")).unwrap();
+        Found {
+            inode: fs::metadata(&file).unwrap().ino(),
+            name: b"1".to_vec(),
+            is_named: false,
+            file,
+            is_mounted: false,
+            resident: Some(Resident { process, container: None }),
+        }
+    }
+
+    fn elsewhere(found: &Found, by_process: bool) -> Elsewhere {
+        Elsewhere {
+            found: found.clone(),
+            by_netlink: false,
+            by_process,
+            key: 1,
+            is_watched: false,
+            end: End::Look,
+            files: ProcNet::of_process(found.process().unwrap()),
+            space: Space::new(None, Procfs::without_sysfs()),
+        }
+    }
+
+    #[test]
+    fn a_process_that_lives_elsewhere_by_now_does_not_speak_for_the_namespace() {
+        let (_proc, machine) = machine();
+        let here = found(&machine, 10, "eth0");
+        assert!(elsewhere(&here, true).is_there());
+        // Its number is another one's.
+        assert!(!elsewhere(&Found { inode: here.inode + 1, ..here.clone() }, true).is_there());
+        fs::remove_dir_all(here.process().unwrap()).unwrap();
+        assert!(!elsewhere(&here, true).is_there());
+    }
+
+    #[test]
+    fn where_one_process_has_ended_the_next_one_is_read() {
+        let (_proc, machine) = machine();
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        let [first, next] =
+            [(10, "one"), (11, "other")].map(|(pid, name)| found(&machine, pid, name));
+        let mut problems = Problems::new(Log { debug: false });
+        let mut one = elsewhere(&first, true);
+        let mut names = |one: &mut Elsewhere| -> Vec<_> {
+            one.files.start_gather();
+            one.files.read_interfaces(&mut problems);
+            one.files.rows().map(|(name, ..)| name.to_vec()).collect()
+        };
+        assert_eq!(names(&mut one), [b"one"]);
+        one.go_on_with(next.clone(), &machine, &epoll);
+        assert_eq!(names(&mut one), [b"other"]);
+        assert_eq!(one.found, next);
+        // What was opened inside stays open, whoever lives there.
+        let mut one = elsewhere(&first, false);
+        one.go_on_with(next, &machine, &epoll);
+        assert_eq!(names(&mut one), [b"one"]);
+    }
+
+    #[test]
+    fn the_end_of_a_namespace_is_told_by_what_keeps_it_alive() {
+        let (proc, machine) = machine();
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        let pid = std::process::id();
+        let [ours, other] = [pid, pid + 1].map(|pid| found(&machine, pid, "eth0"));
+        let end = |one: &Elsewhere| match one.end {
+            End::Name => "name",
+            End::Process(_) => "process",
+            End::Ended => "ended",
+            End::Look => "look",
+        };
+        let watched = |found: &Found, by_process| {
+            let mut one = elsewhere(found, by_process);
+            one.end = End::Ended;
+            one.watch_end(&machine, &epoll);
+            end(&one)
+        };
+        let mounted = Found { is_mounted: true, ..ours.clone() };
+        assert_eq!([watched(&mounted, false), watched(&ours, true)], ["name", "name"]);
+        // Numbers of that proc file system may be others than ours.
+        assert_eq!(watched(&ours, false), "look");
+        symlink(pid.to_string(), proc.path().join("self")).unwrap();
+        let has_pidfd = machine.watch_end(&ours).is_some();
+        assert_eq!(watched(&ours, false), if has_pidfd { "process" } else { "look" });
+        // It is watched anew only for another process, and after the end of the one before.
+        let mut one = elsewhere(&ours, false);
+        one.end = End::Name;
+        one.go_on_with(ours.clone(), &machine, &epoll);
+        assert_eq!(end(&one), "name");
+        one.go_on_with(Found { is_mounted: true, ..other.clone() }, &machine, &epoll);
+        assert_eq!(end(&one), "name");
+        fs::remove_file(proc.path().join("self")).unwrap();
+        one.go_on_with(ours.clone(), &machine, &epoll);
+        assert_eq!(end(&one), "look");
+        one.end = End::Ended;
+        one.go_on_with(ours, &machine, &epoll);
+        assert_eq!(end(&one), "look");
+    }
+}
