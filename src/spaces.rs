@@ -934,6 +934,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::config::Config;
     use crate::log::Log;
     use crate::source::proc_net::HostProc;
 
@@ -986,6 +987,64 @@ mod tests {
         assert!(!elsewhere(&Found { inode: here.inode + 1, ..here.clone() }, true).is_there());
         fs::remove_dir_all(here.process().unwrap()).unwrap();
         assert!(!elsewhere(&here, true).is_there());
+    }
+
+    #[test]
+    fn a_process_that_moves_elsewhere_while_it_is_looked_for_is_not_read() {
+        let (proc, machine) = machine();
+        let main = found(&machine, 1, "main0");
+        let config = format!(
+            "[[inputs.net]]\nhost_proc = '{}'\nnamespace_include = ['?*']\n\
+             namespace_discovery = 'processes'\n",
+            proc.path().display()
+        );
+        let tables = Config::parse(config.as_bytes(), &|_| None).unwrap().tables;
+        let mut problems = Problems::new(Log { debug: false });
+        for moves in [false, true] {
+            let one = found(&machine, 10, "eth0");
+            assert_ne!(one.inode, main.inode);
+            let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
+            // As where this process may not enter it.
+            spaces.forbidden.insert(one.key(), "operation not permitted".into());
+            let mut moved = || {
+                if moves {
+                    // Made before the old one goes, so that it has another number.
+                    fs::write(proc.path().join("other"), "").unwrap();
+                    fs::rename(proc.path().join("other"), &one.file).unwrap();
+                }
+                false
+            };
+            spaces.read(&tables, None, &mut Scratch::default(), &mut problems, &mut moved);
+            assert_eq!(spaces.entered.len(), 1);
+            assert_eq!(spaces.read_at().is_none(), moves);
+        }
+    }
+
+    #[test]
+    fn names_are_looked_for_again_when_they_have_not_been_for_long() {
+        let (proc, machine) = machine();
+        found(&machine, 1, "main0");
+        for folder in ["run/netns", "run/docker/netns"] {
+            fs::create_dir_all(machine.proc.join("1/root").join(folder)).unwrap();
+        }
+        let config = format!(
+            "[[inputs.net]]\nhost_proc = '{}'\nnamespace_include = ['?*']\n",
+            proc.path().display()
+        );
+        let tables = Config::parse(config.as_bytes(), &|_| None).unwrap().tables;
+        let mut problems = Problems::new(Log { debug: false });
+        let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
+        let mut looked = |spaces: &mut Spaces, age: Duration| {
+            let Some(before) = Instant::now().checked_sub(age) else { return None };
+            spaces.searched = before;
+            spaces.discover(&tables, None, &mut problems);
+            Some(spaces.searched != before)
+        };
+        // At first, whoever there is, is not known.
+        assert_eq!(looked(&mut spaces, Duration::ZERO), Some(true));
+        assert_eq!(looked(&mut spaces, Duration::ZERO), Some(false));
+        // On a system that has just started, there is no moment so long ago.
+        assert_ne!(looked(&mut spaces, MAX_AGE + Duration::from_secs(1)), Some(false));
     }
 
     #[test]
