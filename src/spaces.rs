@@ -1035,7 +1035,7 @@ mod tests {
         let mut problems = Problems::new(Log { debug: false });
         let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
         let mut looked = |spaces: &mut Spaces, age: Duration| {
-            let Some(before) = Instant::now().checked_sub(age) else { return None };
+            let before = Instant::now().checked_sub(age)?;
             spaces.searched = before;
             spaces.discover(&tables, None, &mut problems);
             Some(spaces.searched != before)

@@ -354,8 +354,11 @@ fn without_its_number_an_interface_has_no_rate_until_two_readings_are_sure() {
     assert!(machine.has_rate("a"));
     // Where sysfs shows none of them, names are all there is to go by.
     let mut machine = Machine::new(RATES);
-    machine.procfs.class_net.is_foreign = Some(true);
     machine.set_interface("a", 2, 5);
+    machine.set_dev(&[("a", 5)]);
+    // That it shows others is found out after the first numbers.
+    machine.gather();
+    machine.procfs.class_net.is_foreign = Some(true);
     for bytes in [100, 200] {
         machine.set_dev(&[("a", bytes)]);
         machine.gather_while(|machine| machine.set_uevents(bytes));
