@@ -936,6 +936,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::log::Log;
+    use crate::source::namespaces::Resident;
     use crate::source::proc_net::HostProc;
 
     /// A proc file system that a test makes, and the machine that it is of.
@@ -961,7 +962,7 @@ mod tests {
             is_named: false,
             file,
             is_mounted: false,
-            resident: Some(Resident { process, container: None }),
+            resident: Some(Resident::alone(process)),
         }
     }
 

@@ -194,6 +194,12 @@ pub struct Resident {
 }
 
 impl Resident {
+    /// Of no container, and with nobody else known.
+    #[cfg(test)]
+    pub(crate) fn alone(process: PathBuf) -> Self {
+        Self { process, container: None, pids: Vec::new(), known: Vec::new() }
+    }
+
     fn pid(&self) -> Option<u32> {
         self.process.file_name()?.to_str()?.parse().ok()
     }
