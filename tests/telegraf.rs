@@ -427,7 +427,7 @@ impl Container {
 
     /// The lines that the plugin prints on the host itself, as [`parts`] has them.
     fn on_host(&self, case: &Case) -> BTreeSet<Parts> {
-        let config = config_file(&format!("{}source = 'procfs'\n", case.plugin_conf()));
+        let config = config_file(&case.plugin_conf());
         let mut command = self.host.command(PLUGIN);
         let output = run(command.args(["--once", "--config"]).arg(config.path()));
         text(&output.stdout).lines().map(|line| parts(line).0).collect()
@@ -465,6 +465,11 @@ fn in_a_container_every_option_shows_the_host() {
         "interface_protocols = ['ip6', 'icmp6']\n\
          protocols = ['ip', 'tcp', 'udp', 'ip6', 'icmp6', 'udp6', 'tcpext', 'ipext']",
         "protocols = ['udp:*datagrams']",
+        // By the files of the host, where it may not be entered.
+        "source = 'procfs'",
+        "source = 'procfs'\ninclude_down = true\nkind_exclude = ['physical', 'macvlan', 'bridge']",
+        "source = 'procfs'\ncounters = 'all'\nlink_state = true\n\
+         interface_tags = ['alias', 'altname', 'mac', 'kind', 'master', 'lower', 'driver']",
     ];
     let still = still.map(|more| Case { more, ..DEFAULT });
     let rates = Case { interfaces: "['lo']", more: "rates = true", ..DEFAULT };
