@@ -15,7 +15,7 @@ use crate::interface::Wants;
 use crate::lines::Batch;
 use crate::log::{Level, Log, Problems};
 use crate::parse::Quoted;
-use crate::privileges;
+use crate::privileges::{self, LOOK_AT_PROCESSES};
 use crate::protocol::Groups;
 use crate::selection::Tally;
 use crate::source::Wanted;
@@ -310,10 +310,15 @@ impl Collector {
         let lacks_kinds = |(table, opening): &(&Table, &Opening)| {
             table.selection.needs_kernel_kind() && !opening.is_by_netlink()
         };
-        if known.iter().any(lacks_kinds) {
+        if let Some((table, _)) = known.iter().find(|known| lacks_kinds(known)) {
+            // By netlink, a host's interfaces are not to be had by that option.
+            let or_netlink = match table.proc {
+                HostProc::Own => " or source = \"netlink\"",
+                HostProc::Of(_) => "",
+            };
             log.warn(format_args!(
                 "kinds of veth, macvlan and ifb are unknown without netlink: kind_exclude keeps them, \
-                 kind_include drops them; use interface_exclude = [\"veth*\"] or source = \"netlink\""
+                 kind_include drops them; use interface_exclude = [\"veth*\"]{or_netlink}"
             ));
         }
         if let Opening::Never(why) = elsewhere
@@ -641,6 +646,7 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Opening
                 QuotedPath(&file)
             );
             // Without it that is no proc file system, or it hides process 1.
+            let _raised = privileges::raise(LOOK_AT_PROCESSES);
             let has_process_1 = Machine::of(proc).main.join("net/dev").exists();
             let never = if has_process_1 && error.kind() != io::ErrorKind::NotFound {
                 Opening::Never(why)

@@ -416,9 +416,8 @@ impl Spaces {
                 return problems.report("namespaces unread", Level::Error, message);
             }
         };
-        if self.forbidden.is_empty() {
-            self.report_unseen(denied, problems);
-        } else {
+        self.report_unseen(denied, problems);
+        if !self.forbidden.is_empty() {
             self.report_forbidden(problems);
         }
     }
@@ -473,7 +472,12 @@ impl Spaces {
         for file in bare {
             let name = file.0.file_name().unwrap_or_default().as_bytes();
             if self.tables_of(tables).any(|table| table.namespaces.selects(name)) {
-                self.bare.entry(file.clone()).or_insert_with(Instant::now);
+                // It may have stood there for long.
+                let now = Instant::now();
+                let modified = file.0.metadata().and_then(|file| file.modified());
+                let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+                let since = now.checked_sub(age.unwrap_or_default().min(BARE)).unwrap_or(now);
+                self.bare.entry(file.clone()).or_insert(since);
             }
         }
         let mut lasting = self.bare.iter().filter(|(_, since)| since.elapsed() >= BARE);
@@ -540,7 +544,11 @@ impl Spaces {
         }
         let main = main.ok();
         let mut found = self.join(std::mem::take(&mut named.found), inhabited, main)?;
-        self.names = is_all.then(|| found.iter().map(|found| found.name.clone()).collect());
+        // A name that no namespace is mounted on is told of by itself.
+        let bare = named.bare.iter().filter_map(|(file, _)| file.file_name());
+        let bare = bare.map(|name| name.as_bytes().to_vec());
+        let told = found.iter().map(|found| found.name.clone()).chain(bare);
+        self.names = is_all.then(|| told.collect());
         let is_found = |key: &(u64, PathBuf)| found.iter().any(|found| found.key() == *key);
         self.forbidden.retain(|key, _| is_found(key));
         // Where not all can be reported, whoever lives without a name gives way to those that have one,

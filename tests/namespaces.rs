@@ -26,7 +26,7 @@ fn by_default_what_is_up_and_no_loopback_is_reported_with_its_speed() {
          link set up1 up
          link add half0 type veth peer name half1
          link set half0 up
-         link add br0 type bridge
+         link add br0 type bridge mcast_snooping 0
          link set br0 up
          link add mac0 link up0 type macvlan
          link set mac0 up
@@ -260,7 +260,7 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
          link set own0 up
          link set own1 up
          link set own0 alias uplink
-         link add br0 type bridge
+         link add br0 type bridge mcast_snooping 0
          link set br0 up",
     );
     let container = machine.add("container");
@@ -311,7 +311,7 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     // By files, as far as they tell.
     let files = "I! HOST_PROC: counters come from \"/run/proc/1/net/dev\"\n";
     let kinds = "W! kinds of veth, macvlan and ifb are unknown without netlink: kind_exclude keeps them, \
-                 kind_include drops them; use interface_exclude = [\"veth*\"] or source = \"netlink\"\n";
+                 kind_include drops them; use interface_exclude = [\"veth*\"]\n";
     let netlink = "I! HOST_PROC: netlink is not used: cannot enter \"/run/proc/1/ns/net\": Operation not \
                    permitted (os error 1): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE\n";
     for (by, source, why) in [(&[][..], "procfs", ""), (NO_ADMIN, "auto", netlink)] {

@@ -114,6 +114,7 @@ impl Machine {
     /// [`NetlinkError`], where that takes netlink, which the kernel lacks or forbids, or where it cannot
     /// be told at the moment.
     pub fn reach(&self) -> Result<Reach, NetlinkError> {
+        let _raised = privileges::raise(LOOK_AT_PROCESSES);
         let file = self.main.join("ns/net");
         let theirs = fs::metadata(&file);
         let shortage = theirs.as_ref().err().and_then(Errno::from_io_error);
@@ -547,12 +548,13 @@ fn inode(process: &Path) -> io::Result<u64> {
 #[must_use]
 pub fn may_enter() -> bool {
     let ours = capabilities(None);
-    ours.is_ok_and(|ours| ours.effective.contains(CapabilitySet::SYS_ADMIN))
+    ours.is_ok_and(|ours| ours.permitted.contains(CapabilitySet::SYS_ADMIN))
 }
 
 /// Whether that file leads to another namespace by now, or to none.
 #[must_use]
 pub fn is_gone(file: &Path, inode: u64) -> bool {
+    let _raised = privileges::raise(LOOK_AT_PROCESSES);
     match fs::metadata(file) {
         Ok(metadata) => metadata.ino() != inode,
         Err(error) => !Errno::from_io_error(&error).is_some_and(is_shortage),

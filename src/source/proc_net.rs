@@ -577,6 +577,7 @@ impl DevSnmp6 {
 /// process 1.
 #[must_use]
 pub fn hides_processes(proc: &Path) -> bool {
+    let _raised = privileges::raise(LOOK_AT_PROCESSES);
     let is_proc = || statfs(proc).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC);
     stat(proc.join("1")).err() == Some(Errno::NOENT) && is_proc()
 }
