@@ -145,6 +145,12 @@ impl Problems {
         self.log
     }
 
+    /// What they say.
+    #[cfg(test)]
+    pub(crate) fn messages(&self) -> Vec<&str> {
+        self.lasting.iter().map(|problem| &*problem.message).collect()
+    }
+
     /// Reports a problem. `key` is what makes it the same as an earlier one, whatever the message
     /// says by now.
     pub fn report(&mut self, key: &str, level: Level, message: fmt::Arguments<'_>) {

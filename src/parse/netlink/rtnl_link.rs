@@ -306,4 +306,19 @@ mod tests {
         assert_eq!(read(&message(RTM_NEWLINK, 0, &wireless)), None);
         assert_eq!(read(&message(RTM_GETLINK, 0, &name)), None);
     }
+
+    #[test]
+    fn the_kernel_is_asked_to_leave_the_counters_out() {
+        let (mut all, mut one) = (Vec::new(), Vec::new());
+        request_all(&mut all, 1);
+        request_one(&mut one, 1, 300);
+        for request in [all, one] {
+            let request = messages(&request).next().unwrap().unwrap();
+            let (_, rest) = request.body.split_at(FIXED);
+            // RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h is bit 3.
+            let skip_stats = 8_u32.to_ne_bytes();
+            let attributes: Vec<_> = attributes(rest).collect();
+            assert_eq!(attributes, [(IFLA_EXT_MASK, skip_stats.as_slice())]);
+        }
+    }
 }

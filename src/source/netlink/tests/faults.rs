@@ -12,15 +12,18 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use rustix::io::Errno;
+use rustix::net::sockopt;
 
+use super::super::socket::Socket;
 use super::super::speed::Way;
 use super::super::{Asker, Following, Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use super::kernel::{
     Asked, ENODEV, EOPNOTSUPP, IFF_UP, Interface, NLMSG_DONE, RTM_GETLINK, RTM_GETSTATS, Request,
-    Requests, done, ifindex, interrupted, kind, padded, pair, play, recorded, refusal,
-    with_attribute, with_sequence,
+    Requests, done, ifindex, interrupted, kind, padded, pair, pair_with_stranger, play, recorded,
+    refusal, with_attribute, with_sequence,
 };
 use crate::interface::{Counters, Flags, Presence, Wants};
+use crate::log::{Log, Problems};
 
 /// The interfaces of the recordings.
 const NAMES: [(u32, &str); 10] = [
@@ -735,4 +738,118 @@ fn an_event_that_fits_to_the_byte_is_not_lost() {
     source.send(&vec![0; 100_000]);
     source.netlink.follow(&mut source.scratch);
     assert!(!source.netlink.is_current() && !source.netlink.is_broken());
+}
+
+/// The most datagrams of other processes that are passed over at once.
+const STRAYS: usize = 256;
+
+#[test]
+fn so_many_datagrams_of_other_processes_are_passed_over_between_two_readings_and_no_more() {
+    for (count, is_flooded) in [(1, false), (STRAYS, false), (STRAYS + 1, true)] {
+        let mut source = Source::with_dumps(Recorded::answer);
+        let (events, stranger) = pair_with_stranger();
+        source.netlink.events = events;
+        source.read().unwrap();
+        // Nobody but the kernel is believed.
+        (0..count).for_each(|_| stranger.send(&Interface::device(VETH0, "liar0").link()));
+        source.netlink.follow(&mut source.scratch);
+        let state = (source.netlink.is_broken(), source.netlink.awaits_events());
+        assert_eq!(state, (is_flooded, !is_flooded), "{count}");
+        source.requests.take();
+        source.read().unwrap();
+        let asked = if is_flooded { vec![ALL_LINKS, ALL_STATS] } else { vec![ALL_STATS] };
+        assert_eq!(source.requests.take(), asked, "{count}");
+        assert_eq!(source.lines(), whole());
+    }
+}
+
+#[test]
+fn so_many_datagrams_of_other_processes_are_passed_over_before_the_table_is_filled_and_no_more() {
+    for (count, is_flooded) in [(1, false), (STRAYS, false), (STRAYS + 1, true)] {
+        let mut source = Source::with_dumps(Recorded::answer);
+        let (events, stranger) = pair_with_stranger();
+        source.netlink.events = events;
+        (0..count).for_each(|_| stranger.send(&Interface::device(VETH0, "liar0").link()));
+        if is_flooded {
+            assert_eq!(source.failure(), NetlinkError::Overrun);
+            source.replace();
+        }
+        source.read().unwrap();
+        assert_eq!(source.lines(), whole());
+    }
+}
+
+#[test]
+fn the_socket_of_events_has_room_for_four_mebibytes_of_them_or_what_the_kernel_gives() {
+    let size = |socket: &Socket| sockopt::socket_recv_buffer_size(socket.fd()).unwrap();
+    let greedy = Socket::route().unwrap();
+    sockopt::set_socket_recv_buffer_size(greedy.fd(), 1 << 30).unwrap();
+    // The kernel doubles what it is asked for, to count its own part in.
+    assert_eq!(size(&Socket::link_events().unwrap()), size(&greedy).min(8 << 20));
+}
+
+#[test]
+fn labels_that_change_without_an_event_are_looked_for_where_they_may_be_reported() {
+    let down = Interface { flags: 0, ..Interface::device(2, "down0") };
+    let labels = Wants { labels: true, ..Wants::default() };
+    for wants in [labels, Wants::default()] {
+        let mut source = Source::with_wants(wants, move |request| match request.asked {
+            ALL_LINKS => vec![down.link(), done(0)],
+            _ => vec![down.stats(), done(0)],
+        });
+        let asked = |source: &mut Source| {
+            source.read().unwrap();
+            source.requests.take()
+        };
+        let looked_for = if wants.labels { vec![ALL_LINKS, ALL_STATS] } else { vec![ALL_STATS] };
+        assert_eq!(asked(&mut source), [ALL_LINKS, ALL_STATS]);
+        // It was decided that it is not reported.
+        assert_eq!(asked(&mut source), [ALL_STATS]);
+        // By another name, it may be.
+        source.send(&Interface { name: "other0", ..down }.link());
+        source.netlink.follow(&mut source.scratch);
+        assert_eq!(asked(&mut source), looked_for);
+        assert_eq!(asked(&mut source), [ALL_STATS]);
+        for interface in source.netlink.interfaces_mut() {
+            interface.speed_refresh = Some(Duration::ZERO);
+        }
+        assert_eq!(asked(&mut source), looked_for);
+        assert_eq!(asked(&mut source), looked_for);
+    }
+}
+
+#[test]
+fn drivers_that_cannot_be_read_are_reported_with_one_of_them_and_how_many_there_are() {
+    let class_net = tempfile::tempdir().unwrap();
+    let older =
+        |ifindex, name| Interface { has_parent_device: false, ..Interface::device(ifindex, name) };
+    let all = [older(2, "card0"), older(3, "card1"), older(4, "none0")];
+    for interface in &all[..2] {
+        let folder = class_net.path().join(interface.name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("ifindex"), format!("{}\n", interface.ifindex)).unwrap();
+        std::fs::write(folder.join("address"), "\n").unwrap();
+        // No folder.
+        std::fs::write(folder.join("device"), "").unwrap();
+    }
+    let link = class_net.path().join("card0/device/driver");
+    let expected = format!(
+        "cannot read the drivers of 2 interfaces, {link:?}: Not a directory (os error 20): their \
+         tags are left out"
+    );
+    for (properties, expected) in [(true, vec![&*expected]), (false, vec![])] {
+        let (mut sockets, _requests, _events) = sockets(move |request| {
+            let message =
+                if request.asked == ALL_LINKS { Interface::link } else { Interface::stats };
+            all.iter().map(message).chain([done(0)]).collect()
+        });
+        sockets.class_net = Some(class_net.path().to_owned());
+        let wants = Wants { kind: true, properties, ..Wants::default() };
+        let asker = Asker::start().unwrap();
+        let mut netlink = Netlink::new(sockets, &asker, wants);
+        netlink.read(&mut Scratch::default()).unwrap();
+        let mut problems = Problems::new(Log { debug: false });
+        netlink.report_unread(&mut problems);
+        assert_eq!(problems.messages(), expected);
+    }
 }

@@ -1,11 +1,16 @@
 //! A kernel that a thread plays at the other end of a socket.
 
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::io::ioctl_fionbio;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::netlink::{SocketAddrNetlink, USERSOCK};
+use rustix::net::{
+    AddressFamily, SendFlags, SocketFlags, SocketType, bind, getsockname, sendto, socket_with,
+    socketpair, sockopt,
+};
 
 use super::super::socket::Socket;
 
@@ -122,6 +127,36 @@ pub(super) fn pair() -> (Socket, UnixDatagram) {
     ours.set_nonblocking(true).unwrap();
     kernels.set_nonblocking(true).unwrap();
     (Socket::over(ours.into()), kernels)
+}
+
+/// Another process, which sends to a socket.
+#[derive(Debug)]
+pub(super) struct Stranger {
+    fd: OwnedFd,
+    to: SocketAddrNetlink,
+}
+
+impl Stranger {
+    pub(super) fn send(&self, datagram: &[u8]) {
+        let sent = sendto(&self.fd, datagram, SendFlags::empty(), &self.to);
+        assert_eq!(sent, Ok(datagram.len()));
+    }
+}
+
+/// A socket of the protocol that processes talk to each other by, and one of them.
+pub(super) fn pair_with_stranger() -> (Socket, Stranger) {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let [ours, strangers] = [(); 2].map(|()| {
+        let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(USERSOCK));
+        let fd = fd.unwrap();
+        // Port 0 stands for any that is free.
+        bind(&fd, &SocketAddrNetlink::new(0, 0)).unwrap();
+        fd
+    });
+    // So that the queue holds all that a test sends.
+    sockopt::set_socket_recv_buffer_size(&ours, 4 << 20).unwrap();
+    let to = getsockname(&ours).unwrap().try_into().unwrap();
+    (Socket::over(ours), Stranger { fd: strangers, to })
 }
 
 /// Gives a datagram's messages the number of a request, where they have none.

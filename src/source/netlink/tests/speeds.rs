@@ -18,6 +18,7 @@ use super::kernel::{
     RTM_GETLINK, Request, Requests, done, link_modes, pair, play, recorded, refusal,
 };
 use crate::interface::{Counters, LinkModes, MoreCounters, Wants};
+use crate::log::{Log, Problems};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -892,6 +893,11 @@ fn without_the_family_speeds_are_read_from_sysfs() {
         assert_eq!([7, 8, 9].map(|ifindex| speeds[&ifindex]), [None; 3]);
         let unread: Vec<_> = machine.netlink.links.unread_speeds().map(|(name, _)| name).collect();
         assert_eq!(unread, [b"bad0", b"bad1", b"bad2"]);
+        let mut problems = Problems::new(Log { debug: false });
+        machine.netlink.report_unread(&mut problems);
+        let expected = "cannot read the speeds of 3 interfaces from /sys/class/net, \"bad0\": \
+                        Input/output error (os error 5): they are left out";
+        assert_eq!(problems.messages(), [expected]);
     }
 }
 
@@ -959,5 +965,49 @@ fn a_namespace_that_is_forgotten_takes_no_questions_of_others_along() {
         drop(other);
         busy.drivers.release();
         one.gather_until(last, speed_of(last).into());
+    }
+}
+
+#[test]
+fn a_line_does_not_wait_for_an_answer_that_nothing_has_made_void() {
+    let mut machine = Machine::new(&[Interface::device(2, "eth0")]);
+    machine.gather();
+    let mut has_waited = |speed_mbits: i32| {
+        // It is being asked again, only because it has rested, and has something new to say.
+        machine.drivers.set_speed(2, speed_mbits);
+        machine.make_busy(2);
+        let drivers = machine.drivers.clone();
+        let later = thread::spawn(move || {
+            thread::sleep(SLOW / 2);
+            drivers.release();
+        });
+        let speed = machine.speed(2);
+        later.join().unwrap();
+        machine.gather_until(2, speed_mbits.into());
+        speed == Some(speed_mbits.into())
+    };
+    // On a busy machine, the answer may come before the line even so.
+    assert!(!(1..=3).all(&mut has_waited));
+}
+
+#[test]
+fn a_dump_of_many_interfaces_may_take_longer_than_one_of_few() {
+    const TOOK: Duration = Duration::from_millis(300);
+    for (count, is_quick) in [(1, false), (10_000, true)] {
+        let replies: Vec<_> = (1..=count).map(|ifindex| link_modes(ifindex, 10)).collect();
+        let dump: Vec<_> = replies.chunks(500).map(<[Vec<u8>]>::concat).chain([done(0)]).collect();
+        let (ethtool, _requests) = play(move |_| {
+            thread::sleep(TOOK);
+            dump.clone()
+        });
+        let asker = Asker::start().unwrap();
+        let speeds = asker.seat(Way::Ethtool(ethtool, ETHTOOL));
+        speeds.ask_all(super::super::speed::Ticket::MIN, 1);
+        speeds.wait(Instant::now() + 10 * SPEED_WAIT, HOUR);
+        let told = speeds.take_told();
+        let told: Vec<_> =
+            told.iter().map(|told| (told.took.is_some(), told.link_modes(count))).collect();
+        let expected = LinkModes { speed_mbits: 10, duplex: None };
+        assert_eq!(told, [(is_quick, Some(expected))], "{count}");
     }
 }
