@@ -306,3 +306,76 @@ fn read_interface_protocols<'a>(
     }
     files.report_interface_protocols(problems);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::source::netlink::Asker;
+    use crate::source::netlink::tests::{Kernel, eventually};
+
+    #[test]
+    fn where_a_driver_takes_long_files_stand_in_unless_it_is_soon_known_better() {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir(folder.path().join("net")).unwrap();
+        let row = "eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16";
+        fs::write(folder.path().join("net/dev"), format!("Inter-| |\n face |bytes\n{row}\n"))
+            .unwrap();
+        let tables = Config::parse(b"[[inputs.net]]\n", &|_| None).unwrap().tables;
+        let inputs = || (ProcNet::of_process(folder.path()), Problems::new(Log { debug: false }));
+        let asker = Asker::start().unwrap();
+        let played = [(); 4].map(|()| Kernel::start(&asker));
+        let (netlinks, kernels): (Vec<_>, Vec<_>) = played.into_iter().unzip();
+        let has_sysfs = [false, false, true, true];
+        let mut spaces: Vec<_> = netlinks
+            .into_iter()
+            .zip(has_sysfs)
+            .map(|(netlink, has_sysfs)| {
+                let procfs = if has_sysfs {
+                    Procfs::open(true, Some(folder.path()))
+                } else {
+                    Procfs::without_sysfs()
+                };
+                let mut space = Space::new(Some(netlink), procfs);
+                space.add_table(0, Vec::new());
+                space
+            })
+            .collect();
+        let read = |space: &mut Space| {
+            let ((mut files, mut problems), mut scratch) = (inputs(), Scratch::default());
+            space.start_gather();
+            let failure =
+                space.read(&mut files, &tables, &mut scratch, &mut problems, &mut || false);
+            assert!(failure.is_none());
+            let received = |interface: &Interface| {
+                let reading = space.netlink.as_ref().unwrap().reading();
+                interface.counters(reading).map(|counters| counters.bytes_recv)
+            };
+            let by_netlink = space.netlink.as_ref().unwrap().interfaces().find_map(received);
+            space.read_at().map(|_| (space.is_by_netlink, by_netlink))
+        };
+        // Two of them are known.
+        for known in [0, 2] {
+            assert_eq!(read(&mut spaces[known]), Some((true, Some(2))));
+        }
+        kernels[0].hang();
+        let (mut files, mut problems) = inputs();
+        let now = Instant::now();
+        spaces[0].read_details(&mut files, &tables, now, &mut problems, &mut || false);
+        let is_busy = |space: &mut Space| {
+            let tried = space.netlink.as_mut().unwrap().read(&mut Scratch::default());
+            matches!(tried, Err(ReadError::Busy))
+        };
+        eventually(|| is_busy(&mut spaces[0]));
+        // Those that are known go on with the counters of the file, whatever sysfs there is.
+        assert_eq!(read(&mut spaces[0]), Some((true, Some(1))));
+        assert_eq!(read(&mut spaces[2]), Some((true, Some(1))));
+        // Without sysfs, nothing tells who is up of those that are not.
+        assert_eq!(read(&mut spaces[1]), None);
+        assert_eq!(read(&mut spaces[3]), Some((false, None)));
+    }
+}

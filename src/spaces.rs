@@ -936,15 +936,20 @@ impl LeftOut {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::env;
+    use std::fs::{self, File};
     use std::os::unix::fs::{MetadataExt as _, symlink};
+    use std::process::{Command, Stdio};
 
     use tempfile::TempDir;
 
     use super::*;
     use crate::config::Config;
     use crate::log::Log;
+    use crate::protocol::ProtocolFile;
     use crate::source::namespaces::Resident;
+    use crate::source::netlink::Sockets;
+    use crate::source::netlink::tests::{Kernel, eventually};
     use crate::source::proc_net::HostProc;
 
     /// A proc file system that a test makes, and the machine that it is of.
@@ -985,6 +990,59 @@ mod tests {
             files: ProcNet::of_process(found.process().unwrap()),
             space: Space::new(None, Procfs::without_sysfs()),
         }
+    }
+
+    /// A table that reports all namespaces of that proc file system.
+    fn tables(proc: &TempDir, discovery: &str) -> Vec<Table> {
+        let config = format!(
+            "[[inputs.net]]\nhost_proc = '{}'\nnamespace_include = ['?*']\n\
+             namespace_discovery = '{discovery}'\nignore_protocol_stats = true\n",
+            proc.path().display()
+        );
+        Config::parse(config.as_bytes(), &|_| None).unwrap().tables
+    }
+
+    /// Two of processes, over kernels that are played.
+    fn two_by_netlink(proc: &TempDir, machine: &Machine, asker: &Asker) -> (Spaces, [Kernel; 2]) {
+        found(machine, 1, "main0");
+        let mut spaces = Spaces::open(&tables(proc, "processes"), true).unwrap().unwrap();
+        let kernels = [10, 11].map(|pid| {
+            let mut one = found(machine, pid, "eth0");
+            one.name = one.inode.to_string().into_bytes();
+            let (netlink, kernel) = Kernel::start(asker);
+            let mut space = Space::new(Some(netlink), Procfs::without_sysfs());
+            space.add_table(0, Vec::new());
+            let key = u64::from(pid);
+            spaces.entered.push(Elsewhere {
+                by_netlink: true,
+                key,
+                space,
+                ..elsewhere(&one, false)
+            });
+            kernel
+        });
+        (spaces, kernels)
+    }
+
+    /// Runs this test once more, in a process of its own that may have so many files open, and may let
+    /// itself have twice as many. Returns whether this is the one.
+    fn is_limited_to(files: usize, test: &str) -> bool {
+        const IS_LIMITED: &str = "TEST_IS_LIMITED";
+        if env::var_os(IS_LIMITED).is_some() {
+            return true;
+        }
+        let limits = format!("ulimit -Sn {files} && ulimit -Hn {} && exec \"$@\"", 2 * files);
+        let output = Command::new("sh")
+            .args(["-c", &limits, "sh"])
+            .arg(env::current_exe().unwrap())
+            .args(["--exact", &format!("spaces::tests::{test}")])
+            .env(IS_LIMITED, "")
+            .output();
+        let output = output.unwrap();
+        let [out, err] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+        false
     }
 
     #[test]
@@ -1117,5 +1175,230 @@ mod tests {
         one.end = End::Ended;
         one.go_on_with(ours, &machine, &epoll);
         assert_eq!(end(&one), "look");
+    }
+
+    #[test]
+    fn the_end_of_a_process_is_told_and_has_it_looked_soon() {
+        let (proc, machine) = machine();
+        let ours = std::process::id().to_string();
+        symlink(ours, proc.path().join("self")).unwrap();
+        let mut process = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let one = found(&machine, process.id(), "eth0");
+        let mut spaces = Spaces::open(&tables(&proc, "processes"), false).unwrap().unwrap();
+        spaces.entered.push(elsewhere(&one, false));
+        spaces.entered[0].watch_end(&machine, &spaces.epoll);
+        let next_look = |spaces: &Spaces| spaces.next_look().map(|next| next - spaces.looked);
+        assert_eq!(next_look(&spaces), Some(LOOK));
+        let is_told = matches!(spaces.entered[0].end, End::Process(_));
+        // It ends with its input.
+        drop(process.stdin.take());
+        // From Linux 5.3 on.
+        if is_told {
+            eventually(|| {
+                spaces.take_events(&mut Scratch::default());
+                next_look(&spaces) == Some(LOOK_AFTER_END)
+            });
+        }
+        process.wait().unwrap();
+    }
+
+    #[test]
+    fn nobody_waits_for_events_that_cannot_be_told() {
+        let (proc, machine) = machine();
+        let asker = Asker::start().unwrap();
+        let (mut spaces, _kernels) = two_by_netlink(&proc, &machine, &asker);
+        let mut problems = Problems::new(Log { debug: false });
+        let (tables, mut scratch) = (tables(&proc, "processes"), Scratch::default());
+        spaces.read(&tables, None, &mut scratch, &mut problems, &mut || false);
+        assert!(spaces.events().is_some());
+        assert!(spaces.entered.iter().all(|one| one.is_watched && one.space.awaits_events()));
+        spaces.epoll = File::open("/dev/null").unwrap().into();
+        spaces.follow(&mut scratch);
+        assert!(spaces.events().is_none());
+        assert!(!spaces.entered.iter().any(|one| one.space.awaits_events()));
+        // The next gather takes them in, and waits anew.
+        spaces.read(&tables, None, &mut scratch, &mut problems, &mut || false);
+        assert!(spaces.events().is_some() && spaces.read_at().is_some());
+        assert!(spaces.entered.iter().all(|one| one.space.awaits_events()));
+    }
+
+    #[test]
+    fn namespaces_whose_netlink_fails_are_counted() {
+        let (proc, machine) = machine();
+        let asker = Asker::start().unwrap();
+        let (mut spaces, kernels) = two_by_netlink(&proc, &machine, &asker);
+        let tables = tables(&proc, "processes");
+        let mut problems = Problems::new(Log { debug: false });
+        let mut read = || {
+            spaces.read(&tables, None, &mut Scratch::default(), &mut problems, &mut || false);
+            problems.messages().join("\n")
+        };
+        assert_eq!(read(), "");
+        kernels.iter().for_each(Kernel::fail);
+        let message = read();
+        assert!(message.starts_with("netlink in 2 network namespaces, "), "{message}");
+        assert!(message.ends_with("; /proc/net/dev stands in for it"), "{message}");
+    }
+
+    #[test]
+    fn speeds_that_have_grown_old_are_asked_for_after_the_writing() {
+        let (proc, machine) = machine();
+        let asker = Asker::start().unwrap();
+        let (mut spaces, _kernels) = two_by_netlink(&proc, &machine, &asker);
+        let mut tables = tables(&proc, "processes");
+        tables[0].speed_refresh = Duration::from_nanos(1);
+        let mut problems = Problems::new(Log { debug: false });
+        eventually(|| {
+            spaces.read(&tables, None, &mut Scratch::default(), &mut problems, &mut || false);
+            let deadline = Instant::now() + Duration::from_secs(1);
+            spaces.read_details(&tables, deadline, &mut problems, &mut || false);
+            spaces.take_asked();
+            spaces.after_write();
+            spaces.take_asked() == 2
+        });
+    }
+
+    #[test]
+    fn names_that_may_change_without_an_event_are_looked_for_at_every_gather() {
+        let looked = |prepare: &dyn Fn(&Path)| {
+            let (proc, machine) = machine();
+            found(&machine, 1, "main0");
+            let run = machine.proc.join("1/root/run");
+            for folder in ["netns", "docker/netns"] {
+                fs::create_dir_all(run.join(folder)).unwrap();
+            }
+            prepare(&run);
+            let tables = tables(&proc, "named");
+            let mut problems = Problems::new(Log { debug: false });
+            let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
+            let mut look = || {
+                spaces.discover(&tables, None, &mut problems);
+                spaces.searched
+            };
+            look() != look()
+        };
+        assert!(!looked(&|_| {}));
+        // A symbolic link, whatever it leads to.
+        assert!(looked(&|run| symlink("/proc/self/ns/net", run.join("netns/link")).unwrap()));
+        // A folder that cannot be listed.
+        assert!(looked(&|run| {
+            fs::remove_dir(run.join("netns")).unwrap();
+            fs::write(run.join("netns"), "").unwrap();
+        }));
+    }
+
+    #[test]
+    fn those_that_are_left_out_are_counted_and_looked_for_again() {
+        let (proc, machine) = machine();
+        let names = machine.proc.join("1/root/run/netns");
+        fs::create_dir_all(&names).unwrap();
+        found(&machine, 1, "main0");
+        found(&machine, 10, "eth0");
+        let mut tables = tables(&proc, "processes");
+        // As where others take all the room.
+        tables[0].namespaces.limit = 0;
+        let look = || {
+            let mut problems = Problems::new(Log { debug: false });
+            let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
+            spaces.search(&tables, None, &mut problems).unwrap();
+            assert!(spaces.entered.is_empty());
+            (spaces.is_stale, problems.messages().join("\n"))
+        };
+        let (is_stale, message) = look();
+        let is_told = message.starts_with("1 network namespace is left out, such as ");
+        assert!(is_told && message.ends_with(": raise namespace_limit"), "{message}");
+        // There may be room the next time.
+        assert!(is_stale);
+        symlink("/proc/self/ns/net", names.join("link")).unwrap();
+        let (is_stale, message) = look();
+        let is_told = message.starts_with("2 network namespaces are left out, such as \"link\": ");
+        assert!(is_told && is_stale, "{message}");
+    }
+
+    #[test]
+    fn namespaces_that_cannot_be_read_are_counted() {
+        let (proc, machine) = machine();
+        for pid in [1, 10, 11] {
+            // No namespace is behind these files.
+            found(&machine, pid, "eth0");
+        }
+        let tables = tables(&proc, "processes");
+        let mut problems = Problems::new(Log { debug: false });
+        let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
+        spaces.discover(&tables, None, &mut problems);
+        let message = problems.messages().join("\n");
+        assert!(message.starts_with("cannot read 2 network namespaces, "), "{message}");
+        assert!(spaces.is_stale);
+    }
+
+    #[test]
+    fn what_is_missing_to_look_at_processes_is_said() {
+        let (proc, _) = machine();
+        let spaces = Spaces::open(&tables(&proc, "processes"), false).unwrap().unwrap();
+        let unseen = |denied| {
+            let mut problems = Problems::new(Log { debug: false });
+            spaces.report_unseen(denied, &mut problems);
+            problems.messages().join("\n")
+        };
+        let told = "of other users cannot be looked at for their network namespaces: needs \
+                    CAP_SYS_PTRACE";
+        let expected = [String::new(), format!("1 process {told}"), format!("2 processes {told}")];
+        assert_eq!([0, 1, 2].map(unseen), expected);
+        let no_main = |errno: Errno| {
+            let mut problems = Problems::new(Log { debug: false });
+            report_no_main(Path::new("/proc/self"), &errno.into(), &mut problems);
+            problems.messages().join("\n").ends_with(": it takes CAP_SYS_PTRACE")
+        };
+        assert_eq!([Errno::ACCESS, Errno::NOENT].map(no_main), [true, false]);
+    }
+
+    #[test]
+    fn as_many_are_read_as_there_may_be_files_open_and_nobody_is_taken_for_another() {
+        const FILES: usize = 200;
+        let test = "as_many_are_read_as_there_may_be_files_open_and_nobody_is_taken_for_another";
+        if !is_limited_to(FILES, test) {
+            return;
+        }
+        let open = || fs::read_dir("/proc/self/fd").unwrap().count();
+        let (proc, machine) = machine();
+        found(&machine, 1, "main0");
+        for pid in 10..110 {
+            let one = found(&machine, pid, "eth0");
+            fs::write(one.process().unwrap().join("cgroup"), "0::/init.scope\n").unwrap();
+        }
+        assert_eq!(namespaces::file_limit(), FILES);
+        let tables = tables(&proc, "processes");
+        let mut spaces = Spaces::open(&tables, true).unwrap().unwrap();
+        assert_eq!(namespaces::file_limit(), 2 * FILES);
+        // What one takes: three sockets, and each of its files below `/proc/net`.
+        let few = Purpose { by_netlink: true, ..Purpose::default() };
+        let groups = Group::ALL.into_iter().collect();
+        let many = Purpose { by_netlink: true, groups, interface_protocols: true };
+        let statistics = ProtocolFile::ALL.into_iter().count();
+        assert_eq!([few, many].map(|all| all.files()), [4, 4 + statistics + 1]);
+        let before = open();
+        let opened = (ProcNet::enter(groups, true).unwrap(), Sockets::open());
+        assert!(open() - before <= many.files());
+        drop(opened);
+        // That many were given to it, say, when it was started.
+        let given: Vec<_> = (0..100).map(|_| File::open("/dev/null").unwrap()).collect();
+        let mut problems = Problems::new(Log { debug: false });
+        spaces.discover(&tables, None, &mut problems);
+        let read = (2 * FILES - SPARE_FILES - open()) / (few.files() + 1);
+        let messages = problems.messages();
+        let [left_out, unread] = messages.as_slice() else { panic!("{messages:?}") };
+        let expected = format!("{} network namespaces are left out, such as ", 100 - read);
+        assert!(left_out.starts_with(&expected), "{left_out}");
+        assert!(left_out.ends_with(": raise the limit of open files (LimitNOFILE)"), "{left_out}");
+        assert!(unread.starts_with(&format!("cannot read {read} network namespaces")), "{unread}");
+        // A container that cannot be told for want of files is not taken for none.
+        let (inhabited, _) = namespaces::of_processes(&machine).unwrap();
+        let mut all = Vec::new();
+        while let Ok(file) = File::open("/dev/null") {
+            all.push(file);
+        }
+        assert!(spaces.join(Vec::new(), inhabited.clone(), Some(0)).is_err());
+        drop((given, all));
+        assert_eq!(spaces.join(Vec::new(), inhabited, Some(0)).unwrap().len(), 101);
     }
 }

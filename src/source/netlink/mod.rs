@@ -9,7 +9,7 @@ mod links;
 mod socket;
 mod speed;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::super::links::{self, Questions};
 use super::super::speed::{Answer, SLOW, Way};
 use super::super::{Asker, Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets};
+use super::eventually;
 use super::kernel::{
     Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
     RTM_GETLINK, Request, Requests, done, link_modes, pair, play, recorded, refusal,
@@ -247,14 +248,6 @@ fn answer(interfaces: &BTreeMap<u32, Interface>, request: &Request) -> Vec<Vec<u
         Asked::One(kind, ifindex) => {
             vec![interfaces.get(&ifindex).map_or_else(|| refusal(ENODEV), message(kind))]
         }
-    }
-}
-
-fn eventually(mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it never is");
-        thread::sleep(Duration::from_millis(5));
     }
 }
 
