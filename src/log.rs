@@ -44,6 +44,8 @@ impl Log {
             Level::Debug if self.debug => "D! ",
             Level::Debug => return,
         };
+        #[cfg(test)]
+        tests::keep(&record(prefix, message));
         let stderr = std::io::stderr();
         let mut is_writable = [PollFd::new(&stderr, PollFlags::OUT)];
         if poll(&mut is_writable, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
@@ -184,8 +186,23 @@ impl Problems {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::RefCell;
+
     use super::*;
+
+    thread_local! {
+        static RECORDS: RefCell<String> = const { RefCell::new(String::new()) };
+    }
+
+    pub(super) fn keep(record: &str) {
+        RECORDS.with_borrow_mut(|records| records.push_str(record));
+    }
+
+    /// What this thread has logged since the last call.
+    pub(crate) fn take_records() -> String {
+        RECORDS.take()
+    }
 
     #[test]
     fn a_record_is_one_line_whatever_it_is_about() {

@@ -768,6 +768,35 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_told_by_the_file_that_holds_it_and_only_where_it_is_wanted() {
+        let process = TempDir::new().unwrap();
+        let net = process.path().join("net");
+        let snmp =
+            "Ip: Forwarding\nIp: 1\nTcp: ActiveOpens\nTcp: 2\nTcpExt: ListenDrops\nTcpExt: 3\n";
+        write(&net.join("snmp"), snmp);
+        write(&net.join("netstat"), "TcpExt: ListenDrops\nTcpExt: 4\nIpExt: InOctets\nIpExt: 5\n");
+        let mut files = ProcNet::of_process(process.path());
+        let groups = [Group::Tcp, Group::TcpExt].into_iter().collect();
+        let mut problems = Problems::new(Log { debug: false });
+        files.read_protocols(groups, Groups::NONE, &mut problems);
+        let fields = files.protocols().iter().map(|one| format!("{}={}", one.field, one.value));
+        assert_eq!(fields.collect::<Vec<_>>(), ["tcp_activeopens=2", "tcpext_listendrops=4"]);
+    }
+
+    #[test]
+    fn a_file_that_is_made_row_by_row_is_read_to_its_end() {
+        let folder = TempDir::new().unwrap();
+        // Of this one, too, the kernel gives about a page at a time, and there is more than that.
+        let file = folder.path().join("softnet_stat");
+        std::os::unix::fs::symlink("/proc/self/smaps", file).unwrap();
+        let folder = Folder::at(folder.path(), || FileState::Kept(None));
+        let mut files = ProcNet::over(vec![folder], None);
+        let mut problems = Problems::new(Log { debug: false });
+        files.read_protocols(Groups::from_iter([Group::Softnet]), Groups::NONE, &mut problems);
+        assert!(files.text.len() > 8 << 10, "{}", files.text.len());
+    }
+
+    #[test]
     fn only_what_is_missing_is_left_out() {
         let opened = |kind: io::ErrorKind| unless_missing::<()>(Err(kind.into()));
         assert!(matches!(opened(io::ErrorKind::NotFound), Ok(None)));

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::interface::Flags;
+use crate::log::tests::take_records;
 use crate::source::proc_net::HostProc;
 
 const LOG: Log = Log { debug: false };
@@ -605,4 +606,72 @@ fn whether_sysfs_is_the_hosts_is_told_by_the_numbers_that_statistics_have() {
         machine.procfs.check(&mut machine.files, LOG);
         assert_eq!(machine.procfs.class_net.is_foreign, None, "{known:?} {hosts:?}");
     }
+}
+
+#[test]
+fn our_own_sysfs_is_pointed_out_where_it_lacks_an_interface_of_the_host() {
+    let shown = ["eth0", "eth1"];
+    for (look, shown, unknown) in [
+        (Look::After, &shown[..], None),
+        (Look::After, &shown[..1], Some("eth1")),
+        (Look::After, &shown[..0], Some("eth0")),
+        // The operator named it.
+        (Look::Twice, &shown[..0], None),
+    ] {
+        let root = TempDir::new().unwrap();
+        for folder in ["proc/1/net", "sys/class/net", "sys/kernel"] {
+            fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        let mut machine = Machine::open(root, FLAGS, false);
+        machine.procfs.class_net.look = look;
+        machine.set_dev(&[("eth0", 1), ("eth1", 1)]);
+        for (name, ifindex) in shown.iter().zip(2..) {
+            machine.set_interface(name, ifindex, 1);
+        }
+        take_records();
+        machine.procfs.check(&mut machine.files, LOG);
+        let records = take_records();
+        let (_, warning) = records.split_once('\n').unwrap();
+        let expected = unknown.map_or(String::new(), |name| {
+            format!(
+                "W! {:?} does not know {name:?}: set HOST_SYS to the host's /sys, for speed and for \
+                 which interfaces are up\n",
+                machine.procfs.class_net.folder
+            )
+        });
+        assert_eq!(warning, expected);
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
+    let mut machine = Machine::new(PROPERTIES);
+    machine.set_dev(&[("a", 1), ("b", 1)]);
+    machine.set_interface("a", 2, 1);
+    machine.set_interface("b", 3, 1);
+    machine.gather();
+    let report = |machine: &mut Machine| {
+        take_records();
+        machine.gather();
+        machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
+        machine.procfs.fetch_details(true, &mut machine.problems, || false);
+        machine.problems.end_of_gather();
+        take_records()
+    };
+    assert_eq!(report(&mut machine), "");
+    for file in ["a/flags", "b/flags", "a/speed"] {
+        machine.break_off(file);
+    }
+    let message = format!(
+        "cannot read {:?}: not a regular file but a directory: what it tells is left out, or stays as \
+         it was (3 failed reads in {:?})\n",
+        machine.sysfs("a/flags"),
+        machine.procfs.class_net.folder
+    );
+    assert_eq!(report(&mut machine), format!("W! {message}"));
+    assert_eq!(report(&mut machine), "");
+    machine.set("a/flags", "0x1\n");
+    machine.set("b/flags", "0x1\n");
+    machine.set("a/speed", "1000\n");
+    assert_eq!(report(&mut machine), format!("I! resolved: {message}"));
 }

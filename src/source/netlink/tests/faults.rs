@@ -23,6 +23,7 @@ use super::kernel::{
     refusal, with_attribute, with_sequence,
 };
 use crate::interface::{Counters, Flags, Presence, Wants};
+use crate::log::tests::take_records;
 use crate::log::{Log, Problems};
 
 /// The interfaces of the recordings.
@@ -254,6 +255,58 @@ fn where_the_kernel_tells_of_no_device_sysfs_does() {
     // The last one's folder is that of another interface.
     let expected = [("e1000e", Some(true)), ("", Some(false)), ("", Some(true))];
     assert_eq!(told, expected.map(|(driver, is_physical)| (driver.to_owned(), is_physical)));
+}
+
+#[test]
+fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
+    let older =
+        |ifindex, name| Interface { has_parent_device: false, ..Interface::device(ifindex, name) };
+    let all = [older(2, "card0"), older(3, "card1"), older(4, "teql")];
+    let sys = tempfile::tempdir().unwrap();
+    let class_net = sys.path().join("class/net");
+    for (name, ifindex) in [("card0", 2), ("card1", 3), ("teql", 4)] {
+        let interface = class_net.join(name);
+        std::fs::create_dir_all(&interface).unwrap();
+        std::fs::write(interface.join("ifindex"), format!("{ifindex}\n")).unwrap();
+        std::fs::write(interface.join("address"), "00:00:00:00:00:00\n").unwrap();
+    }
+    // No folder: that the driver is a link cannot be told.
+    for name in ["card0", "card1"] {
+        std::fs::write(class_net.join(name).join("device"), "").unwrap();
+    }
+    let asker = Asker::start().unwrap();
+    let (mut sockets, _requests, _events) = sockets(move |request| {
+        let mut datagrams: Vec<_> = match request.asked {
+            ALL_LINKS => all.iter().map(Interface::link).collect(),
+            _ => all.iter().map(Interface::stats).collect(),
+        };
+        datagrams.push(done(0));
+        datagrams
+    });
+    // Speeds are read there too, where the kernel does not tell them.
+    sockets.way = Way::Nowhere;
+    let sockets = sockets.with_sysfs(sys.path());
+    assert!(matches!(&sockets.way, Way::Sysfs(folder) if *folder == class_net));
+    let wants = Wants { kind: true, properties: true, ..Wants::default() };
+    let mut netlink = Netlink::new(sockets, &asker, wants);
+    netlink.read(&mut Scratch::default()).unwrap();
+    let mut problems = Problems::new(Log { debug: false });
+    take_records();
+    netlink.report_unread(&mut problems);
+    let link = class_net.join("card0/device/driver");
+    let message = format!(
+        "cannot read the drivers of 2 interfaces, {link:?}: Not a directory (os error 20): their tags \
+         are left out\n"
+    );
+    assert_eq!(take_records(), format!("W! {message}"));
+    problems.end_of_gather();
+    for name in ["card0", "card1"] {
+        std::fs::remove_file(class_net.join(name).join("device")).unwrap();
+    }
+    netlink.read(&mut Scratch::default()).unwrap();
+    netlink.report_unread(&mut problems);
+    problems.end_of_gather();
+    assert_eq!(take_records(), format!("I! resolved: {message}"));
 }
 
 #[test]
