@@ -716,6 +716,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::log::tests::take_records;
 
     fn write(file: &Path, text: &str) {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -794,6 +795,34 @@ mod tests {
         let mut problems = Problems::new(Log { debug: false });
         files.read_protocols(Groups::from_iter([Group::Softnet]), Groups::NONE, &mut problems);
         assert!(files.text.len() > 8 << 10, "{}", files.text.len());
+    }
+
+    #[test]
+    fn that_a_process_is_gone_is_told_to_those_alone_who_debug() {
+        let proc = TempDir::new().unwrap();
+        let process = proc.path().join("10");
+        let tcp = Groups::from_iter([Group::Tcp]);
+        let snmp = process.join("net/snmp");
+        let left_out = format!(
+            "protocols \"tcp\" are left out: cannot read {snmp:?}: No such file or directory (os error 2)\n"
+        );
+        for (debug, record) in [(false, String::new()), (true, format!("D! {left_out}"))] {
+            let mut problems = Problems::new(Log { debug });
+            let mut files = ProcNet::of_process(&process);
+            take_records();
+            files.read_protocols(tcp, tcp, &mut problems);
+            files.read_interface_protocols(b"lo", tcp, &mut ProtocolStatistics::default());
+            files.report_interface_protocols(&mut problems);
+            assert_eq!(take_records(), record);
+        }
+        // Others are there to stay.
+        let mut files = ProcNet::open(&HostProc::Of(proc.path().join("none")));
+        let mut problems = Problems::new(Log { debug: false });
+        files.read_protocols(tcp, tcp, &mut problems);
+        assert!(take_records().starts_with(r#"W! protocols "tcp" are left out: cannot read "#));
+        files.read_interface_protocols(b"lo", tcp, &mut ProtocolStatistics::default());
+        files.report_interface_protocols(&mut problems);
+        assert!(take_records().starts_with("W! interface_protocols: interfaces have none: "));
     }
 
     #[test]
