@@ -19,9 +19,19 @@ const EXECD_BLOCK: &str = r#"Telegraf runs it with this in telegraf.conf, in pla
 Every newline on stdin, SIGUSR1, SIGUSR2 or SIGHUP gathers once; end-of-file,
 SIGTERM and SIGINT end it. Metrics go to stdout, log lines to stderr."#;
 
+/// The version, the commit that it was built from, and the target that it was built for.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("TELEGRAF_NET_COMMIT"),
+    ", ",
+    env!("TELEGRAF_NET_TARGET"),
+    ")"
+);
+
 /// Reports network interface metrics to Telegraf, as inputs.net does
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
-#[command(version, after_help = EXECD_BLOCK)]
+#[command(version = VERSION, after_help = EXECD_BLOCK)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "they are arguments that know nothing of each other"

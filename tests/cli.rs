@@ -272,10 +272,18 @@ fn an_argument_that_cannot_be_used_is_named_with_status_2() {
         assert!(output.stdout.is_empty());
     }
     assert!(text(&run(&mut plugin(&["-h"])).stdout).contains("[[inputs.execd]]"));
-    assert_eq!(
-        text(&run(&mut plugin(&["--version"])).stdout),
-        concat!("telegraf-net ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+}
+
+#[test]
+fn version_tells_the_commit_and_the_target() {
+    let output = text(&run(&mut plugin(&["--version"])).stdout);
+    let start = concat!("telegraf-net ", env!("CARGO_PKG_VERSION"), " (commit ");
+    let rest = output.strip_prefix(start).and_then(|rest| rest.strip_suffix(")\n"));
+    let (commit, target) = rest.and_then(|rest| rest.split_once(", ")).unwrap_or_else(|| {
+        panic!("{output}");
+    });
+    assert!(!commit.is_empty() && !commit.contains(' '), "{output}");
+    assert!(target.starts_with(std::env::consts::ARCH) && target.contains("-linux-"), "{output}");
 }
 
 #[test]
