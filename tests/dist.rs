@@ -1,0 +1,285 @@
+//! What `make dist` and `make install` have made, as those meet it who install it.
+//!
+//! `make test-dist` runs this, with the archives' folder in `TELEGRAF_NET_DIST`, and that of the
+//! programs that made them in `TELEGRAF_NET_TOOLS`.
+
+mod common;
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{is_skipped, is_skipped_without, run, text};
+use tempfile::TempDir;
+
+const SOURCE: &str = env!("CARGO_MANIFEST_DIR");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// An archive of a release, unpacked.
+struct Release {
+    target: String,
+    folder: PathBuf,
+    _removed_at_the_end: TempDir,
+}
+
+impl Release {
+    fn binary(&self) -> PathBuf {
+        self.folder.join("telegraf-net")
+    }
+
+    /// What runs programs for its processor: nothing, where that is this machine's.
+    fn emulator(&self) -> Option<&'static str> {
+        let is_ours = self.target.starts_with(env::consts::ARCH);
+        let others = [("aarch64-", "qemu-aarch64-static"), ("x86_64-", "qemu-x86_64-static")];
+        let other = others.into_iter().find(|(processor, _)| self.target.starts_with(processor));
+        (!is_ours).then(|| other.expect("a known processor").1)
+    }
+
+    /// Runs it in a folder as the root of all files.
+    ///
+    /// `before` is what a shell does first, with mounts of its own and the folder as `$1`.
+    fn run_in(&self, root: &Path, before: &str, args: &[&str]) -> (String, String) {
+        fs::copy(self.binary(), root.join("telegraf-net")).unwrap();
+        let mut inside = Vec::new();
+        if let Some(emulator) = self.emulator() {
+            let file =
+                text(&run(Command::new("sh").args(["-c", "command -v $0", emulator])).stdout);
+            fs::copy(file.trim(), root.join("emulator")).unwrap();
+            inside.push("/emulator");
+        }
+        inside.push("/telegraf-net");
+        let shell = format!("{before}\nexec chroot \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-ec", &shell, "sh"]).arg(root).args(inside).args(args);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        let output = run(&mut command);
+        (text(&output.stdout), text(&output.stderr))
+    }
+
+    fn is_skipped(&self, test: &str) -> bool {
+        is_skipped(test)
+            || self.emulator().is_some_and(|emulator| {
+                is_skipped_without(test, emulator, common::has(emulator, "--version"))
+            })
+    }
+}
+
+fn dist() -> PathBuf {
+    env::var_os("TELEGRAF_NET_DIST").expect("TELEGRAF_NET_DIST: run this by make test-dist").into()
+}
+
+/// The names of the archives, from the list of their sums.
+fn archives() -> Vec<String> {
+    let sums = fs::read_to_string(dist().join("SHA256SUMS")).unwrap();
+    let names = sums.lines().map(|line| line.split_once("  ").unwrap().1.to_owned());
+    let names = names.collect::<Vec<_>>();
+    assert!(!names.is_empty());
+    names
+}
+
+fn releases() -> Vec<Release> {
+    let unpack = |archive: String| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tar = Command::new("tar");
+        run(tar.arg("-xzf").arg(dist().join(&archive)).arg("-C").arg(folder.path()));
+        let name = archive.strip_suffix(".tar.gz").unwrap();
+        let target = name.strip_prefix(&format!("telegraf-net-{VERSION}-")).unwrap();
+        Release {
+            target: target.into(),
+            folder: folder.path().join(name),
+            _removed_at_the_end: folder,
+        }
+    };
+    archives().into_iter().map(unpack).collect()
+}
+
+fn contains(bytes: &[u8], part: &str) -> bool {
+    bytes.windows(part.len()).any(|window| window == part.as_bytes())
+}
+
+#[test]
+fn sums_are_those_of_the_archives_and_of_each_of_them() {
+    run(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(dist()));
+    let mut files = fs::read_dir(dist())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "SHA256SUMS")
+        .collect::<Vec<_>>();
+    files.sort();
+    assert_eq!(archives(), files);
+}
+
+#[test]
+fn archives_hold_what_it_takes_to_install_it() {
+    for release in releases() {
+        for file in ["LICENSE", "README.md", "CHANGELOG.md", "plugin.conf"] {
+            let ours = fs::read(Path::new(SOURCE).join(file)).unwrap();
+            assert_eq!(fs::read(release.folder.join(file)).unwrap(), ours, "{file}");
+        }
+        let block = release.folder.join("telegraf.d/telegraf-net.conf");
+        let block = fs::read_to_string(block).unwrap();
+        assert!(block.lines().any(|line| line == "[[inputs.execd]]"), "{block}");
+        let mode = fs::metadata(release.binary()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o755);
+    }
+}
+
+#[test]
+fn the_list_of_components_names_what_the_program_is_made_of() {
+    for release in releases() {
+        let sbom = fs::read_to_string(release.folder.join("telegraf-net.cdx.json")).unwrap();
+        assert!(sbom.contains("\"bomFormat\": \"CycloneDX\""), "{sbom}");
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+        tree.args(["--target", &release.target]).current_dir(SOURCE);
+        for line in text(&run(&mut tree).stdout).lines() {
+            let mut words = line.split(' ');
+            let (name, version) = (words.next().unwrap(), words.next().unwrap());
+            let version = version.trim_start_matches('v');
+            assert!(sbom.contains(&format!("pkg:cargo/{name}@{version}")), "{line}: {sbom}");
+        }
+    }
+}
+
+#[test]
+fn binaries_need_no_library_and_no_loader() {
+    for release in releases() {
+        let readelf = |option| {
+            text(&run(Command::new("readelf").args(["-W", option]).arg(release.binary())).stdout)
+        };
+        let header = readelf("-h");
+        let processor = if release.target.starts_with("x86_64") { "X86-64" } else { "AArch64" };
+        assert!(header.contains(processor), "{header}");
+        let segments = readelf("-l");
+        assert!(segments.contains("LOAD") && !segments.contains("INTERP"), "{segments}");
+        let dynamic = readelf("-d");
+        assert!(!dynamic.contains("NEEDED"), "{dynamic}");
+    }
+}
+
+#[test]
+fn binaries_run_where_there_is_no_other_file() {
+    let test = "binaries_run_where_there_is_no_other_file";
+    for release in releases() {
+        if release.is_skipped(test) {
+            continue;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let (version, _) = release.run_in(root.path(), "", &["--version"]);
+        let start = format!("telegraf-net {VERSION} (commit ");
+        let end = format!(", {})\n", release.target);
+        assert!(version.starts_with(&start) && version.ends_with(&end), "{version}");
+
+        for folder in ["proc", "sys"] {
+            fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        let mounts = "mount --rbind /proc \"$1/proc\"; mount --rbind /sys \"$1/sys\"";
+        let (lines, said) = release.run_in(root.path(), mounts, &["--once"]);
+        assert!(lines.contains("net,interface=all ip_forwarding="), "{lines}{said}");
+        assert!(said.starts_with("I! source: "), "{said}");
+    }
+}
+
+#[test]
+fn binaries_run_where_the_c_library_is_musl() {
+    let test = "binaries_run_where_the_c_library_is_musl";
+    let loader = "/lib/ld-musl-x86_64.so.1";
+    for release in releases() {
+        // Debian has musl for this machine's own processor only.
+        if release.emulator().is_some() || !release.target.starts_with("x86_64") {
+            continue;
+        }
+        let has_them = Path::new(loader).exists() && common::has("/bin/busybox", "--help");
+        if release.is_skipped(test) || is_skipped_without(test, "musl and busybox", has_them) {
+            continue;
+        }
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["bin", "lib", "proc"] {
+            fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        fs::copy(loader, root.path().join("lib/ld-musl-x86_64.so.1")).unwrap();
+        fs::copy("/bin/busybox", root.path().join("bin/sh")).unwrap();
+        fs::copy(release.binary(), root.path().join("telegraf-net")).unwrap();
+        let mut command = Command::new("unshare");
+        let shell = "mount --rbind /proc \"$1/proc\"; exec chroot \"$@\"";
+        command.args(["--mount", "sh", "-ec", shell, "sh"]).arg(root.path());
+        command.args(["/bin/sh", "-c", "/telegraf-net --once"]).stdin(Stdio::null());
+        let output = run(&mut command);
+        let lines = text(&output.stdout);
+        assert!(lines.contains("net,interface=all ip_forwarding="), "{lines}");
+    }
+}
+
+/// It takes as long as `make dist` took.
+#[test]
+fn another_folder_gives_the_same_bytes() {
+    let other = tempfile::tempdir().unwrap();
+    // A file that was removed may still stand in the index.
+    let copy = "git ls-files -z --cached --others --exclude-standard \
+        | tar --create --null --files-from - --ignore-failed-read \
+        | tar --extract --directory \"$1\"";
+    let mut shell = Command::new("sh");
+    run(shell.current_dir(SOURCE).args(["-ec", copy, "sh"]).arg(other.path()));
+    let releases = releases();
+    let targets = releases.iter().map(|release| release.target.as_str()).collect::<Vec<_>>();
+    // The folder is no clone, so that it must be told which commit it is.
+    let binary = releases.iter().find(|release| release.emulator().is_none()).unwrap().binary();
+    let version = text(&run(Command::new(binary).arg("--version")).stdout);
+    let commit = version.split_once("(commit ").unwrap().1.split_once(',').unwrap().0;
+
+    let mut make = Command::new("make");
+    make.current_dir(other.path()).arg("dist").arg(format!("DIST_TARGETS={}", targets.join(" ")));
+    make.arg(format!("TOOLS={}", env::var("TELEGRAF_NET_TOOLS").unwrap()));
+    // Make's own, of the make that runs this.
+    make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env_remove("MFLAGS");
+    run(make.env("TELEGRAF_NET_COMMIT", commit));
+    let sums = |dist: &Path| fs::read_to_string(dist.join("SHA256SUMS")).unwrap();
+    assert_eq!(sums(&other.path().join("target/dist")), sums(&dist()));
+}
+
+#[test]
+fn nothing_tells_of_the_machine_that_built_it() {
+    for release in releases() {
+        let folders = [SOURCE.to_owned(), env::var("HOME").unwrap() + "/.cargo"];
+        for file in ["telegraf-net", "telegraf-net.cdx.json"] {
+            let bytes = fs::read(release.folder.join(file)).unwrap();
+            for folder in folders.iter().map(String::as_str).chain(["registry/src", "/rustlib/"]) {
+                assert!(!contains(&bytes, folder), "{}: {file}: {folder}", release.target);
+            }
+        }
+    }
+}
+
+#[test]
+fn install_puts_everything_below_destdir_and_keeps_a_changed_configuration() {
+    let root = tempfile::tempdir().unwrap();
+    let install = || {
+        let mut make = Command::new("make");
+        make.current_dir(SOURCE).args(["install", "PREFIX=/opt/net"]);
+        run(make.arg(format!("DESTDIR={}", root.path().display())));
+    };
+    install();
+    let installed = |file: &str| root.path().join(file);
+    let config = installed("etc/telegraf-net/plugin.conf");
+    assert_eq!(fs::read(&config).unwrap(), fs::read(format!("{SOURCE}/plugin.conf")).unwrap());
+    let block = installed("opt/net/share/doc/telegraf-net/examples/telegraf.d/telegraf-net.conf");
+    let block = fs::read_to_string(block).unwrap();
+    let command = r#"["/opt/net/bin/telegraf-net", "--config", "/etc/telegraf-net/plugin.conf"]"#;
+    assert!(block.contains(&format!("\n  command = {command}\n")), "{block}");
+    for document in ["README.md", "CHANGELOG.md", "LICENSE"] {
+        let file = installed("opt/net/share/doc/telegraf-net").join(document);
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o7777, 0o644);
+    }
+    let entries = fs::read_dir(root.path()).unwrap();
+    let mut entries = entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    entries.sort();
+    assert_eq!(entries, ["etc", "opt"]);
+
+    fs::write(&config, "[[inputs.net]]\n  interfaces = ['lo']\n").unwrap();
+    install();
+    let binary = installed("opt/net/bin/telegraf-net");
+    let output = run(Command::new(binary).args(["--once", "--config"]).arg(&config));
+    assert!(text(&output.stdout).starts_with("net,interface=lo "), "{}", text(&output.stdout));
+}
