@@ -23,12 +23,19 @@ DIST_TARGETS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')
 
 # Programs that are built for what is made here. A debug build takes half the time, and they run for
-# a second.
+# seconds.
 CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_DEB_VERSION := 3.8.0
+CARGO_GENERATE_RPM_VERSION := 0.21.1
 TOOLS := $(CURDIR)/target/tools
 CARGO_CYCLONEDX := $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
+CARGO_DEB := $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
+CARGO_GENERATE_RPM := $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
 INSTALL_TOOL := CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --target-dir $(TOOLS)/build
 
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p;T;q' Cargo.toml)
+PACKAGE_FILES := $(CURDIR)/target/packaging
+PACKAGES := $(CURDIR)/target/packages
 # The date of what is made: that of the last commit, or where there is none to ask for, of the
 # changelog.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
@@ -40,10 +47,10 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(DESTDIR)$(PREFIX)/share/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-dist golden record e2e bench lint ci clean
+.PHONY: help build dist install test test-dist golden record e2e bench documents deb rpm test-packages lint ci clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 11
+	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 15
 
 build: ## Build target/release/telegraf-net, which is static
 	CARGO="$(CARGO)" packaging/build $(HOST)
@@ -64,6 +71,14 @@ install: ## Install what `make build` has built (DESTDIR=, PREFIX=/usr/local, SY
 	    install -D -m 644 /dev/stdin $(DOC)/examples/telegraf.d/telegraf-net.conf
 	set -e; for file in $(wildcard packaging/systemd/*.conf); do \
 	    install -D -m 644 -t $(DOC)/examples/telegraf.service.d $$file; done
+	# `make documents` writes these, where it was run.
+	set -e; share=$(DESTDIR)$(PREFIX)/share; cd $(PACKAGE_FILES) 2>/dev/null || exit 0; \
+	test ! -e telegraf-net.1.gz || install -D -m 644 -t $$share/man/man1 telegraf-net.1.gz; \
+	test ! -e telegraf-net.bash || \
+	    install -D -m 644 telegraf-net.bash $$share/bash-completion/completions/telegraf-net; \
+	test ! -e _telegraf-net || install -D -m 644 -t $$share/zsh/site-functions _telegraf-net; \
+	test ! -e telegraf-net.fish || \
+	    install -D -m 644 -t $$share/fish/vendor_completions.d telegraf-net.fish
 
 test: ## Run every test that needs no Telegraf; as root, all of them run
 	$(CARGO) test --locked
@@ -94,6 +109,34 @@ bench: $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_O
 $(CARGO_CYCLONEDX):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION) \
 	    cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
+documents: ## Write the man page, the completions and the copyright file to target/packaging
+	$(CARGO) run --quiet --locked --example documents -- $(PACKAGE_FILES)
+	gzip -9nf $(PACKAGE_FILES)/telegraf-net.1
+	gzip -9nc CHANGELOG.md >$(PACKAGE_FILES)/changelog.gz
+	packaging/copyright >$(PACKAGE_FILES)/copyright
+
+deb: build documents $(CARGO_DEB) ## Make the Debian package in target/packages
+	{ echo "telegraf-net ($(VERSION)-1) unstable; urgency=medium"; echo; \
+	    echo "  * Version $(VERSION): changelog.gz tells what changed."; echo; \
+	    echo " -- $$(sed -n 's/^authors = \["\(.*\)"\]/\1/p' Cargo.toml)" \
+	        " $$(date -uR -d @$$SOURCE_DATE_EPOCH)"; } >$(PACKAGE_FILES)/changelog.Debian
+	mkdir -p $(PACKAGES) && rm -f $(PACKAGES)/*.deb
+	$(CARGO_DEB) deb --quiet --locked --no-build --no-strip --output $(PACKAGES)/
+
+rpm: build documents $(CARGO_GENERATE_RPM) ## Make the RPM package in target/packages
+	mkdir -p $(PACKAGES) && rm -f $(PACKAGES)/*.rpm
+	$(CARGO_GENERATE_RPM) generate-rpm --payload-compress gzip --output $(PACKAGES)/
+
+test-packages: deb rpm $(lastword $(TELEGRAFS)) ## Check, install, upgrade and remove the packages, as root
+	packaging/test $(PACKAGES)/*.deb $(PACKAGES)/*.rpm $(lastword $(TELEGRAFS)) $(CARGO_GENERATE_RPM)
+
+$(CARGO_DEB):
+	$(INSTALL_TOOL) --root $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION) \
+	    --no-default-features cargo-deb@$(CARGO_DEB_VERSION)
+
+$(CARGO_GENERATE_RPM):
+	$(INSTALL_TOOL) --root $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION) \
+	    cargo-generate-rpm@$(CARGO_GENERATE_RPM_VERSION)
 
 lint: ## Check the format and clippy's findings
 	$(CARGO) fmt --check
