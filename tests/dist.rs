@@ -178,7 +178,7 @@ fn binaries_run_where_there_is_no_other_file() {
         let mounts = "mount --rbind /proc \"$1/proc\"; mount --rbind /sys \"$1/sys\"";
         let (lines, said) = release.run_in(root.path(), mounts, &["--once"]);
         assert!(lines.contains("net,interface=all ip_forwarding="), "{lines}{said}");
-        assert!(said.starts_with("I! source: "), "{said}");
+        assert!(said.starts_with("I! reading counters "), "{said}");
     }
 }
 
