@@ -51,6 +51,41 @@ pub enum Stat {
     RxOtherhostDropped,
 }
 
+impl Stat {
+    /// The kernel's name of it, which is also that of its file in `/sys/class/net/<interface>/statistics`,
+    /// where it has one.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RxPackets => "rx_packets",
+            Self::TxPackets => "tx_packets",
+            Self::RxBytes => "rx_bytes",
+            Self::TxBytes => "tx_bytes",
+            Self::RxErrors => "rx_errors",
+            Self::TxErrors => "tx_errors",
+            Self::RxDropped => "rx_dropped",
+            Self::TxDropped => "tx_dropped",
+            Self::Multicast => "multicast",
+            Self::Collisions => "collisions",
+            Self::RxLengthErrors => "rx_length_errors",
+            Self::RxOverErrors => "rx_over_errors",
+            Self::RxCrcErrors => "rx_crc_errors",
+            Self::RxFrameErrors => "rx_frame_errors",
+            Self::RxFifoErrors => "rx_fifo_errors",
+            Self::RxMissedErrors => "rx_missed_errors",
+            Self::TxAbortedErrors => "tx_aborted_errors",
+            Self::TxCarrierErrors => "tx_carrier_errors",
+            Self::TxFifoErrors => "tx_fifo_errors",
+            Self::TxHeartbeatErrors => "tx_heartbeat_errors",
+            Self::TxWindowErrors => "tx_window_errors",
+            Self::RxCompressed => "rx_compressed",
+            Self::TxCompressed => "tx_compressed",
+            Self::RxNohandler => "rx_nohandler",
+            Self::RxOtherhostDropped => "rx_otherhost_dropped",
+        }
+    }
+}
+
 /// The columns of `/proc/net/dev` behind the name, in the kernel's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are the words of the file's header")]
@@ -106,7 +141,7 @@ macro_rules! counters {
             ///
             /// The first that there is.
             pub fn try_of<E>(
-                value: impl Fn(&'static Counter) -> Result<$value, E>,
+                mut value: impl FnMut(&'static Counter) -> Result<$value, E>,
             ) -> Result<Self, E> {
                 let [$($field),*] = &Self::TABLE;
                 Ok(Self { $($field: value($field)?),* })

@@ -371,19 +371,6 @@ fn bring_to<'a>(
     interfaces.get_mut(place)
 }
 
-/// Counters beside what `/proc/net/dev` sums up in them: the files under `statistics/`, in the order of
-/// [`Counters::values`].
-const STATISTICS: [&[&str]; 8] = [
-    &["tx_bytes"],
-    &["rx_bytes"],
-    &["tx_packets"],
-    &["rx_packets"],
-    &["rx_errors"],
-    &["tx_errors"],
-    &["rx_dropped", "rx_missed_errors"],
-    &["tx_dropped"],
-];
-
 impl ClassNet {
     fn of(sys: Option<&Path>) -> Self {
         let look = if sys.is_some() { Look::Twice } else { Look::After };
@@ -534,37 +521,15 @@ impl ClassNet {
         }
         let now = self.statistics(name, number)?;
         let is_between = |last: &Counters| {
-            let growth = last.values().into_iter().zip(row.values()).zip(now);
+            let growth = last.values().into_iter().zip(row.values()).zip(now.values());
             growth.into_iter().all(|((last, row), now)| last <= row && row <= now)
         };
-        if last.is_some_and(is_between) {
-            return Some(*row);
-        }
-        let [
-            bytes_sent,
-            bytes_recv,
-            packets_sent,
-            packets_recv,
-            err_in,
-            err_out,
-            drop_in,
-            drop_out,
-        ] = now;
-        Some(Counters {
-            bytes_sent,
-            bytes_recv,
-            packets_sent,
-            packets_recv,
-            err_in,
-            err_out,
-            drop_in,
-            drop_out,
-        })
+        Some(if last.is_some_and(is_between) { *row } else { now })
     }
 
     /// The files of the interface of that number, if it has that name: its folder stays its own when
     /// the name changes.
-    fn statistics(&mut self, name: &[u8], number: u32) -> Option<[u64; 8]> {
+    fn statistics(&mut self, name: &[u8], number: u32) -> Option<Counters> {
         self.set_path(name, "");
         let folder = file::open_folder(&self.path);
         let folder = folder.map_err(|error| self.note(error)).ok()?;
@@ -572,15 +537,14 @@ impl ClassNet {
         {
             return None;
         }
-        let mut counters = [0_u64; 8];
-        for (counter, files) in counters.iter_mut().zip(STATISTICS) {
-            for file in files {
-                let path = Path::new("statistics").join(file);
-                let count = self.read_in(&folder, &path).ok().and_then(sysfs::count)?;
-                *counter = counter.saturating_add(count);
-            }
-        }
-        Some(counters)
+        let counters = Counters::try_of(|counter| {
+            counter.stats.iter().try_fold(0_u64, |sum, stat| {
+                let path = Path::new("statistics").join(stat.name());
+                let count = self.read_in(&folder, &path).ok().and_then(sysfs::count);
+                count.map(|count| sum.saturating_add(count)).ok_or(())
+            })
+        });
+        counters.ok()
     }
 
     /// `None` when that cannot be told this time.

@@ -94,7 +94,17 @@ impl Machine {
         self.set(&format!("{name}/ifindex"), &format!("{ifindex}\n"));
         self.set(&format!("{name}/flags"), "0x1\n");
         self.set(&format!("{name}/speed"), "1000\n");
-        for file in STATISTICS.concat() {
+        for file in [
+            "tx_bytes",
+            "rx_bytes",
+            "tx_packets",
+            "rx_packets",
+            "rx_errors",
+            "tx_errors",
+            "rx_dropped",
+            "rx_missed_errors",
+            "tx_dropped",
+        ] {
             self.set(&format!("{name}/statistics/{file}"), "0\n");
         }
         self.set(&format!("{name}/statistics/rx_bytes"), &format!("{bytes}\n"));
