@@ -20,6 +20,8 @@ endif
 
 # The processors that a release is for.
 DIST_TARGETS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+# Not in target/release, where cargo puts one for this machine's C library.
+BUILT := target/static/telegraf-net
 HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')
 
 # Programs that are built for what is made here. A debug build takes half the time, and they run for
@@ -52,19 +54,19 @@ PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 15
 
-build: ## Build target/release/telegraf-net, which is static
+build: ## Build target/static/telegraf-net, which needs no library of the system
 	CARGO="$(CARGO)" packaging/build $(HOST)
-	install -D target/$(HOST)/release/telegraf-net target/release/telegraf-net
+	install -D target/$(HOST)/release/telegraf-net $(BUILT)
 
 dist: $(CARGO_CYCLONEDX) ## Make the archives of a release in target/dist (DIST_TARGETS=, see the file)
 	set -e; for target in $(DIST_TARGETS); do CARGO="$(CARGO)" packaging/build $$target; done
 	packaging/dist $(CARGO_CYCLONEDX) $(DIST_TARGETS)
 
 install: ## Install what `make build` has built (DESTDIR=, PREFIX=/usr/local, SYSCONFDIR=/etc)
-	@test -x target/release/telegraf-net || { \
-	    echo "there is no target/release/telegraf-net to install: run 'make build' first, which" \
+	@test -x $(BUILT) || { \
+	    echo "there is no $(BUILT) to install: run 'make build' first, which" \
 	        "need not be as root" >&2; exit 1; }
-	install -D -m 755 target/release/telegraf-net $(BIN)/telegraf-net
+	install -D -m 755 $(BUILT) $(BIN)/telegraf-net
 	test -e $(PLUGIN_CONF) || install -D -m 644 plugin.conf $(PLUGIN_CONF)
 	install -D -m 644 -t $(DOC) README.md CHANGELOG.md LICENSE
 	sed 's|/usr/bin/|$(PREFIX)/bin/|; s|"/etc/|"$(SYSCONFDIR)/|' packaging/execd.conf | \
@@ -93,8 +95,9 @@ golden: ## Rewrite what the cases under fixtures/ expect: read the difference be
 record: ## Record what this machine's kernel says by netlink under fixtures/, as root
 	$(CARGO) test --locked --test record
 
-e2e: $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEGRAF=/path for an installed one)
-	TELEGRAFS="$(TELEGRAFS)" $(CARGO) test --release --locked --test telegraf -- --test-threads 1
+e2e: build $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEGRAF=/path for an installed one)
+	TELEGRAFS="$(TELEGRAFS)" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
+	    $(CARGO) test --locked --test telegraf -- --test-threads 1
 
 $(TELEGRAF_FOLDER)/%/telegraf:
 	@command -v $(GO) >/dev/null || { \

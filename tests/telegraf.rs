@@ -1,8 +1,9 @@
 //! The plugin under the real Telegraf, whose own `inputs.net` beside it is the oracle.
 //!
-//! `make e2e` runs these with the Telegrafs that `TELEGRAFS` names, separated by spaces. Each
-//! Telegraf runs in a network namespace of its own, where nothing moves, with `inputs.net` and the
-//! plugin side by side, told apart by the tag `from`. All their lines must be equal, time aside.
+//! `make e2e` runs these with the Telegrafs that `TELEGRAFS` names, separated by spaces, and the
+//! plugin that `TELEGRAF_NET` names, built as it is released. Each Telegraf runs in a network
+//! namespace of its own, where nothing moves, with `inputs.net` and the plugin side by side, told
+//! apart by the tag `from`. All their lines must be equal, time aside.
 
 mod common;
 
@@ -21,7 +22,7 @@ use common::grammar::{self, Metric, Value};
 use common::line::as_tag;
 use common::machine::{Living, Machine};
 use common::plugin::config_file;
-use common::{Netns, ODD_NAMES, PLUGIN, eventually, is_skipped, output, proc_net_dev, run, text};
+use common::{Netns, ODD_NAMES, eventually, is_skipped, output, proc_net_dev, run, text};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use telegraf_net::encode::{
     Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
@@ -83,6 +84,11 @@ impl Case {
             list => format!("interfaces = {list}"),
         }
     }
+}
+
+/// The plugin to run.
+fn plugin() -> String {
+    std::env::var("TELEGRAF_NET").expect("TELEGRAF_NET is not set: run `make e2e`")
 }
 
 /// The Telegrafs to run under.
@@ -171,10 +177,10 @@ impl Running {
 
     /// The processes of the plugin that belong to this Telegraf.
     fn plugins(&self) -> Vec<i32> {
-        let folder = self.folder.path().as_os_str().as_bytes();
+        let (plugin, folder) = (plugin(), self.folder.path().as_os_str().as_bytes());
         let is_ours = |pid: &i32| {
             let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            command.starts_with(PLUGIN.as_bytes())
+            command.starts_with(plugin.as_bytes())
                 && command.windows(folder.len()).any(|part| part == folder)
         };
         let entries = fs::read_dir("/proc").unwrap();
@@ -192,7 +198,7 @@ impl Drop for Running {
 
 /// Writes the configuration files for the cases and returns Telegraf's.
 fn telegraf_conf(folder: &Path, cases: &[Case]) -> PathBuf {
-    let folder_text = folder.display();
+    let (plugin, folder_text) = (plugin(), folder.display());
     let mut conf = format!(
         "[agent]\ninterval = '1s'\nflush_interval = '1s'\nomit_hostname = true\n\
          skip_processors_after_aggregators = true\n\
@@ -209,7 +215,7 @@ fn telegraf_conf(folder: &Path, cases: &[Case]) -> PathBuf {
         write!(
             conf,
             "[[inputs.net]]\n{interfaces}\n[inputs.net.tags]\nfrom = 'telegraf'\ncase = '{number}'\n\
-             [[inputs.execd]]\ncommand = ['{PLUGIN}', '-config', '{plugin_conf}'{poll}]\n\
+             [[inputs.execd]]\ncommand = ['{plugin}', '-config', '{plugin_conf}'{poll}]\n\
              signal = '{signal}'\ndata_format = 'influx'\nprecision = '1s'\nrestart_delay = '1s'\n\
              [inputs.execd.tags]\nfrom = 'plugin'\ncase = '{number}'\n"
         )
@@ -428,7 +434,7 @@ impl Container {
     /// The lines that the plugin prints on the host itself, as [`parts`] has them.
     fn on_host(&self, case: &Case) -> BTreeSet<Parts> {
         let config = config_file(&case.plugin_conf());
-        let mut command = self.host.command(PLUGIN);
+        let mut command = self.host.command(plugin());
         let output = run(command.args(["--once", "--config"]).arg(config.path()));
         text(&output.stdout).lines().map(|line| parts(line).0).collect()
     }
@@ -571,14 +577,14 @@ fn a_failing_start_always_shows_why() {
         return;
     }
     const ERROR: &str = " E! [inputs.execd] cannot read \"/none/such.conf\": No such file";
-    let netns = Netns::new();
+    let (netns, plugin) = (Netns::new(), plugin());
     for telegraf in telegrafs() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("telegraf.conf");
         let conf = format!(
             "[agent]\ninterval = '1s'\nflush_interval = '1s'\n\
              [[outputs.file]]\nfiles = ['{0}/out']\n\
-             [[inputs.execd]]\ncommand = ['{PLUGIN}', '--config', '/none/such.conf']\n\
+             [[inputs.execd]]\ncommand = ['{plugin}', '--config', '/none/such.conf']\n\
              signal = 'STDIN'\ndata_format = 'influx'\nrestart_delay = '100ms'\n",
             folder.path().display()
         );
