@@ -5,10 +5,10 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::collector::Collector;
+use crate::gather::Collector;
 use crate::log::Log;
-use crate::output::{self, EMPTY_POLL, Output};
-use crate::trigger::{Await, Ready, Triggers};
+use crate::system::unix::output::{self, EMPTY_POLL, Output};
+use crate::system::unix::trigger::{Await, Ready, Triggers};
 
 /// How long after a stop the reader is waited for that has yet to take a batch.
 const WRITE_GRACE: Duration = Duration::from_millis(400);

@@ -19,24 +19,12 @@
 )]
 
 pub mod cli;
-pub mod collector;
 pub mod config;
-pub mod counters;
 pub mod daemon;
-pub mod encode;
-pub mod file;
-pub mod filter;
-mod first_gather;
-pub mod interface;
-pub mod lines;
+pub mod format;
+pub mod gather;
 pub mod log;
-pub mod output;
+pub mod model;
 pub mod parse;
-pub mod privileges;
-pub mod protocol;
-pub mod rates;
-pub mod selection;
-pub mod source;
-mod space;
-mod spaces;
-pub mod trigger;
+pub mod select;
+pub mod system;

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use telegraf_net::cli::{self, Args, Asked};
-use telegraf_net::collector::Collector;
 use telegraf_net::config::{self, Config};
 use telegraf_net::daemon;
-use telegraf_net::file::{self, QuotedPath};
+use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
-use telegraf_net::output::{self, Output};
-use telegraf_net::privileges;
-use telegraf_net::trigger::Triggers;
+use telegraf_net::system::linux::privileges;
+use telegraf_net::system::unix::file::{self, QuotedPath};
+use telegraf_net::system::unix::output::{self, Output};
+use telegraf_net::system::unix::trigger::Triggers;
 
 /// Why the process ends with a status other than zero.
 struct Failure {

@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Netns, is_skipped, text};
-use telegraf_net::collector::Collector;
 use telegraf_net::config::Config;
-use telegraf_net::interface::Counters;
+use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
-use telegraf_net::rates::{Rates, Reading};
+use telegraf_net::model::interface::Counters;
+use telegraf_net::model::rates::{Rates, Reading};
 
 /// Two tables, with patterns, unsigned counters and protocol statistics.
 const CONFIG: &str = "

@@ -12,11 +12,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use telegraf_net::config::Config;
-use telegraf_net::encode::{
+use telegraf_net::format::influx::{
     Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
 };
-use telegraf_net::filter::{PatternReason, Patterns};
-use telegraf_net::interface::{Counters, Details, Flags, Interface, LinkModes};
+use telegraf_net::model::interface::{Counters, Details, Flags, Interface, LinkModes};
+use telegraf_net::model::protocol::{Group, Groups, ProtocolStatistics};
+use telegraf_net::model::rates::{Rates, Reading};
 use telegraf_net::parse::netlink::ethtool::{self, LinkModesReply};
 use telegraf_net::parse::netlink::rtnl_link::LinkMessage;
 use telegraf_net::parse::netlink::rtnl_stats::Stats;
@@ -24,8 +25,7 @@ use telegraf_net::parse::netlink::{Message, Step, messages};
 use telegraf_net::parse::{
     proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat, sysfs,
 };
-use telegraf_net::protocol::{Group, Groups, ProtocolStatistics};
-use telegraf_net::rates::{Rates, Reading};
+use telegraf_net::select::patterns::{PatternReason, Patterns};
 
 /// Any name that Linux allows: one to fifteen bytes without `/`, `:` and white space, and neither
 /// `.` nor `..`. Awkward bytes are common.

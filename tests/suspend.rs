@@ -10,8 +10,8 @@ use std::process::Command;
 use common::machine::Living;
 use common::{is_skipped_without, proc_net_dev, text};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use telegraf_net::collector::Collector;
 use telegraf_net::config::Config;
+use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
 
 fn main() {

@@ -24,11 +24,11 @@ use common::machine::{Living, Machine};
 use common::plugin::config_file;
 use common::{Netns, ODD_NAMES, eventually, is_skipped, output, proc_net_dev, run, text};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use telegraf_net::encode::{
+use telegraf_net::format::influx::{
     Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
 };
-use telegraf_net::interface::{Counters, Interface};
-use telegraf_net::protocol::{Group, Groups, ProtocolStatistics};
+use telegraf_net::model::interface::{Counters, Interface};
+use telegraf_net::model::protocol::{Group, Groups, ProtocolStatistics};
 use tempfile::TempDir;
 
 /// What one plugin and one `inputs.net` beside it are told.

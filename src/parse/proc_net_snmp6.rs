@@ -11,7 +11,7 @@
 use std::fmt;
 
 use super::{Quoted, decimal, is_name, words};
-use crate::protocol::Group;
+use crate::model::protocol::Group;
 
 /// Their names in the file. None begins with another.
 const GROUPS: [(&str, Group); 4] = [

@@ -2,7 +2,7 @@
 //! Linux 4.7 and later).
 
 use super::{Message, Request, attributes, bytes_at};
-use crate::counters::{Counter, Counters, MoreCounters};
+use crate::model::counters::{Counter, Counters, MoreCounters};
 
 const RTM_NEWSTATS: u16 = 92;
 const RTM_GETSTATS: u16 = 94;

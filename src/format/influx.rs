@@ -1,0 +1,353 @@
+//! Metrics -> line protocol, as Telegraf's parser reads it.
+//!
+//! What its grammar (`plugins/parsers/influx/machine.go.rl`, and `escape.go` beside it) makes of each
+//! byte, the same from Telegraf 1.36 to 1.39:
+//!
+//! | byte | in a tag's key or value | in a field's key | in a string field |
+//! |---|---|---|---|
+//! | comma, equals sign, space | ends it; behind a backslash, which is dropped, it stays | the same | stays |
+//! | tab, vertical tab, form feed, behind a backslash too | ends the tags, as a space does, so that what follows is read as fields; or costs the line | costs the line; is dropped before the first key | stays |
+//! | line feed, behind a backslash too | costs the line, and what follows is read as another one | the same | stays |
+//! | carriage return, behind a backslash too | costs the line | the same | stays |
+//! | backslash | stays, unless another row says what it does; at the end, it takes the comma, equals sign or space there along | the same, but two in a row take nothing along | of two, one stays; before any byte but a quote, one alone costs the line |
+//! | quote | stays; a backslash before it is dropped only if the text has a comma, an equals sign or a space too | the same | ends it; behind a backslash, which is dropped, it stays |
+//! | all others: NUL and other control bytes, 0x7f to 0xff, `#` ... | stays | stays | stays |
+//!
+//! A tag or a key must not be empty. What costs a line may cost more: read as fields, `="` opens a
+//! string, which runs over the ends of lines up to the next quote.
+//!
+//! What is written here:
+//!
+//! - **A tag's value** is text from outside: [`tag`] writes each, and nothing else does.
+//! - **A tag's key** is a word of this program, which its type says.
+//! - **A field's key** is such a word, or a statistic's name, which is of letters, digits and `_`
+//!   whatever the kernel's file has: [`ProtocolStatistics::push`] sees to that.
+//! - **A string field** is one of the kernel's words as this program knows them, which its type says.
+//!
+//! [`ProtocolStatistics::push`]: crate::model::protocol::ProtocolStatistics::push
+
+use std::io::Write as _;
+
+use influxdb_line_protocol::LineProtocolBuilder;
+
+use crate::model::interface::{
+    Counters, Duplex, Interface, LinkState, MoreCounters, is_known_speed,
+};
+use crate::model::protocol::{Groups, ProtocolStatistic};
+
+/// How integers that Telegraf holds as `uint64` are written, `influx_uint_support` of Telegraf's
+/// influx serializer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsigned {
+    /// `123i`, at most 9223372036854775807: what every version of `InfluxDB` takes.
+    AsSigned,
+    /// `123u`: `InfluxDB` 2 and later.
+    AsUnsigned,
+}
+
+/// Which fields an interface's line has, beside the nine of `inputs.net`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fields {
+    /// How counters are written.
+    pub unsigned: Unsigned,
+    /// `counters = "all"`.
+    pub more: bool,
+    /// `link_state`.
+    pub state: bool,
+    /// `rates`.
+    pub rates: bool,
+    /// `interface_protocols`: which statistics of its own.
+    pub protocols: Groups,
+}
+
+/// Appends what an interface's line begins with: the measurement and the tag `interface`.
+///
+/// A name that is nothing but backslashes leaves a line without the tag.
+pub fn interface_prefix(line: &mut Vec<u8>, name: &[u8]) {
+    line.extend_from_slice(b"net");
+    tag(line, "interface", name);
+}
+
+/// Appends a tag, whose value may be any bytes; none when nothing is left of it.
+///
+/// | byte | is written as | arrives as |
+/// |---|---|---|
+/// | comma, equals sign, space | itself behind a backslash | itself |
+/// | tab, line feed, vertical tab, form feed, carriage return | a space behind a backslash | a space |
+/// | backslashes at the end | nothing, as by Telegraf itself | nothing |
+/// | quote behind a backslash, in a value that has one of the first two rows | itself behind another backslash | itself |
+/// | all others, NUL among them | itself | itself |
+pub fn tag(line: &mut Vec<u8>, key: &'static str, value: &[u8]) {
+    let Some(last) = value.iter().rposition(|&byte| byte != b'\\') else { return };
+    line.push(b',');
+    line.extend_from_slice(key.as_bytes());
+    line.push(b'=');
+    let is_space = |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\x0b' | b'\x0c' | b'\r');
+    let has_escapes = value.iter().any(|&byte| is_space(byte) || matches!(byte, b',' | b'='));
+    let mut before = b'=';
+    for &byte in value.iter().take(last + 1) {
+        match byte {
+            b',' | b'=' => line.extend_from_slice(&[b'\\', byte]),
+            _ if is_space(byte) => line.extend_from_slice(b"\\ "),
+            // Telegraf undoes escapes only where a value has one of those above, but then this too.
+            b'"' if before == b'\\' && has_escapes => line.extend_from_slice(b"\\\""),
+            _ => line.push(byte),
+        }
+        before = byte;
+    }
+}
+
+/// Appends the fields of one interface. What is not known is left out.
+pub fn interface_fields(
+    line: &mut Vec<u8>,
+    counters: &Counters,
+    interface: &Interface,
+    fields: &Fields,
+) {
+    let start = line.len();
+    for (counter, value) in Counters::TABLE.iter().zip(counters.values()) {
+        line.extend_from_slice(counter.key.as_bytes());
+        push_unsigned(line, value, fields.unsigned);
+    }
+    // No comma stands before the first one.
+    if let Some(comma) = line.get_mut(start) {
+        *comma = b' ';
+    }
+    let speed_mbits = interface.speed_mbits();
+    if let Some(speed_mbits) = speed_mbits {
+        line.extend_from_slice(b",speed=");
+        push_signed(line, speed_mbits);
+        line.push(b'i');
+    }
+    let Some(details) = &interface.details else { return };
+    if fields.more {
+        for (counter, value) in MoreCounters::TABLE.iter().zip(details.more.values()) {
+            if let Some(value) = value {
+                line.extend_from_slice(counter.key.as_bytes());
+                push_unsigned(line, value, fields.unsigned);
+            }
+        }
+    }
+    if fields.state {
+        push_state(line, &details.state, interface);
+    }
+    if fields.rates {
+        push_rates(line, details.rates.per_second, speed_mbits);
+    }
+    // Another table may have asked for more of them.
+    let is_wanted = |one: &ProtocolStatistic<'_>| fields.protocols.contains(one.group);
+    for statistic in details.protocols.iter().filter(is_wanted) {
+        push_key(line, statistic.field);
+        push_signed(line, statistic.value);
+        line.push(b'i');
+    }
+}
+
+fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
+    let numbers = [
+        ("admin_up", state.flags.map(|flags| u32::from(flags.is_up()))),
+        ("carrier", state.carrier.map(u32::from)),
+        ("mtu", state.mtu),
+        ("carrier_changes", state.carrier_changes),
+        ("carrier_up_count", state.carrier_up_count),
+        ("carrier_down_count", state.carrier_down_count),
+        ("promiscuity", state.promiscuity),
+        ("tx_queue_len", state.tx_queue_len),
+        ("ifindex", state.ifindex),
+    ];
+    for (key, value) in numbers {
+        if let Some(value) = value {
+            push_key(line, key);
+            push_signed(line, value.into());
+            line.push(b'i');
+        }
+    }
+    // No text from outside, which would need escapes.
+    let words: [(_, Option<&'static str>); 2] =
+        [("operstate", state.operstate), ("duplex", interface.duplex().map(Duplex::name))];
+    for (key, value) in words {
+        if let Some(value) = value {
+            push_key(line, key);
+            line.push(b'"');
+            line.extend_from_slice(value.as_bytes());
+            line.push(b'"');
+        }
+    }
+}
+
+fn push_rates(line: &mut Vec<u8>, rates: [Option<f64>; 8], speed_mbits: Option<i64>) {
+    for (counter, rate) in Counters::TABLE.iter().zip(rates) {
+        if let Some(rate) = rate {
+            line.extend_from_slice(counter.rate_key.as_bytes());
+            push_float(line, rate);
+        }
+    }
+    let [bytes_sent, bytes_recv, ..] = rates;
+    let Some(speed_mbits) = speed_mbits.filter(|&speed_mbits| is_known_speed(speed_mbits)) else {
+        return;
+    };
+    for (key, bytes) in [("utilization_in", bytes_recv), ("utilization_out", bytes_sent)] {
+        if let Some(bytes) = bytes {
+            #[expect(clippy::cast_precision_loss, reason = "speeds have few digits")]
+            let percent = bytes * 8.0 / (speed_mbits as f64 * 1e6) * 100.0;
+            push_key(line, key);
+            push_float(line, percent);
+        }
+    }
+}
+
+/// Appends what ends a line: its time, in nanoseconds since 1970.
+pub fn line_end(line: &mut Vec<u8>, timestamp_ns: i64) {
+    line.push(b' ');
+    push_signed(line, timestamp_ns);
+    line.push(b'\n');
+}
+
+/// Appends the line `net,interface=all` of protocol statistics, less its end, with these tags;
+/// nothing when there are no statistics.
+pub fn protocol_line<'a>(
+    line: &mut Vec<u8>,
+    tags: &[(&'static str, Vec<u8>)],
+    mut statistics: impl Iterator<Item = ProtocolStatistic<'a>>,
+) {
+    let Some(first) = statistics.next() else { return };
+    let start = line.len();
+    // The crate's builder is right here: no name needs an escape, of which it has others.
+    let builder = LineProtocolBuilder::new_with(&mut *line)
+        .measurement("net")
+        .tag("interface", "all")
+        .field(first.field, first.value);
+    statistics.fold(builder, |builder, one| builder.field(one.field, one.value)).close_line();
+    line.truncate(line.len() - 1);
+    if !tags.is_empty() {
+        let mut text = Vec::new();
+        for (key, value) in tags {
+            tag(&mut text, key, value);
+        }
+        let behind = start + "net,interface=all".len();
+        line.splice(behind..behind, text);
+    }
+}
+
+fn push_key(line: &mut Vec<u8>, name: &str) {
+    line.push(b',');
+    line.extend_from_slice(name.as_bytes());
+    line.push(b'=');
+}
+
+fn push_unsigned(line: &mut Vec<u8>, value: u64, unsigned: Unsigned) {
+    let (value, suffix) = match unsigned {
+        Unsigned::AsSigned => (value.min(i64::MAX.cast_unsigned()), b'i'),
+        Unsigned::AsUnsigned => (value, b'u'),
+    };
+    line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    line.push(suffix);
+}
+
+fn push_signed(line: &mut Vec<u8>, value: i64) {
+    line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// A finite number, with as many digits as tell it from others.
+fn push_float(line: &mut Vec<u8>, value: f64) {
+    // Writing to memory does not fail.
+    let _ = write!(line, "{value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::interface::LinkModes;
+    use crate::model::protocol::{Group, ProtocolStatistics};
+
+    const COUNTERS: Counters = Counters {
+        bytes_sent: 1,
+        bytes_recv: 2,
+        packets_sent: 3,
+        packets_recv: 4,
+        err_in: 5,
+        err_out: 6,
+        drop_in: 7,
+        drop_out: u64::MAX,
+    };
+
+    const PLAIN: Fields = Fields {
+        unsigned: Unsigned::AsSigned,
+        more: false,
+        state: false,
+        rates: false,
+        protocols: Groups::NONE,
+    };
+
+    fn line(name: &[u8], speed_mbits: Option<i64>, unsigned: Unsigned) -> String {
+        let mut line = Vec::new();
+        let link_modes = speed_mbits.map(|speed_mbits| LinkModes { speed_mbits, duplex: None });
+        let mut interface = Interface::default();
+        interface.set_link_modes(link_modes, 1);
+        interface_prefix(&mut line, name);
+        interface_fields(&mut line, &COUNTERS, &interface, &Fields { unsigned, ..PLAIN });
+        line_end(&mut line, 1_700_000_000_123_456_789);
+        String::from_utf8_lossy(&line).into_owned()
+    }
+
+    #[test]
+    fn an_interface_line_has_the_nine_fields_in_the_documented_order() {
+        assert_eq!(
+            line(b"eth0", Some(1000), Unsigned::AsSigned),
+            "net,interface=eth0 bytes_sent=1i,bytes_recv=2i,packets_sent=3i,packets_recv=4i,\
+             err_in=5i,err_out=6i,drop_in=7i,drop_out=9223372036854775807i,speed=1000i \
+             1700000000123456789\n"
+        );
+        assert_eq!(
+            line(b"eth0", Some(-1), Unsigned::AsUnsigned),
+            "net,interface=eth0 bytes_sent=1u,bytes_recv=2u,packets_sent=3u,packets_recv=4u,\
+             err_in=5u,err_out=6u,drop_in=7u,drop_out=18446744073709551615u,speed=-1i \
+             1700000000123456789\n"
+        );
+        assert!(line(b"eth0", None, Unsigned::AsSigned).contains("807i 1700000000123456789\n"));
+    }
+
+    #[test]
+    fn names_are_escaped_as_telegraf_unescapes_them() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"a,b", r"net,interface=a\,b "),
+            (b"c=d e", r"net,interface=c\=d\ e "),
+            (br#"e"f"#, r#"net,interface=e"f "#),
+            (br"g\h", r"net,interface=g\h "),
+            (br"p\,q", r"net,interface=p\\,q "),
+            (br"\\dd", r"net,interface=\\dd "),
+            (br#"q\"r"#, r#"net,interface=q\"r "#),
+            (br#"q\"=\\"r"#, r#"net,interface=q\\"\=\\\"r "#),
+            (br#"\" " "#, r#"net,interface=\\"\ "\  "#),
+            (b"t\tn\nv\x0bf\x0cr\r", r"net,interface=t\ n\ v\ f\ r\  "),
+            (b"\\\x0b\\\"\\", r#"net,interface=\\ \\" "#),
+            (b"\0\x01\x1f\x7f#", "net,interface=\0\x01\x1f\x7f# "),
+            (br"i\", "net,interface=i "),
+            (br"i\\\", "net,interface=i "),
+            (br"\", "net "),
+            ("🦀".as_bytes(), "net,interface=🦀 "),
+        ];
+        for (name, start) in cases {
+            let line = line(name, None, Unsigned::AsSigned);
+            assert!(line.starts_with(&format!("{start}bytes_sent=")), "{line}");
+        }
+    }
+
+    #[test]
+    fn protocol_statistics_are_one_line_of_signed_integers() {
+        let mut statistics = ProtocolStatistics::default();
+        let mut line = b"before\n".to_vec();
+        protocol_line(&mut line, &[], statistics.iter());
+        assert_eq!(line, b"before\n");
+        statistics.push(Group::Tcp, None, "MaxConn", -1);
+        statistics.push(Group::IcmpMsg, None, "InType3", 7);
+        protocol_line(&mut line, &[], statistics.iter());
+        let expected = "before\nnet,interface=all tcp_maxconn=-1i,icmpmsg_intype3=7i";
+        assert_eq!(String::from_utf8_lossy(&line), expected);
+        line.clear();
+        let tags = [("namespace", b"blue one".to_vec())];
+        protocol_line(&mut line, &tags, statistics.iter().take(1));
+        let expected = r"net,interface=all,namespace=blue\ one tcp_maxconn=-1i";
+        assert_eq!(String::from_utf8_lossy(&line), expected);
+    }
+}

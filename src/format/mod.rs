@@ -1,0 +1,3 @@
+//! What metrics are written as.
+
+pub mod influx;

@@ -1,0 +1,7 @@
+//! What is known of interfaces and protocols: plain data, which knows nothing of where it is from or
+//! where it goes.
+
+pub mod counters;
+pub mod interface;
+pub mod protocol;
+pub mod rates;

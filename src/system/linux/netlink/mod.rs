@@ -1,0 +1,655 @@
+//! Interfaces by netlink, at the kernel's own cost (Linux 4.7 and later).
+//!
+//! A table of all interfaces is filled by one `RTM_GETLINK` dump and kept current by the events of
+//! `RTNLGRP_LINK`. A reading is one `RTM_GETSTATS` dump, joined into the table by the interfaces'
+//! numbers. Drivers are asked for speed and duplex by ethtool netlink when an interface is new, when
+//! an event named it or what it is stacked on, and when the last answer has grown old.
+
+mod links;
+mod socket;
+mod speed;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use self::links::{Links, Questions, Tells};
+use self::socket::{Dump, Event, Socket};
+use self::speed::{SLOW, Speeds, Way};
+use crate::log::{Level, Problems};
+use crate::model::interface::{Counters, Interface, MoreCounters, Wants};
+use crate::model::rates::Reading;
+use crate::parse::Quoted;
+use crate::parse::netlink::rtnl_link::{self, LinkMessage};
+use crate::parse::netlink::rtnl_stats::{self, Stats};
+use crate::parse::netlink::{Message, messages};
+use crate::parse::proc_net_netlink;
+use crate::system::linux::is_shortage;
+use crate::system::unix::file::{self, MAX_TABLE};
+
+pub use self::socket::{NetlinkError, Scratch};
+pub use self::speed::Asker;
+
+/// How long the lines of a gather wait for the speeds of interfaces that are new or were named by
+/// events.
+pub const SPEED_WAIT: Duration = SLOW;
+
+/// What all limits of time are multiplied by: in unit tests, a busy machine is no slow driver.
+const PATIENCE: u32 = if cfg!(test) { 10 } else { 1 };
+
+/// How many events are taken in at once between two gathers. When there are more, the rest waits for
+/// the next gather: whoever makes them shall not keep this process busy.
+const MAX_EVENTS: usize = 512;
+
+/// How many are taken in for a gather: more than the socket has room for.
+const MAX_QUEUE: usize = 16 << 10;
+
+/// How many datagrams of other processes are passed over at once. Only who rules over the network
+/// namespace can send them, and then everything that comes from there is worth no more time.
+const MAX_STRAYS: usize = 256;
+
+/// How many interfaces are asked for one by one after a dump that may lack some.
+const MAX_SINGLE: usize = 64;
+
+/// Why this gather has no counters by netlink.
+#[derive(Debug)]
+pub enum ReadError {
+    /// A driver has been asked for its speed for so long that the kernel's lock is held. The
+    /// counters can be had from `/proc/net/dev`, which does not take it.
+    Busy,
+    /// Netlink failed. The sockets have to be [replaced](Netlink::replace).
+    Failed(NetlinkError),
+}
+
+/// The sockets that a network namespace is read by. They stay in the one that they were opened in.
+#[derive(Debug)]
+pub struct Sockets {
+    requests: Socket,
+    events: Socket,
+    way: Way,
+    /// The folder `class/net` of the sysfs that may show it.
+    class_net: Option<PathBuf>,
+}
+
+impl Sockets {
+    /// Opens them in the network namespace of this thread.
+    ///
+    /// # Errors
+    ///
+    /// [`NetlinkError`], where the kernel lacks or forbids netlink, or has no more room for it.
+    pub fn open() -> Result<Self, NetlinkError> {
+        let way = Way::open()?;
+        let (requests, events) = (Socket::route()?, Socket::link_events()?);
+        Ok(Self { requests, events, way, class_net: None })
+    }
+
+    /// Takes that sysfs, which may show their network namespace, for what netlink cannot tell.
+    #[must_use]
+    pub fn with_sysfs(self, sys: &Path) -> Self {
+        let class_net = sys.join("class/net");
+        Self { way: self.way.or_sysfs(&class_net), class_net: Some(class_net), ..self }
+    }
+}
+
+/// Whether that file `net/netlink` of a proc file system is about the network namespace of this
+/// thread: a socket that is opened here stands in it, under the same port and inode.
+///
+/// # Errors
+///
+/// [`NetlinkError`], where the kernel lacks or forbids netlink, or it cannot be told at the moment.
+pub fn is_about_this_namespace(file: &Path) -> Result<bool, NetlinkError> {
+    /// A row may be missed while the kernel's table of sockets grows.
+    const LOOKS: usize = 3;
+    let socket = Socket::route()?;
+    let (port, inode) = socket.identity()?;
+    let mut text = Vec::new();
+    for _ in 0..LOOKS {
+        match file::read(file, MAX_TABLE, &mut text) {
+            Ok(()) if proc_net_netlink::has_route_socket(&text, port, inode) => return Ok(true),
+            Ok(()) => {}
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(errno) if is_shortage(errno) => return Err(NetlinkError::Call("open", errno)),
+                _ => return Ok(false),
+            },
+        }
+    }
+    Ok(false)
+}
+
+/// How far the table has followed the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Following {
+    /// It has seen every event up to the last look.
+    Current,
+    /// Some wait that the next gather takes in. Until then, nobody waits for more of them.
+    Behind,
+    /// Some were lost, or none was seen yet: the next gather fills the table anew.
+    Lost,
+}
+
+/// One network namespace, read by netlink.
+///
+/// All memory is used again from one gather to the next.
+#[derive(Debug)]
+pub struct Netlink {
+    requests: Socket,
+    events: Socket,
+    speeds: Speeds,
+    links: Links,
+    wants: Wants,
+    following: Following,
+    /// Whether the sockets are of no more use.
+    is_broken: bool,
+    reading: Reading,
+    /// The version of the table after the last reading, for which it was decided who is reported.
+    decided: Option<u64>,
+    /// The numbers of interfaces that the last dump told of and the table lacks.
+    strangers: Vec<u32>,
+    /// How many drivers were asked since that was [taken](Self::take_asked).
+    asked: usize,
+}
+
+impl Netlink {
+    /// Over the sockets of a namespace; its drivers are asked by that thread.
+    #[must_use]
+    pub fn new(sockets: Sockets, asker: &Asker, wants: Wants) -> Self {
+        let Sockets { requests, events, way, class_net } = sockets;
+        let speeds = asker.seat(way);
+        Self {
+            requests,
+            events,
+            links: Links::new(wants, speeds.wants_names(), class_net),
+            speeds,
+            wants,
+            following: Following::Lost,
+            is_broken: false,
+            reading: Reading::default(),
+            decided: None,
+            strangers: Vec::new(),
+            asked: 0,
+        }
+    }
+
+    /// Whether the sockets have to be [replaced](Self::replace).
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Whether it is known which interfaces there are, also if the last reading went wrong: then
+    /// their counters can be [taken in](Self::take_counters) from elsewhere.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.following != Following::Lost
+    }
+
+    /// Whether no interface was ever told of: there is always a loopback.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.links.interfaces().next().is_none()
+    }
+
+    /// Whether a driver can be asked now by other ways too, without waiting for long.
+    #[must_use]
+    pub fn may_ask_drivers(&self) -> bool {
+        !self.speeds.is_stuck() && !self.links.has_slow()
+    }
+
+    /// Goes on with other sockets of the same namespace.
+    pub fn replace(&mut self, sockets: Sockets) {
+        self.requests = sockets.requests;
+        self.events = sockets.events;
+        self.is_broken = false;
+        self.following = Following::Lost;
+    }
+
+    /// Becomes readable when there are events to [`follow`](Self::follow).
+    #[must_use]
+    pub fn events(&self) -> BorrowedFd<'_> {
+        self.events.fd()
+    }
+
+    /// Whether they are to be waited for: neither while the next gather takes them in anyway, nor from
+    /// a socket that fails and would end every wait.
+    #[must_use]
+    pub fn awaits_events(&self) -> bool {
+        self.following == Following::Current
+    }
+
+    /// Has the next reading take events in, which cannot be waited for.
+    pub fn fall_behind(&mut self) {
+        if self.following == Following::Current {
+            self.following = Following::Behind;
+        }
+    }
+
+    /// Takes in the events that are there, between two readings.
+    pub fn follow(&mut self, scratch: &mut Scratch) {
+        if self.awaits_events() {
+            self.follow_up_to(MAX_EVENTS, scratch);
+        }
+    }
+
+    /// Takes in up to so many events.
+    fn follow_up_to(&mut self, limit: usize, scratch: &mut Scratch) {
+        let next_reading = self.reading.number + 1;
+        let mut strays = 0;
+        for _ in 0..limit {
+            self.following = match self.events.next_event(scratch) {
+                Ok(None) => {
+                    self.following = Following::Current;
+                    break;
+                }
+                Ok(Some(Event::Datagram(datagram))) => {
+                    for message in messages(datagram) {
+                        if let Some(link) = message.ok().as_ref().and_then(LinkMessage::of) {
+                            self.links.apply(&link, Tells::Change, next_reading);
+                        }
+                    }
+                    Following::Behind
+                }
+                Ok(Some(Event::Stray)) if strays < MAX_STRAYS => {
+                    strays += 1;
+                    Following::Behind
+                }
+                // Sockets that fail, or that are flooded, are replaced.
+                lost => {
+                    self.is_broken |= !matches!(lost, Ok(Some(Event::Lost)));
+                    self.following = Following::Lost;
+                    break;
+                }
+            };
+        }
+        if self.links.is_unsettled() {
+            self.withdraw_questions();
+        }
+    }
+
+    /// Reads the counters of every interface.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`], when they have to come from elsewhere this time.
+    pub fn read(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
+        self.reading.begin(Instant::now());
+        if self.speeds.is_stuck() {
+            // Counters will be taken in by names, which do not change while the lock is held.
+            if self.is_current() {
+                self.follow_up_to(MAX_QUEUE, scratch);
+            }
+            self.settle(self.reading.number);
+            return Err(ReadError::Busy);
+        }
+        self.links.read_drivers();
+        let tried = self.try_read(scratch);
+        self.settle(self.reading.number);
+        self.decided = Some(self.links.version());
+        tried.map_err(|error| {
+            self.is_broken = true;
+            ReadError::Failed(error)
+        })
+    }
+
+    fn try_read(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        if self.following == Following::Behind {
+            self.follow_up_to(MAX_QUEUE, scratch);
+        }
+        if self.following != Following::Current {
+            self.take_stock(scratch)?;
+        } else if self.wants.state || self.has_silent_labels() {
+            // A carrier that came and went is not always an event.
+            self.dump_links(scratch, Tells::State)?;
+        }
+        self.read_counters(scratch)
+    }
+
+    /// Whether there may be aliases and altnames that changed without an event, as they do on an
+    /// interface that is down.
+    fn has_silent_labels(&self) -> bool {
+        let is_decided = self.decided == Some(self.links.version());
+        self.wants.labels && self.links.has_any_down(is_decided)
+    }
+
+    /// Reads once, to see whether it can be done; for rates, that does not count.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`], as from [`read`](Self::read).
+    pub fn try_out(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
+        let tried = self.read(scratch);
+        for interface in self.links.interfaces_mut() {
+            interface.forget_rates();
+        }
+        self.reading.forget_gaps();
+        self.decided = None;
+        tried
+    }
+
+    /// Takes the counters in that were read elsewhere at that moment, by the names of the interfaces:
+    /// the last reading has those then.
+    pub fn take_counters<'a>(
+        &mut self,
+        rows: impl Iterator<Item = (&'a [u8], &'a Counters, &'a MoreCounters)>,
+        at: Instant,
+    ) {
+        self.reading.restart(at);
+        let names = self.links.interfaces().map(|one| (one.name.clone(), one.ifindex));
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        for (name, counters, more) in rows {
+            let found = names.binary_search_by(|(known, _)| (**known).cmp(name));
+            if let Some((_, ifindex)) = found.ok().and_then(|place| names.get(place)) {
+                self.links.set_counters(*ifindex, counters, more, &self.reading);
+            }
+        }
+    }
+
+    /// The interfaces in the order of their numbers, also those that the last reading did not find.
+    pub fn interfaces(&self) -> impl Iterator<Item = &Interface> + Clone {
+        self.links.interfaces()
+    }
+
+    /// The same, to say who is reported and to add what else is known.
+    pub fn interfaces_mut(&mut self) -> impl Iterator<Item = &mut Interface> {
+        self.links.interfaces_mut()
+    }
+
+    /// What of interfaces is known too.
+    #[must_use]
+    pub fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    /// The last reading.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Another one whenever there are other interfaces, or other names, flags or properties.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.links.version()
+    }
+
+    /// Asks the drivers that the next lines cannot do without, and waits for them until the deadline,
+    /// for a single one no longer than [`SPEED_WAIT`]. Slow ones are not among them.
+    pub fn fetch_speeds(&mut self, deadline: Instant) {
+        // In this order, so that no answer is missed.
+        let is_asking = self.speeds.is_asking();
+        let mut is_asked = self.take_answers(Instant::now());
+        if is_asking && self.links.has_void_question() {
+            // It is put again when the driver has answered.
+            self.speeds.wait(deadline, SPEED_WAIT);
+            is_asked |= self.take_answers(Instant::now());
+        }
+        let now = Instant::now();
+        let questions = self.links.needed_questions(now);
+        is_asked |= self.ask(questions);
+        while is_asked {
+            self.speeds.wait(deadline, SPEED_WAIT);
+            // What a dump left open is asked for singly.
+            is_asked = self.take_answers(Instant::now());
+        }
+    }
+
+    /// Reports what could not be read from sysfs, of speeds and of drivers.
+    pub fn report_unread(&self, problems: &mut Problems) {
+        if self.speeds.wants_names()
+            && let Some((name, error)) = self.links.unread_speeds().next()
+        {
+            let (name, count) = (Quoted(name), self.links.unread_speeds().count());
+            let message = format_args!(
+                "cannot read the speeds of {count} interfaces from /sys/class/net, {name}: {error}: \
+                 they are left out"
+            );
+            problems.report("speeds unread", Level::Warn, message);
+        }
+        if self.wants.properties
+            && let Some((link, error)) = self.links.unread_drivers().next()
+        {
+            let (link, count) = (link.to_string_lossy(), self.links.unread_drivers().count());
+            let message = format_args!(
+                "cannot read the drivers of {count} interfaces, {link:?}: {error}: their tags are left \
+                 out"
+            );
+            problems.report("drivers unread", Level::Warn, message);
+        }
+    }
+
+    /// Asks the drivers whose answers have grown old, and the slow ones, and waits for none. The
+    /// kernel's lock may be held from here on, so that no network namespace should be left to be read.
+    pub fn refresh_speeds(&mut self) {
+        let questions = self.links.due_questions(Instant::now());
+        self.ask(questions);
+    }
+
+    /// Returns whether there was anything to ask.
+    fn ask(&mut self, questions: Questions) -> bool {
+        match questions {
+            Questions::Singly(questions) if questions.is_empty() => return false,
+            Questions::Singly(questions) => {
+                self.asked += questions.len();
+                self.speeds.ask(questions);
+            }
+            Questions::Together(ticket, count) => {
+                self.asked += count;
+                self.speeds.ask_all(ticket, count);
+            }
+        }
+        true
+    }
+
+    /// How many drivers were asked for speed and duplex since the last call.
+    pub fn take_asked(&mut self) -> usize {
+        std::mem::take(&mut self.asked)
+    }
+
+    /// Calls that with the name of each interface and each of its alternative names, as far as the
+    /// kernel tells them now.
+    pub fn each_altname(&mut self, scratch: &mut Scratch, mut each: impl FnMut(&[u8], &[u8])) {
+        if self.speeds.is_stuck() {
+            return;
+        }
+        let take = |message: &Message<'_>| {
+            if let Some(LinkMessage::New(link)) = LinkMessage::of(message) {
+                link.altnames().for_each(|altname| each(link.name, altname));
+            }
+        };
+        // Whatever goes wrong goes wrong again in a reading, which says so.
+        self.is_broken |=
+            dump_twice(&mut self.requests, scratch, rtnl_link::request_all, take).is_err();
+    }
+
+    /// Returns whether something was asked by that.
+    fn take_answers(&mut self, now: Instant) -> bool {
+        let reading = self.reading.number;
+        self.speeds.take_answers(|answer| self.links.set_answer(&answer, now, reading));
+        let mut is_asked = false;
+        for told in self.speeds.take_told() {
+            let left = self.links.set_told(&told, now, reading);
+            is_asked |= self.ask(left);
+        }
+        is_asked
+    }
+
+    /// Fills the table anew.
+    fn take_stock(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        const TRIES: usize = 3;
+        // Without all events, nothing tells which of them are still the same.
+        self.links.interfaces_mut().for_each(Interface::forget_rates);
+        for _ in 0..TRIES {
+            self.drop_events(scratch)?;
+            self.dump_links(scratch, Tells::Change)?;
+            // What happened since the dump began.
+            self.follow_up_to(MAX_QUEUE, scratch);
+            if self.following == Following::Current {
+                return Ok(());
+            }
+        }
+        Err(NetlinkError::Overrun)
+    }
+
+    /// Empties the queue: where some events were lost, the others may be older than what a dump tells.
+    fn drop_events(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        let mut strays = 0;
+        for _ in 0..MAX_QUEUE {
+            match self.events.next_event(scratch)? {
+                None => return Ok(()),
+                Some(Event::Stray) => strays += 1,
+                Some(Event::Datagram(_) | Event::Lost) => {}
+            }
+            if strays > MAX_STRAYS {
+                break;
+            }
+        }
+        Err(NetlinkError::Overrun)
+    }
+
+    fn dump_links(&mut self, scratch: &mut Scratch, tells: Tells) -> Result<(), NetlinkError> {
+        let Self { requests, links, reading, .. } = self;
+        links.clear_marks();
+        let apply = |message: &Message<'_>| {
+            if let Some(link) = LinkMessage::of(message) {
+                links.apply(&link, tells, reading.number);
+            }
+        };
+        let is_whole = dump_twice(requests, scratch, rtnl_link::request_all, apply)?;
+        // The dump may have left one out that is there.
+        for (number, ifindex) in self.links.unmarked().into_iter().enumerate() {
+            if is_whole || number >= MAX_SINGLE || !self.ask_for_link(scratch, ifindex)? {
+                self.links.apply(&LinkMessage::Gone(ifindex), tells, self.reading.number);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the table ready to be used, after whatever messages.
+    fn settle(&mut self, next_reading: u64) {
+        let is_unsettled = self.links.is_unsettled();
+        self.links.settle(next_reading);
+        if is_unsettled {
+            self.withdraw_questions();
+        }
+    }
+
+    /// Takes the questions back that have become void.
+    fn withdraw_questions(&mut self) {
+        self.speeds.withdraw(&self.links.take_withdrawn());
+    }
+
+    /// Takes one interface in; returns whether it is there.
+    fn ask_for_link(&mut self, scratch: &mut Scratch, ifindex: u32) -> Result<bool, NetlinkError> {
+        let Self { requests, links, reading, .. } = self;
+        let answer = requests.get(
+            scratch,
+            |buffer, sequence| rtnl_link::request_one(buffer, sequence, ifindex),
+            |message| {
+                if let Some(link) = LinkMessage::of(message) {
+                    links.apply(&link, Tells::Change, reading.number);
+                }
+            },
+        );
+        unless_refused(answer)
+    }
+
+    fn read_counters(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        self.strangers.clear();
+        let mut next = 0;
+        let mut is_first = true;
+        let Self { requests, links, strangers, reading, .. } = self;
+        let take = |message: &Message<'_>| {
+            let Some(stats) = Stats::of(message) else { return };
+            // The kernel keeps a request waiting while others hold its lock.
+            if std::mem::take(&mut is_first) {
+                reading.restart(Instant::now());
+            }
+            match links.set_stats(&stats, reading, next) {
+                Some(place) => next = place + 1,
+                None => strangers.push(stats.ifindex),
+            }
+        };
+        let is_whole = dump_twice(requests, scratch, rtnl_stats::request_all, take)?;
+        if !is_whole {
+            let missing: Vec<_> = self.links.unread(&self.reading).take(MAX_SINGLE).collect();
+            for ifindex in missing {
+                self.ask_for_stats(scratch, ifindex)?;
+            }
+        }
+        if self.strangers.is_empty() { Ok(()) } else { self.meet_strangers(scratch) }
+    }
+
+    /// Reads the counters of one interface, if it is there.
+    fn ask_for_stats(&mut self, scratch: &mut Scratch, ifindex: u32) -> Result<(), NetlinkError> {
+        let Self { requests, links, reading, .. } = self;
+        let answer = requests.get(
+            scratch,
+            |buffer, sequence| rtnl_stats::request_one(buffer, sequence, ifindex),
+            |message| {
+                if let Some(stats) = Stats::of(message) {
+                    links.set_stats(&stats, reading, 0);
+                }
+            },
+        );
+        unless_refused(answer).map(|_| ())
+    }
+
+    /// Takes those in that came since the table was filled, or that its dump left out.
+    fn meet_strangers(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        let mut strangers = std::mem::take(&mut self.strangers);
+        strangers.truncate(MAX_SINGLE);
+        // They may have names that others had until now.
+        self.catch_up(scratch)?;
+        let mut is_asked = false;
+        for &ifindex in &strangers {
+            if self.links.is_read(ifindex, &self.reading).is_none() {
+                is_asked |= self.ask_for_link(scratch, ifindex)?;
+            }
+        }
+        if is_asked {
+            self.catch_up(scratch)?;
+        }
+        for &ifindex in &strangers {
+            if self.links.is_read(ifindex, &self.reading) == Some(false) {
+                self.ask_for_stats(scratch, ifindex)?;
+            }
+        }
+        self.strangers = strangers;
+        Ok(())
+    }
+
+    /// Makes the table what it is after the events that are there.
+    fn catch_up(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        self.follow_up_to(MAX_QUEUE, scratch);
+        if self.following == Following::Current { Ok(()) } else { self.take_stock(scratch) }
+    }
+}
+
+/// Dumps once, and a second time where the first one was disturbed. Returns whether it is all
+/// there is.
+fn dump_twice(
+    socket: &mut Socket,
+    scratch: &mut Scratch,
+    request: fn(&mut Vec<u8>, u32),
+    mut each: impl FnMut(&Message<'_>),
+) -> Result<bool, NetlinkError> {
+    match socket.dump(scratch, request, &mut each) {
+        Ok(Dump::Whole) => return Ok(true),
+        Ok(Dump::Interrupted | Dump::CutOff) | Err(NetlinkError::Truncated) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(socket.dump(scratch, request, each)? == Dump::Whole)
+}
+
+/// Whether the kernel had an answer.
+fn unless_refused(answer: Result<(), NetlinkError>) -> Result<bool, NetlinkError> {
+    match answer {
+        Ok(()) => Ok(true),
+        Err(NetlinkError::Refused(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,518 @@
+//! Speeds, asked for on a thread of their own: a driver may take seconds to tell, and holds up
+//! whoever asks.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io;
+use std::num::NonZeroU64;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+
+use super::PATIENCE;
+use super::socket::{Dump, NetlinkError, Scratch, Socket};
+use crate::model::interface::{LinkModes, SPEED_UNKNOWN};
+use crate::parse::netlink::ethtool::{self, LinkModesReply};
+use crate::parse::sysfs;
+use crate::system::linux::Unread;
+use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, Made};
+
+/// A driver that takes longer than this is slow: nobody waits for it, and it is asked less often. Other
+/// users of the kernel's lock make a quick one wait for less.
+pub(super) const SLOW: Duration = Duration::from_millis(100).saturating_mul(PATIENCE);
+
+/// Whoever asks for longer than this holds the kernel's lock up for others.
+const STUCK: Duration = Duration::from_millis(20).saturating_mul(PATIENCE);
+
+/// What one interface of a dump may take, for all of them to count as quick.
+const QUICK_IN_DUMP: Duration = Duration::from_micros(20).saturating_mul(PATIENCE);
+
+/// What the answer to a question is told by.
+pub(super) type Ticket = NonZeroU64;
+
+/// A question about one interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Question {
+    pub(super) ifindex: u32,
+    /// Where [`Speeds::wants_names`] says so.
+    pub(super) name: Box<[u8]>,
+    /// Comes back with the answer.
+    pub(super) ticket: Ticket,
+    /// Its driver was slow before.
+    pub(super) is_slow: bool,
+}
+
+/// The answer to a [`Question`]; each has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) ifindex: u32,
+    pub(super) ticket: Ticket,
+    /// What the driver tells, that it tells nothing among it; `None` when there was no answer.
+    pub(super) link_modes: Option<LinkModes>,
+    /// Why sysfs could not be read, if that is why there was none.
+    pub(super) unread: Option<Errno>,
+    /// How long the driver took; `None` when it was not asked, because the question was withdrawn.
+    pub(super) took: Option<Duration>,
+}
+
+/// What a dump told: the answers to all questions of that ticket. One that was not made told nothing.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) ticket: Ticket,
+    /// How long each driver took, where all were quick.
+    pub(super) took: Option<Duration>,
+    /// In the order of the interfaces' numbers.
+    replies: Vec<LinkModesReply>,
+    /// Whether the dump got to its end.
+    is_whole: bool,
+}
+
+impl Told {
+    /// What the driver of an interface tells; `None` when it is left open.
+    pub(super) fn link_modes(&self, ifindex: u32) -> Option<LinkModes> {
+        let place = self.replies.binary_search_by_key(&ifindex, |reply| reply.ifindex);
+        match place.ok().and_then(|place| self.replies.get(place)) {
+            Some(reply) => Some(reply.link_modes),
+            // Who does not support it is passed over.
+            None => self.is_whole.then_some(NOTHING),
+        }
+    }
+}
+
+/// How speeds are asked for.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// By ethtool netlink, whose family has that number.
+    Ethtool(Socket, u16),
+    /// By the files of that folder `class/net`, on kernels before 5.6 and where generic netlink is
+    /// forbidden.
+    Sysfs(PathBuf),
+    /// Not at all: there, in another network namespace than the one that sysfs shows.
+    Nowhere,
+}
+
+/// The thread that asks drivers. It ends with this.
+#[derive(Debug)]
+pub struct Asker {
+    desk: Arc<Desk>,
+}
+
+/// What one network namespace has to do with it.
+#[derive(Debug)]
+pub(super) struct Speeds {
+    desk: Arc<Desk>,
+    seat: Arc<Seat>,
+    wants_names: bool,
+}
+
+/// What a driver tells that tells nothing.
+const NOTHING: LinkModes = LinkModes { speed_mbits: SPEED_UNKNOWN, duplex: None };
+
+#[derive(Debug, Default)]
+struct Desk {
+    state: Mutex<State>,
+    /// A question came, an answer came, or the end.
+    change: Condvar,
+}
+
+/// A network namespace: how to ask there, and the answers.
+#[derive(Debug)]
+struct Seat {
+    /// Used by the thread alone.
+    way: Mutex<Way>,
+    answers: Mutex<Vec<Answer>>,
+    told: Mutex<Vec<Told>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// To be filled by one dump each.
+    bulk: Vec<(Arc<Seat>, Told)>,
+    quick: Queue,
+    slow: Queue,
+    /// Since when the kernel is being asked, and whether for one that was slow before.
+    asking: Option<(Instant, bool)>,
+    is_over: bool,
+}
+
+/// Questions in the order in which they were asked. No batch is empty.
+#[derive(Debug, Default)]
+struct Queue(VecDeque<Batch>);
+
+/// Questions that were asked together, in the order of their tickets.
+#[derive(Debug)]
+struct Batch {
+    seat: Arc<Seat>,
+    questions: VecDeque<Question>,
+}
+
+impl Batch {
+    fn is_from(&self, seat: &Arc<Seat>) -> bool {
+        Arc::ptr_eq(&self.seat, seat)
+    }
+}
+
+impl Queue {
+    fn push(&mut self, seat: &Arc<Seat>, questions: impl Into<VecDeque<Question>>) {
+        let questions = questions.into();
+        if !questions.is_empty() {
+            self.0.push_back(Batch { seat: Arc::clone(seat), questions });
+        }
+    }
+
+    fn pop(&mut self) -> Option<(Arc<Seat>, Question)> {
+        let batch = self.0.front_mut()?;
+        let next = batch.questions.pop_front().map(|question| (Arc::clone(&batch.seat), question));
+        if batch.questions.is_empty() {
+            self.0.pop_front();
+        }
+        next
+    }
+
+    /// Takes those questions out that are here.
+    fn remove(&mut self, seat: &Arc<Seat>, tickets: &[Ticket]) {
+        for Batch { questions, .. } in self.0.iter_mut().filter(|batch| batch.is_from(seat)) {
+            for ticket in tickets {
+                let place = questions.binary_search_by_key(ticket, |question| question.ticket);
+                if let Some(question) = place.ok().and_then(|place| questions.remove(place)) {
+                    seat.answer(&question, Ok(None), None);
+                }
+            }
+        }
+        self.0.retain(|batch| !batch.questions.is_empty());
+    }
+
+    fn forget(&mut self, seat: &Arc<Seat>) {
+        self.0.retain(|batch| !batch.is_from(seat));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+enum Task {
+    All(Arc<Seat>, Told),
+    One(Arc<Seat>, Question),
+}
+
+impl Asker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no more threads.
+    pub fn start() -> io::Result<Self> {
+        let desk = Arc::<Desk>::default();
+        let work = Arc::clone(&desk);
+        thread::Builder::new().name("speed".into()).spawn(move || work.answer_all())?;
+        Ok(Self { desk })
+    }
+
+    /// Takes a network namespace in.
+    pub(super) fn seat(&self, way: Way) -> Speeds {
+        let wants_names = matches!(way, Way::Sysfs(_));
+        let (way, answers, told) = (Mutex::new(way), Mutex::default(), Mutex::default());
+        let seat = Seat { way, answers, told };
+        Speeds { desk: Arc::clone(&self.desk), seat: Arc::new(seat), wants_names }
+    }
+}
+
+impl Drop for Asker {
+    /// Lets the thread end, when it comes back from the kernel.
+    fn drop(&mut self) {
+        lock(&self.desk.state).is_over = true;
+        self.desk.change.notify_all();
+    }
+}
+
+impl Speeds {
+    /// Whether a question must tell the interface's name.
+    pub(super) fn wants_names(&self) -> bool {
+        self.wants_names
+    }
+
+    /// Puts questions on the desk, to be answered one by one, the quick ones first.
+    pub(super) fn ask(&self, questions: Vec<Question>) {
+        // In one piece, which goes back to the system when the answers are taken.
+        lock(&self.seat.answers).reserve_exact(questions.len());
+        let mut quick = questions;
+        let slow: Vec<_> = quick.extract_if(.., |question| question.is_slow).collect();
+        let mut state = lock(&self.desk.state);
+        state.quick.push(&self.seat, quick);
+        state.slow.push(&self.seat, slow);
+        self.desk.change.notify_all();
+    }
+
+    /// Has all drivers asked together, for so many questions of that ticket.
+    pub(super) fn ask_all(&self, ticket: Ticket, count: usize) {
+        let replies = Vec::with_capacity(count);
+        let told = Told { ticket, took: None, replies, is_whole: false };
+        lock(&self.desk.state).bulk.push((Arc::clone(&self.seat), told));
+        self.desk.change.notify_all();
+    }
+
+    /// After events: takes the questions of these tickets back, as far as no driver is being asked
+    /// yet, and all that a dump is to answer.
+    pub(super) fn withdraw(&self, tickets: &[Ticket]) {
+        let mut state = lock(&self.desk.state);
+        state.quick.remove(&self.seat, tickets);
+        state.slow.remove(&self.seat, tickets);
+        // It would also ask a device that has gone down since.
+        let ours = state.bulk.extract_if(.., |(seat, _)| Arc::ptr_eq(seat, &self.seat));
+        lock(&self.seat.told).extend(ours.map(|(_, told)| told));
+    }
+
+    /// Waits until all questions are answered that are not expected to take long, or until the
+    /// deadline. One driver is waited for no longer than the limit, however often this is called.
+    pub(super) fn wait(&self, deadline: Instant, limit: Duration) {
+        let mut state = lock(&self.desk.state);
+        while state.is_worth_waiting() {
+            let until = state.asking.map_or(deadline, |(since, _)| deadline.min(since + limit));
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.desk.change.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Whether an answer may be about to come.
+    pub(super) fn is_asking(&self) -> bool {
+        lock(&self.desk.state).asking.is_some()
+    }
+
+    /// Whether the kernel has been asked for so long, or will be, that its lock on all interfaces is
+    /// held.
+    pub(super) fn is_stuck(&self) -> bool {
+        lock(&self.desk.state).is_stuck()
+    }
+
+    /// Hands the answers on that came.
+    pub(super) fn take_answers(&self, take: impl FnMut(Answer)) {
+        // Not to be kept: they are many only once.
+        let answers = std::mem::take(&mut *lock(&self.seat.answers));
+        answers.into_iter().for_each(take);
+    }
+
+    /// What dumps told.
+    pub(super) fn take_told(&self) -> Vec<Told> {
+        std::mem::take(&mut *lock(&self.seat.told))
+    }
+}
+
+impl Drop for Speeds {
+    /// Leaves no question behind: with it, the socket would stay open and keep its network namespace
+    /// alive.
+    fn drop(&mut self) {
+        let mut state = lock(&self.desk.state);
+        state.bulk.retain(|(seat, _)| !Arc::ptr_eq(seat, &self.seat));
+        state.quick.forget(&self.seat);
+        state.slow.forget(&self.seat);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    fn is_worth_waiting(&self) -> bool {
+        match self.asking {
+            Some((_, is_slow)) => !is_slow,
+            None => !self.quick.is_empty() || !self.bulk.is_empty(),
+        }
+    }
+
+    /// Also as soon as a driver is to be asked that was slow before.
+    fn is_stuck(&self) -> bool {
+        let is_long = |(since, is_slow): (Instant, bool)| is_slow || since.elapsed() > STUCK;
+        self.asking.is_some_and(is_long) || !self.slow.is_empty()
+    }
+
+    fn next_task(&mut self) -> Option<Task> {
+        if let Some((seat, told)) = self.bulk.pop() {
+            return Some(Task::All(seat, told));
+        }
+        let next = self.quick.pop().or_else(|| self.slow.pop());
+        next.map(|(seat, question)| Task::One(seat, question))
+    }
+}
+
+impl Desk {
+    /// The thread's life.
+    fn answer_all(&self) {
+        let mut scratch = Scratch::default();
+        while let Some((task, start)) = self.wait_for_task() {
+            match task {
+                Task::One(seat, question) => {
+                    let told = lock(&seat.way).ask(&mut scratch, &question);
+                    seat.answer(&question, told, Some(start.elapsed()));
+                }
+                Task::All(seat, mut told) => {
+                    seat.fill(&mut told, &mut scratch, start);
+                    lock(&seat.told).push(told);
+                }
+            }
+        }
+    }
+
+    /// Waits for a question; `None` at the end. The moment is what waiting for the answer counts from,
+    /// so that a driver that was waited for in vain took too long.
+    fn wait_for_task(&self) -> Option<(Task, Instant)> {
+        let mut state = lock(&self.state);
+        loop {
+            state.asking = None;
+            if state.is_over {
+                return None;
+            }
+            if let Some(task) = state.next_task() {
+                let is_slow = matches!(&task, Task::One(_, question) if question.is_slow);
+                let start = Instant::now();
+                state.asking = Some((start, is_slow));
+                if is_slow {
+                    self.change.notify_all();
+                }
+                return Some((task, start));
+            }
+            self.change.notify_all();
+            state = self.change.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Seat {
+    fn answer(
+        &self,
+        question: &Question,
+        told: Result<Option<LinkModes>, Errno>,
+        took: Option<Duration>,
+    ) {
+        let Question { ifindex, ticket, .. } = *question;
+        let (link_modes, unread) = (told.unwrap_or_default(), told.err());
+        lock(&self.answers).push(Answer { ifindex, ticket, link_modes, unread, took });
+    }
+
+    /// Makes a dump.
+    fn fill(&self, told: &mut Told, scratch: &mut Scratch, start: Instant) {
+        let Told { replies, .. } = told;
+        let end = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
+        replies.sort_unstable_by_key(|reply| reply.ifindex);
+        let limit = STUCK + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
+        // Whose driver was the slow one is found out when they are asked one by one.
+        told.took = (start.elapsed() < limit).then_some(Duration::ZERO);
+        told.is_whole = end == Ok(Dump::Whole);
+    }
+}
+
+impl Way {
+    /// Ethtool netlink where the kernel has it.
+    pub(super) fn open() -> Result<Self, NetlinkError> {
+        Self::of(Socket::generic(), None)
+    }
+
+    /// Where it has not, the files of that folder `class/net`.
+    pub(super) fn or_sysfs(self, class_net: &Path) -> Self {
+        match self {
+            Self::Nowhere => Self::Sysfs(class_net.to_owned()),
+            way => way,
+        }
+    }
+
+    pub(super) fn of(
+        generic: Result<Socket, NetlinkError>,
+        class_net: Option<PathBuf>,
+    ) -> Result<Self, NetlinkError> {
+        let ethtool = generic.and_then(|mut socket| {
+            let scratch = &mut Scratch::default();
+            let family = socket.get(scratch, ethtool::request_family, ethtool::family)?;
+            Ok((socket, family.ok_or(NetlinkError::Malformed)?))
+        });
+        match ethtool {
+            Ok((socket, family)) => Ok(Self::Ethtool(socket, family)),
+            Err(error) if error.is_shortage() => Err(error),
+            Err(_) => Ok(class_net.map_or(Self::Nowhere, Self::Sysfs)),
+        }
+    }
+
+    /// `Ok(None)` when there is no answer, and an error when sysfs cannot be read.
+    fn ask(
+        &mut self,
+        scratch: &mut Scratch,
+        question: &Question,
+    ) -> Result<Option<LinkModes>, Errno> {
+        match self {
+            Self::Ethtool(socket, family) => {
+                let family = *family;
+                let answer = socket.get(
+                    scratch,
+                    |buffer, sequence| {
+                        ethtool::request_one(buffer, sequence, family, question.ifindex);
+                    },
+                    |message| LinkModesReply::of(message, family),
+                );
+                Ok(match answer {
+                    Ok(reply) => reply.map(|reply| reply.link_modes),
+                    // As in sysfs, which cannot be read then.
+                    Err(NetlinkError::Refused(_)) => Some(NOTHING),
+                    Err(_) => None,
+                })
+            }
+            Self::Sysfs(folder) => sysfs_link_modes(folder, question).map(Some),
+            Self::Nowhere => Ok(None),
+        }
+    }
+
+    fn ask_all(
+        &mut self,
+        scratch: &mut Scratch,
+        mut each: impl FnMut(LinkModesReply),
+    ) -> Result<Dump, NetlinkError> {
+        match self {
+            Self::Ethtool(socket, family) => {
+                let family = *family;
+                socket.dump(
+                    scratch,
+                    |buffer, sequence| ethtool::request_all(buffer, sequence, family),
+                    |message| LinkModesReply::of(message, family).into_iter().for_each(&mut each),
+                )
+            }
+            Self::Sysfs(_) | Self::Nowhere => Ok(Dump::CutOff),
+        }
+    }
+}
+
+/// What sysfs tells, if it is the sysfs of the namespace in question.
+fn sysfs_link_modes(folder: &Path, question: &Question) -> Result<LinkModes, Errno> {
+    let folder = folder.join(OsStr::from_bytes(&question.name));
+    let mut text = Vec::new();
+    let ifindex = attribute(&folder.join("ifindex"), &mut text, sysfs::number)?;
+    if ifindex != Some(question.ifindex) {
+        return Ok(NOTHING);
+    }
+    let speed_mbits = attribute(&folder.join("speed"), &mut text, sysfs::speed)?;
+    let duplex = attribute(&folder.join("duplex"), &mut text, sysfs::duplex)?;
+    Ok(LinkModes { speed_mbits: speed_mbits.unwrap_or(SPEED_UNKNOWN), duplex })
+}
+
+/// What a file of sysfs tells; `None` where there is nothing to tell.
+fn attribute<T>(
+    path: &Path,
+    text: &mut Vec<u8>,
+    parse: fn(&[u8]) -> Option<T>,
+) -> Result<Option<T>, Errno> {
+    let file = file::open_at(CWD, path, Look::After);
+    match file.and_then(|file| file::read_again(&file, Made::AtOnce, MAX_ATTRIBUTE, text)) {
+        Ok(()) => Ok(parse(text)),
+        Err(error) => match Unread::of(&error) {
+            Unread::Gone | Unread::Nothing => Ok(None),
+            Unread::Failed => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+        },
+    }
+}

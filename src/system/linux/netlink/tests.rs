@@ -1,0 +1,82 @@
+//! The source against kernels that are played.
+
+mod faults;
+mod kernel;
+mod links;
+mod speeds;
+
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::kernel::{
+    Asked, EIO, ETHTOOL, Interface, RTM_GETLINK, done, link_modes, pair, play, refusal,
+};
+use super::speed::Way;
+use super::{Asker, Netlink, Sockets};
+use crate::model::interface::Wants;
+
+/// What a kernel does that is played for other modules.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    fails: Arc<AtomicBool>,
+    hangs: Arc<AtomicBool>,
+    _events: UnixDatagram,
+}
+
+impl Kernel {
+    /// It has one interface, `eth0`, whose counters are 2.
+    pub(crate) fn start(asker: &Asker) -> (Netlink, Self) {
+        let flags = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let [is_failing, is_hanging] = flags.clone();
+        let [fails, hangs] = flags;
+        let (requests, _) = play(move |request| {
+            let eth0 = Interface::device(2, "eth0");
+            match request.asked {
+                _ if is_failing.load(Ordering::Relaxed) => vec![refusal(EIO)],
+                Asked::All(RTM_GETLINK) => vec![eth0.link(), done(0)],
+                Asked::One(RTM_GETLINK, _) => vec![eth0.link()],
+                Asked::All(_) => vec![eth0.stats(), done(0)],
+                Asked::One(..) => vec![eth0.stats()],
+            }
+        });
+        let (ethtool, _) = play(move |_| {
+            while is_hanging.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(5));
+            }
+            vec![link_modes(2, 1000)]
+        });
+        let (events, sender) = pair();
+        let way = Way::Ethtool(ethtool, ETHTOOL);
+        let sockets = Sockets { requests, events, way, class_net: None };
+        let netlink = Netlink::new(sockets, asker, Wants::default());
+        (netlink, Self { fails, hangs, _events: sender })
+    }
+
+    /// Fails from now on.
+    pub(crate) fn fail(&self) {
+        self.fails.store(true, Ordering::Relaxed);
+    }
+
+    /// Its driver does not answer from now on, until this is dropped.
+    pub(crate) fn hang(&self) {
+        self.hangs.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        self.hangs.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn eventually(mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it never is");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

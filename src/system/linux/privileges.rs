@@ -1,0 +1,152 @@
+//! Capabilities: held by the thread and for the time that need them, and by nothing else.
+//!
+//! A process that is not root starts with capabilities of one of two kinds. Ambient ones are given by
+//! who started it, such as systemd. Those of its file (`setcap`) are given to whoever runs it, so that
+//! whatever that user names is opened with the user's own rights.
+//!
+//! All are taken out of the effective set at the start, from which threads that begin later have
+//! theirs, and each is [raised](raise) for what it is for. For root all stays as it is: files of other
+//! users, such as a configuration that only Telegraf may read, take `CAP_DAC_OVERRIDE` at any time, and
+//! who runs it as root owns the system's files anyway.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rustix::io::Errno;
+use rustix::process::{getegid, geteuid, getgid, getuid};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, capability_is_in_ambient_set, set_capabilities,
+    set_thread_res_gid, set_thread_res_uid,
+};
+
+use crate::system::linux::proc_net::HostProc;
+
+/// To enter a network namespace.
+pub(crate) const ENTER: CapabilitySet = CapabilitySet::SYS_ADMIN;
+
+/// To look at processes of others: where they live, and what lies in their folders of `/proc`.
+pub(crate) const LOOK_AT_PROCESSES: CapabilitySet = CapabilitySet::SYS_PTRACE;
+
+/// To find the names of network namespaces: `/run/docker` is root's, and a host's `/run` lies in the
+/// folder of its process 1.
+pub(crate) const LOOK_AT_NAMES: CapabilitySet =
+    LOOK_AT_PROCESSES.union(CapabilitySet::DAC_READ_SEARCH);
+
+/// What can be raised, by its bits: none before [`lower`].
+static RAISABLE: AtomicU64 = AtomicU64::new(0);
+
+/// Whether that is from the program's file.
+static IS_OF_FILE: AtomicBool = AtomicBool::new(false);
+
+/// Privileges that whoever runs the program has by its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfFile {
+    /// Capabilities (`setcap`).
+    Capabilities,
+    /// Another user or group (`chmod u+s`, `chmod g+s`).
+    Id,
+}
+
+impl fmt::Display for OfFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Capabilities => {
+                "this program's file has capabilities (setcap), which whoever runs it has: what \
+                 the configuration and the environment name is opened with the caller's rights \
+                 alone; take them away (setcap -r) and give Telegraf's service ambient ones \
+                 (AmbientCapabilities), as the README says"
+            }
+            Self::Id => {
+                "this program's file is setuid or setgid, which is of no use: it goes on with the \
+                 caller's rights; give Telegraf's service ambient capabilities \
+                 (AmbientCapabilities), as the README says"
+            }
+        })
+    }
+}
+
+/// Gives up what is not needed all the time, to be called before anything is opened and any thread
+/// started. Returns what its file gives whoever runs it, if it does.
+///
+/// # Errors
+///
+/// When privileges of the file cannot be given up.
+pub fn lower() -> io::Result<Option<OfFile>> {
+    let (user, group) = (getuid(), getgid());
+    let is_id_of_file = user != geteuid() || group != getegid();
+    if is_id_of_file {
+        let changed = set_thread_res_gid(group, group, group)
+            .and_then(|()| set_thread_res_uid(user, user, user));
+        changed.map_err(|error| not_given_up("user or group", error))?;
+    }
+    if user.is_root() {
+        return Ok(is_id_of_file.then_some(OfFile::Id));
+    }
+    let Ok(sets) = capabilities(None) else {
+        return Ok(is_id_of_file.then_some(OfFile::Id));
+    };
+    let is_ambient = |one| capability_is_in_ambient_set(one).unwrap_or(false);
+    let has_more = sets.permitted.iter().any(|one| !is_ambient(one));
+    let lowered =
+        set_capabilities(None, CapabilitySets { effective: CapabilitySet::empty(), ..sets });
+    match lowered {
+        Ok(()) => RAISABLE.store(sets.permitted.bits(), Ordering::Relaxed),
+        Err(error) if has_more => return Err(not_given_up("capabilities", error)),
+        // A sandbox forbids it; then they are there all the time.
+        Err(_) => {}
+    }
+    IS_OF_FILE.store(has_more, Ordering::Relaxed);
+    Ok(match (is_id_of_file, has_more) {
+        (true, _) => Some(OfFile::Id),
+        (_, true) => Some(OfFile::Capabilities),
+        _ => None,
+    })
+}
+
+fn not_given_up(what: &str, error: Errno) -> io::Error {
+    io::Error::other(format!("cannot give up the {what} of this program's file: {error}"))
+}
+
+/// Has nothing raised for files from here on, where one of these was named and capabilities are the
+/// file's: what lies there may lead anywhere.
+pub(crate) fn distrust<'a>(mut named: impl Iterator<Item = &'a HostProc>) {
+    if IS_OF_FILE.load(Ordering::Relaxed) && named.any(|proc| *proc != HostProc::Own) {
+        RAISABLE.fetch_and(ENTER.bits(), Ordering::Relaxed);
+    }
+}
+
+/// What this thread may do for as long as it lives.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Raised {
+    before: Option<CapabilitySets>,
+}
+
+/// Has this thread hold these, as far as the process was given them.
+pub(crate) fn raise(wanted: CapabilitySet) -> Raised {
+    let wanted = CapabilitySet::from_bits_retain(RAISABLE.load(Ordering::Relaxed)) & wanted;
+    let before = if wanted.is_empty() { None } else { capabilities(None).ok() };
+    let before = before.filter(|before| !before.effective.contains(wanted));
+    let raised = before.is_some_and(|before| {
+        let effective = before.effective | wanted;
+        set_capabilities(None, CapabilitySets { effective, ..before }).is_ok()
+    });
+    Raised { before: before.filter(|_| raised) }
+}
+
+impl Raised {
+    /// Nothing but what it may anyway.
+    pub(crate) fn nothing() -> Self {
+        Self { before: None }
+    }
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        if let Some(before) = self.before {
+            // To give up is always allowed.
+            let _ = set_capabilities(None, before);
+        }
+    }
+}

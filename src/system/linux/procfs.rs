@@ -1,0 +1,754 @@
+//! Interfaces by the counters of `/proc/net/dev` and by `/sys/class/net`.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use rustix::net::netdevice::name_to_index;
+
+use crate::log::{Level, Log, Problems};
+use crate::model::interface::{
+    Counters, Interface, LinkModes, LinkState, Presence, Properties, SPEED_UNKNOWN, Wants,
+    is_address,
+};
+use crate::model::rates::Reading;
+use crate::parse::{Quoted, sysfs};
+use crate::system::linux::proc_net::ProcNet;
+use crate::system::linux::{Unread, is_shortage};
+use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, Made, QuotedPath};
+
+/// How often two files are compared before they count as telling of different namespaces: interfaces
+/// come and go.
+const LOOKS: usize = 10;
+
+/// One network namespace, read by procfs and sysfs.
+///
+/// All memory is used again from one gather to the next.
+#[derive(Debug)]
+pub struct Procfs {
+    class_net: ClassNet,
+    /// Whether any sysfs may show it.
+    has_sysfs: bool,
+    /// Whether its interfaces are those of the namespace that this process lives in.
+    is_own: bool,
+    /// Whether it is known whose the sysfs is, where they are the host's.
+    is_checked: bool,
+    wants: Wants,
+    /// In the order of `/proc/net/dev`.
+    interfaces: Vec<Interface>,
+    /// Their numbers in this reading, as far as they can be told.
+    numbers: Vec<Option<u32>>,
+    /// The numbers of those whose last counters may have been another one's.
+    unsure: Vec<u32>,
+    /// How many events of devices there had been before this reading.
+    uevents: Option<u64>,
+    reading: Reading,
+    version: u64,
+    /// How many drivers were asked since that was [taken](Self::take_asked).
+    asked: usize,
+}
+
+/// The folder `class/net` of a sysfs, which has one of each interface.
+#[derive(Debug)]
+struct ClassNet {
+    folder: PathBuf,
+    /// [`Look::After`] for the kernel's own, or else the operator named it, and anything may lie there.
+    look: Look,
+    /// The file that counts events of devices.
+    uevent_seqnum: PathBuf,
+    /// Whether it shows another network namespace than our own, once that is known.
+    is_foreign: Option<bool>,
+    /// The path of the file that was read last.
+    path: PathBuf,
+    /// Its text.
+    text: Vec<u8>,
+    /// How many reads failed in this gather that may go well another time.
+    failures: usize,
+    /// The first of them, and why.
+    failure: Option<(PathBuf, io::Error)>,
+}
+
+impl Procfs {
+    /// Takes a sysfs for what a `/proc/net` counts, which may be our own; without a name it is `/sys`.
+    #[must_use]
+    pub fn open(is_own: bool, sys: Option<&Path>) -> Self {
+        Self::over(ClassNet::of(sys), is_own)
+    }
+
+    /// Where `/proc/net` is the host's, says which files are read, and whether the sysfs shows another
+    /// network namespace than theirs. The first reading does it too.
+    pub fn check(&mut self, proc_net: &mut ProcNet, log: Log) {
+        if self.is_own || !self.has_sysfs || self.is_checked {
+            return;
+        }
+        proc_net.choose(log);
+        let failures = self.class_net.failures;
+        if proc_net.is_of_process_1() {
+            self.class_net.check_hosts(proc_net, log);
+        }
+        // What could not be read this time tells another time.
+        self.is_checked = self.class_net.failures == failures;
+    }
+
+    /// Of a network namespace that no sysfs shows: its interfaces have neither flags nor speed.
+    #[must_use]
+    pub fn without_sysfs() -> Self {
+        let class_net = ClassNet { is_foreign: Some(true), ..ClassNet::of(None) };
+        Self { has_sysfs: false, ..Self::over(class_net, false) }
+    }
+
+    fn over(class_net: ClassNet, is_own: bool) -> Self {
+        Self {
+            class_net,
+            has_sysfs: true,
+            is_own,
+            is_checked: false,
+            wants: Wants::default(),
+            interfaces: Vec::new(),
+            numbers: Vec::new(),
+            unsure: Vec::new(),
+            uevents: None,
+            reading: Reading::default(),
+            version: 0,
+            asked: 0,
+        }
+    }
+
+    /// How many drivers were asked for their speed since the last call.
+    pub fn take_asked(&mut self) -> usize {
+        std::mem::take(&mut self.asked)
+    }
+
+    /// Whether any sysfs may show it.
+    #[must_use]
+    pub fn has_sysfs(&self) -> bool {
+        self.has_sysfs
+    }
+
+    /// What of interfaces is known too.
+    #[must_use]
+    pub fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    /// What of interfaces is to be known too.
+    pub fn add_wants(&mut self, wants: Wants) {
+        self.wants = self.wants.or(wants);
+    }
+
+    /// A reading begins. To be called before `/proc/net` is read.
+    pub fn start(&mut self, proc_net: &ProcNet) {
+        let is_asked = self.wants.rates && self.class_net.is_foreign != Some(true);
+        // One that another has read already began before now.
+        let is_first = !proc_net.is_read();
+        self.uevents = (is_asked && is_first).then(|| self.class_net.uevents()).flatten();
+    }
+
+    /// Takes in what `/proc/net` told in its last reading, and asks sysfs for what selects
+    /// interfaces. Once `hurry` says so, no more is asked for, and an interface that only its flags
+    /// could select is taken for gone.
+    pub fn read(&mut self, proc_net: &mut ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
+        self.check(proc_net, log);
+        let Self { class_net, interfaces, numbers, wants, version, .. } = self;
+        let mut hurried = false;
+        numbers.clear();
+        for (name, ..) in proc_net.rows() {
+            bring_to(interfaces, numbers.len(), name, *wants, version);
+            hurried = hurried || wants.details() && hurry();
+            let is_asked = wants.details() && !hurried;
+            numbers.push(if is_asked { class_net.ifindex(name) } else { None });
+        }
+        if interfaces.len() > numbers.len() {
+            interfaces.truncate(numbers.len());
+            *version += 1;
+        }
+        self.take_counters(proc_net);
+        let Self { class_net, is_own, wants, interfaces, version, .. } = self;
+        if *is_own {
+            class_net.check_own(interfaces.iter().map(|interface| &*interface.name), log);
+        }
+        for interface in interfaces {
+            hurried = hurried || hurry();
+            if class_net.identify(interface, *wants, hurried) || interface.generation == 0 {
+                *version += 1;
+                interface.generation = *version;
+            }
+        }
+    }
+
+    /// Takes the counters in, each where they belong: a name may have become another interface's
+    /// between the reading of its counters and that of its number.
+    fn take_counters(&mut self, proc_net: &ProcNet) {
+        let Self { class_net, wants, interfaces, numbers, unsure, uevents, reading, .. } = self;
+        let was_unsure = std::mem::take(unsure);
+        let before = Some(reading.clone()).filter(|before| before.number > 0);
+        reading.begin(proc_net.read_at());
+        let has_numbers = wants.details() && class_net.is_foreign != Some(true);
+        // A new name is an event, also in another network namespace.
+        let is_settled = uevents.take().is_some_and(|count| class_net.uevents() == Some(count));
+        for ((interface, row), number) in interfaces.iter_mut().zip(proc_net.rows()).zip(numbers) {
+            let (name, counters, more) = row;
+            // What is remembered of an interface does not hold for another one of its name.
+            if let Some(number) = number.filter(|&number| number != interface.ifindex) {
+                if interface.ifindex == 0 {
+                    interface.forget_rates();
+                } else {
+                    *interface = Interface::new(number, name, *wants);
+                }
+                interface.ifindex = number;
+            }
+            let is_shown = interface.ifindex != 0 || class_net.is_foreign == Some(false);
+            let own = if !wants.rates || !has_numbers || !is_shown || is_settled && number.is_some()
+            {
+                Some(*counters)
+            } else {
+                // After a reading that was not sure, there is nothing to compare with.
+                let before = before.as_ref().filter(|_| !was_unsure.contains(&interface.ifindex));
+                let last = before.and_then(|before| interface.counters(before));
+                number.and_then(|number| class_net.own_counters(name, number, counters, last))
+            };
+            interface.set_counters(own.as_ref().unwrap_or(counters), reading, *wants);
+            if own.is_none() {
+                interface.forget_rates();
+                unsure.push(interface.ifindex);
+            }
+            if wants.more {
+                interface.set_more(more, reading);
+            }
+        }
+    }
+
+    /// Takes from the interfaces that netlink knows what files do not tell of those that they have
+    /// just told of: kinds and alternative names, and where no sysfs shows them, also flags, speeds and
+    /// all else that tags and filters go by.
+    pub fn take_known<'a>(&mut self, known: impl Iterator<Item = &'a Interface>) {
+        let Self { class_net, has_sysfs, wants, interfaces, reading, version, .. } = self;
+        let is_shown = *has_sysfs && class_net.is_foreign != Some(true);
+        if is_shown && !wants.kind && !wants.properties {
+            return;
+        }
+        let known: HashMap<_, _> = known.map(|known| (&*known.name, known)).collect();
+        for interface in interfaces {
+            let Some(known) = known.get(&*interface.name) else { continue };
+            // One without a number is not shown by sysfs.
+            if interface.ifindex != 0 && interface.ifindex != known.ifindex {
+                continue;
+            }
+            let mut is_other = false;
+            if !is_shown {
+                is_other = interface.presence != known.presence;
+                interface.presence = known.presence;
+                interface.set_link_modes(known.link_modes, reading.number);
+            }
+            if let (Some(details), Some(known)) = (&mut interface.details, &known.details) {
+                let (ours, theirs) = (&mut details.properties, &known.properties);
+                if is_shown {
+                    is_other |= ours.kind != theirs.kind || ours.altname != theirs.altname;
+                    ours.kind.clone_from(&theirs.kind);
+                    ours.altname.clone_from(&theirs.altname);
+                } else {
+                    is_other |= ours != theirs;
+                    ours.clone_from(theirs);
+                }
+            }
+            if is_other {
+                *version += 1;
+                interface.generation = *version;
+            }
+        }
+    }
+
+    /// Asks sysfs for what is wanted of those that are reported: their speeds and whatever else a
+    /// driver tells only if it `may_ask` drivers, which may take long. Once `hurry` says so, no more
+    /// is asked for. Files of sysfs that cannot be read go to `problems`, those that selected interfaces
+    /// among them.
+    pub fn fetch_details(
+        &mut self,
+        may_ask: bool,
+        problems: &mut Problems,
+        mut hurry: impl FnMut() -> bool,
+    ) {
+        let Self { class_net, has_sysfs, wants, interfaces, reading, version, asked, .. } = self;
+        if !*has_sysfs {
+            return;
+        }
+        let mut hurried = false;
+        for interface in interfaces.iter_mut().filter(|one| one.speed_refresh.is_some()) {
+            hurried = hurried || hurry();
+            let asks = may_ask && !hurried;
+            // What netlink knew stands where files can tell nothing.
+            let is_told = class_net.is_foreign != Some(true) || interface.link_modes.is_none();
+            let link_modes =
+                (asks && is_told).then(|| class_net.link_modes(&interface.name, *wants));
+            let state =
+                (wants.state && !hurried).then(|| class_net.state(&interface.name, may_ask));
+            let known = interface.details.as_ref().filter(|_| wants.properties && !hurried);
+            let properties =
+                known.map(|known| class_net.properties(&interface.name, &known.properties));
+            // One that went, or was renamed, meanwhile has left nothing behind to read, or another in
+            // its place.
+            let is_it =
+                interface.ifindex == 0 || class_net.is_still(&interface.name, interface.ifindex);
+            if is_told {
+                *asked += usize::from(asks);
+                let link_modes = link_modes.flatten().filter(|_| is_it);
+                interface.set_link_modes(link_modes, reading.number);
+            }
+            let Some(details) = &mut interface.details else { continue };
+            if wants.state {
+                details.state = state.filter(|_| is_it).unwrap_or_default();
+                interface.changed = reading.number;
+            }
+            if let Some(properties) = properties.filter(|_| is_it)
+                && details.properties != properties
+            {
+                details.properties = properties;
+                *version += 1;
+                interface.generation = *version;
+            }
+        }
+        class_net.report(problems);
+    }
+
+    /// Forgets all interfaces: the next reading is like the first one.
+    pub fn forget(&mut self) {
+        if !self.interfaces.is_empty() {
+            self.interfaces = Vec::new();
+            self.reading.forget_gaps();
+            self.version += 1;
+        }
+    }
+
+    /// The interfaces of the last reading, in the kernel's order.
+    #[must_use]
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// The same, to say who is reported and to add what else is known.
+    pub fn interfaces_mut(&mut self) -> &mut [Interface] {
+        &mut self.interfaces
+    }
+
+    /// The last reading.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Another one whenever there are other interfaces, or other names, flags or properties.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// The interface of that name, at that place among the others, where it is put.
+fn bring_to<'a>(
+    interfaces: &'a mut Vec<Interface>,
+    place: usize,
+    name: &[u8],
+    wants: Wants,
+    version: &mut u64,
+) -> Option<&'a mut Interface> {
+    let rest = interfaces.get_mut(place..)?;
+    match rest.iter().position(|interface| *interface.name == *name) {
+        Some(0) => {}
+        // Those in between have most likely gone. What was decided about it lies in its old place.
+        Some(found) => {
+            rest.get_mut(..=found)?.rotate_right(1);
+            *version += 1;
+        }
+        None => interfaces.insert(place, Interface::new(0, name, wants)),
+    }
+    interfaces.get_mut(place)
+}
+
+impl ClassNet {
+    fn of(sys: Option<&Path>) -> Self {
+        let look = if sys.is_some() { Look::Twice } else { Look::After };
+        let sys = sys.unwrap_or(Path::new("/sys"));
+        Self {
+            folder: sys.join("class/net"),
+            look,
+            uevent_seqnum: sys.join("kernel/uevent_seqnum"),
+            is_foreign: None,
+            path: PathBuf::new(),
+            text: Vec::with_capacity(64),
+            failures: 0,
+            failure: None,
+        }
+    }
+
+    /// Finds out whether it shows another network namespace than the host's, and says so. That it does
+    /// not know an interface says so only where nobody named it.
+    fn check_hosts(&mut self, proc_net: &mut ProcNet, log: Log) {
+        let is_ours = self.look == Look::After;
+        let names: Vec<_> = proc_net.first_names().map(<[u8]>::to_vec).collect();
+        let stranger = names.iter().find(|name| {
+            (0..LOOKS).all(|_| {
+                let (known, hosts) = (self.ifindex(name), proc_net.ifindex(name));
+                known.zip(hosts).is_some_and(|(known, hosts)| known != hosts)
+            })
+        });
+        if let Some(name) = stranger {
+            log.warn(format_args!(
+                "{} shows another network namespace than the host's: set HOST_SYS to the host's /sys; \
+                 without flags and speed, every interface is reported, such as {}",
+                QuotedPath(&self.folder),
+                Quoted(name)
+            ));
+            self.is_foreign = Some(true);
+        } else if is_ours
+            && let Some(name) = names.iter().find(|name| self.has(name, "") == Ok(false))
+        {
+            log.warn(format_args!(
+                "{} does not know {}: set HOST_SYS to the host's /sys, for speed and for which \
+                 interfaces are up",
+                QuotedPath(&self.folder),
+                Quoted(name)
+            ));
+        }
+    }
+
+    /// Finds out, once, whether it shows another network namespace than the one that this process
+    /// lives in and that has these interfaces, as under `nsenter --net`, or is not there at all,
+    /// and says so.
+    fn check_own<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>, log: Log) {
+        let mut names = names.peekable();
+        if self.is_foreign.is_some() || names.peek().is_none() {
+            return;
+        }
+        let failures = self.failures;
+        let stranger = names.find(|name| self.is_stranger(name));
+        if let Some(name) = stranger {
+            log.warn(format_args!(
+                "{} shows another network namespace, or none: without flags and speed, every \
+                 interface is reported, such as {}",
+                QuotedPath(&self.folder),
+                Quoted(name)
+            ));
+        }
+        // What could not be read this time tells another time.
+        if stranger.is_some() || self.failures == failures {
+            self.is_foreign = Some(stranger.is_some());
+        }
+    }
+
+    /// Asks for what selects an interface, and returns whether it is another than before.
+    fn identify(&mut self, interface: &mut Interface, wants: Wants, hurried: bool) -> bool {
+        let is_foreign = self.is_foreign == Some(true);
+        let presence = if !wants.flags {
+            Presence::Unknown
+        } else if hurried {
+            Presence::Gone
+        } else if is_foreign {
+            Presence::Unknown
+        } else {
+            self.presence(interface)
+        };
+        let is_other = interface.presence != presence;
+        interface.presence = presence;
+        let Some(details) = interface.details.as_mut() else { return is_other };
+        let properties = &mut details.properties;
+        // What it is made as does not change.
+        let is_open = wants.kind && !hurried && properties.is_physical.is_none();
+        if is_open
+            && !is_foreign
+            && self.has(&interface.name, "") == Ok(true)
+            && let Ok(is_physical) = self.has(&interface.name, "device")
+            && let Ok(kind) = self.kind(&interface.name)
+        {
+            properties.is_physical = Some(is_physical);
+            properties.kind = kind;
+            return true;
+        }
+        is_other
+    }
+
+    fn presence(&mut self, interface: &Interface) -> Presence {
+        match self.value(&interface.name, "flags", sysfs::flags) {
+            Ok(flags) => Presence::Known(flags),
+            // What our own sysfs does not show any more has gone since its counters were read; while
+            // it goes, the kernel has nothing to tell.
+            Err(Unread::Gone | Unread::Nothing) if self.is_foreign == Some(false) => Presence::Gone,
+            Err(Unread::Failed) if interface.presence != Presence::Gone => interface.presence,
+            Err(_) => Presence::Unknown,
+        }
+    }
+
+    /// The interface's number; `None` where it is not shown.
+    fn ifindex(&mut self, interface: &[u8]) -> Option<u32> {
+        if self.is_foreign == Some(true) {
+            return None;
+        }
+        self.value(interface, "ifindex", sysfs::number).ok()
+    }
+
+    /// Whether that is still the interface of that number, as far as it can be told this time.
+    fn is_still(&mut self, interface: &[u8], ifindex: u32) -> bool {
+        self.is_foreign == Some(true)
+            || match self.value(interface, "ifindex", sysfs::number) {
+                Ok(known) => known == ifindex,
+                Err(unread) => unread == Unread::Failed,
+            }
+    }
+
+    /// How many events of devices there have been.
+    fn uevents(&mut self) -> Option<u64> {
+        self.path.clone_from(&self.uevent_seqnum);
+        self.read_path().ok().and_then(sysfs::count)
+    }
+
+    /// The counters of the interface of that number, if it has that name. Those of the row are, if they
+    /// lie between what it had before and what it has now.
+    fn own_counters(
+        &mut self,
+        name: &[u8],
+        number: u32,
+        row: &Counters,
+        last: Option<&Counters>,
+    ) -> Option<Counters> {
+        if last == Some(row) {
+            return Some(*row);
+        }
+        let now = self.statistics(name, number)?;
+        let is_between = |last: &Counters| {
+            let growth = last.values().into_iter().zip(row.values()).zip(now.values());
+            growth.into_iter().all(|((last, row), now)| last <= row && row <= now)
+        };
+        Some(if last.is_some_and(is_between) { *row } else { now })
+    }
+
+    /// The files of the interface of that number, if it has that name: its folder stays its own when
+    /// the name changes.
+    fn statistics(&mut self, name: &[u8], number: u32) -> Option<Counters> {
+        self.set_path(name, "");
+        let folder = file::open_folder(&self.path);
+        let folder = folder.map_err(|error| self.note(error)).ok()?;
+        if self.read_in(&folder, Path::new("ifindex")).ok().and_then(sysfs::number) != Some(number)
+        {
+            return None;
+        }
+        let counters = Counters::try_of(|counter| {
+            counter.stats.iter().try_fold(0_u64, |sum, stat| {
+                let path = Path::new("statistics").join(stat.name());
+                let count = self.read_in(&folder, &path).ok().and_then(sysfs::count);
+                count.map(|count| sum.saturating_add(count)).ok_or(())
+            })
+        });
+        counters.ok()
+    }
+
+    /// `None` when that cannot be told this time.
+    fn link_modes(&mut self, interface: &[u8], wants: Wants) -> Option<LinkModes> {
+        if self.is_foreign == Some(true) {
+            return Some(LinkModes { speed_mbits: SPEED_UNKNOWN, duplex: None });
+        }
+        let speed_mbits = match self.value(interface, "speed", sysfs::speed) {
+            Ok(speed_mbits) => speed_mbits,
+            Err(Unread::Gone | Unread::Nothing) => SPEED_UNKNOWN,
+            Err(Unread::Failed) => return None,
+        };
+        let duplex =
+            wants.state.then(|| self.value(interface, "duplex", sysfs::duplex).ok()).flatten();
+        Some(LinkModes { speed_mbits, duplex })
+    }
+
+    fn state(&mut self, interface: &[u8], may_ask: bool) -> LinkState {
+        if self.is_foreign == Some(true) {
+            return LinkState::default();
+        }
+        let mut number = |attribute| self.value(interface, attribute, sysfs::number).ok();
+        LinkState {
+            ifindex: number("ifindex"),
+            // That waits for the kernel's lock, as the speed does.
+            carrier: may_ask.then(|| number("carrier")).flatten().map(|carrier| carrier != 0),
+            mtu: number("mtu"),
+            carrier_changes: number("carrier_changes"),
+            carrier_up_count: number("carrier_up_count"),
+            carrier_down_count: number("carrier_down_count"),
+            tx_queue_len: number("tx_queue_len"),
+            // Files show only whether there is any.
+            promiscuity: None,
+            flags: self.value(interface, "flags", sysfs::flags).ok(),
+            operstate: self.value(interface, "operstate", sysfs::operstate).ok(),
+        }
+    }
+
+    /// What an interface is; its kind, and what files do not tell, or not this time, stay what is
+    /// known.
+    fn properties(&mut self, interface: &[u8], known: &Properties) -> Properties {
+        if self.is_foreign == Some(true) {
+            return known.clone();
+        }
+        let alias = self.line(interface, "ifalias");
+        let mac = self.line(interface, "address");
+        let mac = mac.map(|mac| if is_address(&mac) { mac } else { Box::default() });
+        Properties {
+            alias: told(alias, &known.alias),
+            mac: told(mac, &known.mac),
+            master: told(self.link(interface, "master"), &known.master),
+            driver: told(self.link(interface, "device/driver"), &known.driver),
+            lower: told(self.lower(interface), &known.lower),
+            kind: known.kind.clone(),
+            altname: known.altname.clone(),
+            is_physical: known.is_physical,
+        }
+    }
+
+    /// The kind that the kernel has a word for in `uevent`, or files of its own; of others, such as
+    /// veth and macvlan, sysfs does not tell. Empty where it does not.
+    fn kind(&mut self, interface: &[u8]) -> Result<Box<[u8]>, Unread> {
+        match self.value(interface, "uevent", |text| sysfs::kind(text).map(Box::from)) {
+            Err(Unread::Gone | Unread::Nothing) => {}
+            told => return told,
+        }
+        let is_tun = self.has(interface, "tun_flags")?;
+        Ok(if is_tun { b"tun".as_slice().into() } else { Box::default() })
+    }
+
+    /// The name of the interface that it lies upon: the one among its lower ones that it names itself.
+    /// A VXLAN names none, and has no other.
+    fn lower(&mut self, interface: &[u8]) -> Result<Box<[u8]>, Unread> {
+        let is_vxlan = *self.kind(interface)? == *b"vxlan";
+        let link = self.value(interface, "iflink", sysfs::number)?;
+        self.set_path(interface, "");
+        let entries = file::entries(&self.path).map_err(|error| self.note(error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| self.note(error))?.file_name();
+            let Some(name) = entry.as_bytes().strip_prefix(b"lower_") else { continue };
+            let ifindex = self.value(interface, Path::new(&entry).join("ifindex"), sysfs::number);
+            if ifindex == Err(Unread::Failed) {
+                return Err(Unread::Failed);
+            }
+            if is_vxlan || ifindex == Ok(link) {
+                return Ok(name.into());
+            }
+        }
+        Err(Unread::Nothing)
+    }
+
+    /// Whether this sysfs does not know an interface that the own network namespace has, or knows
+    /// another one by that name.
+    fn is_stranger(&mut self, interface: &[u8]) -> bool {
+        let Ok(name) = str::from_utf8(interface) else { return false };
+        (0..LOOKS).all(|_| {
+            let known = self.value(interface, "ifindex", sysfs::number);
+            let own = match UnixDatagram::unbound() {
+                Ok(socket) => name_to_index(socket, name).ok(),
+                Err(error) => {
+                    if Errno::from_io_error(&error).is_some_and(is_shortage) {
+                        self.note(error);
+                    }
+                    None
+                }
+            };
+            own.is_some_and(|own| known != Ok(own) && known != Err(Unread::Failed))
+        })
+    }
+
+    fn has(&mut self, interface: &[u8], attribute: &str) -> Result<bool, Unread> {
+        self.set_path(interface, attribute);
+        match fs::metadata(&self.path).map_err(|error| self.note(error)) {
+            Ok(_) => Ok(true),
+            Err(Unread::Gone) => Ok(false),
+            Err(unread) => Err(unread),
+        }
+    }
+
+    /// The name of what a link points to.
+    fn link(&mut self, interface: &[u8], link: &str) -> Result<Box<[u8]>, Unread> {
+        self.set_path(interface, link);
+        let target = fs::read_link(&self.path).map_err(|error| self.note(error))?;
+        Ok(target.file_name().unwrap_or_default().as_bytes().into())
+    }
+
+    /// A text of one line.
+    fn line(&mut self, interface: &[u8], attribute: &str) -> Result<Box<[u8]>, Unread> {
+        self.read(interface, attribute).map(|text| text.strip_suffix(b"\n").unwrap_or(text).into())
+    }
+
+    /// What a file tells, where that makes sense.
+    fn value<T>(
+        &mut self,
+        interface: &[u8],
+        attribute: impl AsRef<Path>,
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<T, Unread> {
+        parse(self.read(interface, attribute)?).ok_or(Unread::Nothing)
+    }
+
+    fn read(&mut self, interface: &[u8], attribute: impl AsRef<Path>) -> Result<&[u8], Unread> {
+        self.set_path(interface, attribute);
+        self.read_path()
+    }
+
+    fn read_path(&mut self) -> Result<&[u8], Unread> {
+        let file = file::open_at(CWD, &self.path, self.look);
+        self.read_file(file)
+    }
+
+    /// Reads a file of the folder of an interface, whose path was set.
+    fn read_in(&mut self, folder: &OwnedFd, path: &Path) -> Result<&[u8], Unread> {
+        let file = file::open_at(folder, path, self.look);
+        self.read_file(file)
+    }
+
+    fn read_file(&mut self, file: io::Result<File>) -> Result<&[u8], Unread> {
+        let text = &mut self.text;
+        let read = file.and_then(|file| file::read_again(&file, Made::AtOnce, MAX_ATTRIBUTE, text));
+        match read {
+            Ok(()) => Ok(&self.text),
+            Err(error) => Err(self.note(error)),
+        }
+    }
+
+    /// Says what that failure at the path means, and remembers it if nothing does but itself.
+    fn note(&mut self, error: io::Error) -> Unread {
+        let unread = Unread::of(&error);
+        if unread == Unread::Failed {
+            self.failures += 1;
+            self.failure.get_or_insert_with(|| (self.path.clone(), error));
+        }
+        unread
+    }
+
+    /// Reports the files that could not be read since the last report.
+    fn report(&mut self, problems: &mut Problems) {
+        let failures = std::mem::take(&mut self.failures);
+        let Some((path, error)) = self.failure.take() else { return };
+        let (folder, path) = (QuotedPath(&self.folder), QuotedPath(&path));
+        let message = format_args!(
+            "cannot read {path}: {error}: what it tells is left out, or stays as it was ({failures} \
+             failed reads in {folder})"
+        );
+        problems.report(&format!("{folder} unread"), Level::Warn, message);
+    }
+
+    fn set_path(&mut self, interface: &[u8], attribute: impl AsRef<Path>) {
+        self.path.as_mut_os_string().clear();
+        self.path.push(&self.folder);
+        self.path.push(OsStr::from_bytes(interface));
+        self.path.push(attribute);
+    }
+}
+
+/// What there is by now; what cannot be told this time stays what is known.
+fn told(told: Result<Box<[u8]>, Unread>, known: &[u8]) -> Box<[u8]> {
+    match told {
+        Ok(told) => told,
+        Err(Unread::Gone | Unread::Nothing) => Box::default(),
+        Err(Unread::Failed) => known.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
