@@ -11,7 +11,7 @@ use common::{Netns, is_skipped, text};
 use telegraf_net::config::Config;
 use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
-use telegraf_net::model::interface::Counters;
+use telegraf_net::model::counters::Counters;
 use telegraf_net::model::rates::{Rates, Reading};
 
 /// Two tables, with patterns, unsigned counters and protocol statistics.

@@ -15,7 +15,9 @@ use telegraf_net::config::Config;
 use telegraf_net::format::influx::{
     Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
 };
-use telegraf_net::model::interface::{Counters, Details, Flags, Interface, LinkModes};
+use telegraf_net::model::counters::Counters;
+use telegraf_net::model::interface::{Details, Interface};
+use telegraf_net::model::link::{Flags, LinkModes};
 use telegraf_net::model::protocol::{Group, Groups, ProtocolStatistics};
 use telegraf_net::model::rates::{Rates, Reading};
 use telegraf_net::parse::netlink::ethtool::{self, LinkModesReply};

@@ -27,7 +27,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use telegraf_net::format::influx::{
     Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
 };
-use telegraf_net::model::interface::{Counters, Interface};
+use telegraf_net::model::counters::Counters;
+use telegraf_net::model::interface::Interface;
 use telegraf_net::model::protocol::{Group, Groups, ProtocolStatistics};
 use tempfile::TempDir;
 

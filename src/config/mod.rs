@@ -15,7 +15,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::format::influx::{Fields, Unsigned};
-use crate::model::interface::{Interface, Properties, Wants};
+use crate::model::interface::{Interface, Wants};
+use crate::model::properties::Properties;
 use crate::model::protocol::{Group, Groups, ProtocolStatistic};
 use crate::parse::Quoted;
 use crate::select::patterns::{PatternError, Patterns, Room};

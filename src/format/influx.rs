@@ -30,9 +30,9 @@ use std::io::Write as _;
 
 use influxdb_line_protocol::LineProtocolBuilder;
 
-use crate::model::interface::{
-    Counters, Duplex, Interface, LinkState, MoreCounters, is_known_speed,
-};
+use crate::model::counters::{Counters, MoreCounters};
+use crate::model::interface::Interface;
+use crate::model::link::{Duplex, LinkState, is_known_speed};
 use crate::model::protocol::{Groups, ProtocolStatistic};
 
 /// How integers that Telegraf holds as `uint64` are written, `influx_uint_support` of Telegraf's
@@ -257,7 +257,7 @@ fn push_float(line: &mut Vec<u8>, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::interface::LinkModes;
+    use crate::model::link::LinkModes;
     use crate::model::protocol::{Group, ProtocolStatistics};
 
     const COUNTERS: Counters = Counters {

@@ -318,7 +318,9 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::model::interface::{Counters, Flags, Presence, Wants};
+    use crate::model::counters::Counters;
+    use crate::model::interface::{Presence, Wants};
+    use crate::model::link::Flags;
 
     /// The lines of a gather of these interfaces, less their ends.
     fn written(

@@ -3,5 +3,7 @@
 
 pub mod counters;
 pub mod interface;
+pub mod link;
+pub mod properties;
 pub mod protocol;
 pub mod rates;

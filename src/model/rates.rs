@@ -5,8 +5,8 @@
 //!
 //! - **First reading.** There is nothing to compare with. The same after the interface became another
 //!   one: it went and came again, or may have, because the kernel's events were lost or not listened
-//!   to, and a number or a name proves nothing. Whoever keeps the table forgets its rates then
-//!   ([`Interface::forget_rates`](crate::model::interface::Interface::forget_rates)).
+//!   to, and a number or a name proves nothing. Whoever keeps the table forgets its rates
+//!   then.
 //! - **Long gap.** More than three times the usual one: a rate would flatten what happened.
 //! - **Step back.** It is less than before: a reset, of a driver or of a device; a wrap, of 64 bits or
 //!   at 2^32 in a driver that counts with no more; or a dip, which is a reading that is false, such as
@@ -22,7 +22,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::model::interface::Counters;
+use super::counters::Counters;
 
 /// How many gaps between readings are remembered, to know the usual one.
 const GAPS: usize = 5;

@@ -1,7 +1,7 @@
 //! Attributes under `/sys/class/net/<interface>/` (`Documentation/ABI/testing/sysfs-class-net`).
 
 use super::decimal;
-use crate::model::interface::{Duplex, Flags, OPERSTATES};
+use crate::model::link::{Duplex, Flags, OPERSTATES};
 
 /// `flags`: the `IFF_*` bits in hexadecimal, `0x1003`.
 #[must_use]

@@ -3,7 +3,7 @@
 //! found out (`linux/genetlink.h`).
 
 use super::{Message, Request, attributes, u16_of, u32_of};
-use crate::model::interface::{Duplex, LinkModes, SPEED_UNKNOWN};
+use crate::model::link::{Duplex, LinkModes, SPEED_UNKNOWN};
 
 const GENL_ID_CTRL: u16 = 16;
 const CTRL_CMD_GETFAMILY: u8 = 3;

@@ -2,7 +2,7 @@
 //! (`linux/if_link.h`, `rtnetlink(7)`).
 
 use super::{Message, Request, attributes, bytes_at, text_of, u32_of};
-use crate::model::interface::{Flags, LinkState, OPERSTATES};
+use crate::model::link::{Flags, LinkState, OPERSTATES};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;

@@ -14,7 +14,7 @@ use rustix::fs::{Dir, PROC_SUPER_MAGIC, stat, statfs};
 use rustix::io::Errno;
 
 use crate::log::{Level, Log, Problems};
-use crate::model::interface::{Counters, MoreCounters};
+use crate::model::counters::{Counters, MoreCounters};
 use crate::model::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics, is_of_machine};
 use crate::parse::{
     Quoted, proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,

@@ -14,10 +14,10 @@ use rustix::io::Errno;
 use rustix::net::netdevice::name_to_index;
 
 use crate::log::{Level, Log, Problems};
-use crate::model::interface::{
-    Counters, Interface, LinkModes, LinkState, Presence, Properties, SPEED_UNKNOWN, Wants,
-    is_address,
-};
+use crate::model::counters::Counters;
+use crate::model::interface::{Interface, Presence, Wants};
+use crate::model::link::{LinkModes, LinkState, SPEED_UNKNOWN};
+use crate::model::properties::{Properties, is_address};
 use crate::model::rates::Reading;
 use crate::parse::{Quoted, sysfs};
 use crate::system::linux::proc_net::ProcNet;

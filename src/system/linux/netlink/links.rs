@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::speed::{Answer, Question, SLOW, Ticket, Told};
-use crate::model::interface::{
-    Counters, Interface, LinkModes, MoreCounters, Presence, Wants, is_address,
-};
+use crate::model::counters::{Counters, MoreCounters};
+use crate::model::interface::{Interface, Presence, Wants};
+use crate::model::link::LinkModes;
+use crate::model::properties::is_address;
 use crate::model::rates::Reading;
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::Stats;

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::PATIENCE;
 use super::socket::{Dump, NetlinkError, Scratch, Socket};
-use crate::model::interface::{LinkModes, SPEED_UNKNOWN};
+use crate::model::link::{LinkModes, SPEED_UNKNOWN};
 use crate::parse::netlink::ethtool::{self, LinkModesReply};
 use crate::parse::sysfs;
 use crate::system::linux::Unread;

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::log::tests::take_records;
-use crate::model::interface::Flags;
+use crate::model::link::Flags;
 use crate::system::linux::proc_net::HostProc;
 
 const LOG: Log = Log { debug: false };

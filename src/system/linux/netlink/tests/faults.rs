@@ -24,7 +24,9 @@ use super::kernel::{
 };
 use crate::log::tests::take_records;
 use crate::log::{Log, Problems};
-use crate::model::interface::{Counters, Flags, Presence, Wants};
+use crate::model::counters::Counters;
+use crate::model::interface::{Presence, Wants};
+use crate::model::link::Flags;
 
 /// The interfaces of the recordings.
 const NAMES: [(u32, &str); 10] = [

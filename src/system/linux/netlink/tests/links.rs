@@ -14,7 +14,9 @@ use super::super::speed::{Answer, Question, SLOW};
 use super::kernel::{
     IFLA_ADDRESS, IFLA_PARENT_DEV_BUS_NAME, IFLA_PARENT_DEV_NAME, Interface, with_attribute,
 };
-use crate::model::interface::{Flags, LinkModes, Properties, Wants};
+use crate::model::interface::Wants;
+use crate::model::link::{Flags, LinkModes};
+use crate::model::properties::Properties;
 use crate::parse::netlink::messages;
 use crate::parse::netlink::rtnl_link::LinkMessage;
 

@@ -19,7 +19,9 @@ use super::kernel::{
     RTM_GETLINK, Request, Requests, done, link_modes, pair, play, recorded, refusal,
 };
 use crate::log::{Log, Problems};
-use crate::model::interface::{Counters, LinkModes, MoreCounters, Wants};
+use crate::model::counters::{Counters, MoreCounters};
+use crate::model::interface::Wants;
+use crate::model::link::LinkModes;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

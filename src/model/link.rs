@@ -1,0 +1,95 @@
+//! The link of an interface: its state, and what its driver tells of it.
+
+/// The device flags of an interface, `IFF_*` of `linux/if.h`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    const IFF_UP: u32 = 0x1;
+    const IFF_LOOPBACK: u32 = 0x8;
+
+    /// Whether the interface is administratively up (`IFF_UP`); its carrier does not matter.
+    #[must_use]
+    pub fn is_up(self) -> bool {
+        self.0 & Self::IFF_UP != 0
+    }
+
+    /// Whether the interface is a loopback (`IFF_LOOPBACK`), whatever its name.
+    #[must_use]
+    pub fn is_loopback(self) -> bool {
+        self.0 & Self::IFF_LOOPBACK != 0
+    }
+}
+
+/// The speed of an interface that has none to tell: it is down, virtual, or its driver keeps quiet.
+pub const SPEED_UNKNOWN: i64 = -1;
+
+/// Whether a value of `/sys/class/net/<interface>/speed` is a speed at all: a driver may also say that
+/// it is unknown by setting all bits, 32 (`SPEED_UNKNOWN` of `linux/ethtool.h`, unsigned) or the 16 that
+/// `struct ethtool_cmd` has in `speed`.
+#[must_use]
+pub fn is_known_speed(speed_mbits: i64) -> bool {
+    const ALL_BITS: [i64; 2] = [0xffff, 0xffff_ffff];
+    speed_mbits > 0 && !ALL_BITS.contains(&speed_mbits)
+}
+
+/// What the driver of an interface that is up tells of its link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkModes {
+    /// In Mbit/s; [`SPEED_UNKNOWN`] when it tells none.
+    pub speed_mbits: i64,
+    /// `None` when it tells none.
+    pub duplex: Option<Duplex>,
+}
+
+/// Whether both sides can send at once, in the words of `/sys/class/net/<interface>/duplex`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duplex {
+    /// They cannot.
+    Half,
+    /// They can.
+    Full,
+    /// The driver does not know.
+    Unknown,
+}
+
+impl Duplex {
+    /// The kernel's word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Half => "half",
+            Self::Full => "full",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The operational state of RFC 2863, in the words of `/sys/class/net/<interface>/operstate`.
+pub const OPERSTATES: [&str; 7] =
+    ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
+
+/// The state of a link, which `link_state = true` adds. `None` is what the source does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinkState {
+    /// The kernel's number of the interface in its network namespace.
+    pub ifindex: Option<u32>,
+    /// Its flags: whether it is administratively up.
+    pub flags: Option<Flags>,
+    /// Whether the driver sees a carrier; only while the interface is up.
+    pub carrier: Option<bool>,
+    /// One of [`OPERSTATES`].
+    pub operstate: Option<&'static str>,
+    /// The largest packet, in bytes.
+    pub mtu: Option<u32>,
+    /// How often the carrier came or went.
+    pub carrier_changes: Option<u32>,
+    /// How often it came.
+    pub carrier_up_count: Option<u32>,
+    /// How often it went.
+    pub carrier_down_count: Option<u32>,
+    /// How many want to see all packets.
+    pub promiscuity: Option<u32>,
+    /// The length of the transmit queue, in packets.
+    pub tx_queue_len: Option<u32>,
+}
