@@ -1,0 +1,446 @@
+//! The text of a file -> [`Config`], or an error that names the line, the key and the way out.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::error::{ConfigError, line_at};
+use super::expand::expand;
+use super::options::{CounterSet, EXECD_OPTIONS, OPTIONS, Options};
+use super::{Config, Discovery, Entry, Env, List, Namespaces, ProtocolItem, Table, Tag};
+use crate::format::influx::{Fields, Unsigned};
+use crate::model::protocol::Group;
+use crate::parse::Quoted;
+use crate::select::patterns::{PatternError, Patterns, Room};
+use crate::select::{KindClass, Kinds, Selection};
+use crate::system::linux::Wanted;
+use crate::system::linux::proc_net::HostProc;
+use crate::system::unix::file::QuotedPath;
+
+/// How old a speed may get by default.
+const SPEED_REFRESH: Duration = Duration::from_secs(60);
+
+/// How many other network namespaces a table reports by default: more than hosts have, and a bound to
+/// what a user without privileges can make of series in a database.
+const NAMESPACE_LIMIT: usize = 1000;
+
+/// The longest key that may be a known one with a slip.
+const MAX_LIKE_A_KEY: usize = 64;
+
+impl Config {
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// One thing in the file that is not right; of several in one table, the first.
+    pub fn parse(text: &[u8], env: Env<'_>) -> Result<Self, ConfigError> {
+        let text = str::from_utf8(text).map_err(|error| ConfigError {
+            line: Some(line_at(text, error.valid_up_to())),
+            message: "not valid TOML: the text is not UTF-8".into(),
+        })?;
+        let text = expand(text, env)?;
+        let line_ends = text.match_indices('\n').map(|(place, _)| place).collect();
+        let reader = Reader { line_ends, env, room: Room::default() };
+        let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&text, &error))?;
+        let mut tables = Tables::default();
+        for (name, value) in document.get_ref() {
+            let inputs = match (name.get_ref().as_ref(), value.get_ref()) {
+                ("inputs", DeValue::Table(inputs)) => inputs,
+                (other, _) => return Err(reader.foreign(name.span(), other)),
+            };
+            for (name, value) in inputs {
+                match (name.get_ref().as_ref(), value.get_ref()) {
+                    ("net", DeValue::Array(array)) => {
+                        for table in array {
+                            tables.push(reader.table(table, tables.first_elsewhere())?);
+                        }
+                    }
+                    // Telegraf takes single brackets too.
+                    ("net", _) => {
+                        tables.push(reader.table(value, tables.first_elsewhere())?);
+                    }
+                    (other, _) => {
+                        return Err(reader.foreign(name.span(), &format!("inputs.{other}")));
+                    }
+                }
+            }
+        }
+        let Tables { in_order: tables, warnings, .. } = tables;
+        if tables.is_empty() {
+            let message = "no [[inputs.net]] table; --sample-config prints one to start from";
+            return Err(ConfigError { line: None, message: message.into() });
+        }
+        Ok(Self { tables, warnings })
+    }
+}
+
+/// The tables that were read.
+#[derive(Debug, Default)]
+struct Tables {
+    in_order: Vec<Table>,
+    /// What they say to no effect.
+    warnings: Vec<String>,
+    /// The place of the first that reports other network namespaces.
+    elsewhere: Option<usize>,
+}
+
+impl Tables {
+    fn push(&mut self, (table, warnings): (Table, Vec<String>)) {
+        self.warnings.extend(warnings);
+        if self.elsewhere.is_none() && table.namespaces.has_others() {
+            self.elsewhere = Some(self.in_order.len());
+        }
+        self.in_order.push(table);
+    }
+
+    fn first_elsewhere(&self) -> Option<&Table> {
+        self.in_order.get(self.elsewhere?)
+    }
+}
+
+/// Turns parts of a parsed document into configuration, or into errors that name their lines.
+struct Reader<'t> {
+    /// The places of the line breaks in the text.
+    line_ends: Vec<usize>,
+    env: Env<'t>,
+    /// For the patterns of all tables.
+    room: Room,
+}
+
+impl Reader<'_> {
+    /// Reads a table, and what it says to no effect; `first` is the first above it that reports other
+    /// network namespaces.
+    fn table(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        first: Option<&Table>,
+    ) -> Result<(Table, Vec<String>), ConfigError> {
+        let DeValue::Table(entries) = value.get_ref() else {
+            let message = r#""inputs.net" is a table: write [[inputs.net]] above its options"#;
+            return Err(self.error(value.span(), message));
+        };
+        let mut keys: Vec<_> = entries.keys().collect();
+        keys.sort_by_key(|key| key.span().start);
+        for key in keys {
+            self.check_key(key.span(), key.get_ref())?;
+        }
+        let options = Options::deserialize(ValueDeserializer::from(value.clone()));
+        let options = options.map_err(|error| self.type_error(entries, &error))?;
+        let is_own = options.source == Wanted::Netlink;
+        if is_own && let Some((key, _)) = entries.get_key_value("host_proc") {
+            let message = "\"host_proc\" names another /proc, and \"source\" = \"netlink\" reads the \
+                           network namespace that this process lives in: leave one of them out";
+            return Err(self.error(key.span(), message));
+        }
+        let folder = |option: &Option<_>, variable| {
+            self.folder(option.clone(), variable).filter(|_| !is_own)
+        };
+        let protocols = match &options.protocols {
+            _ if options.ignore_protocol_stats => Vec::new(),
+            None => {
+                let item = |group| ProtocolItem { group, columns: None };
+                Group::DEFAULT.map(item).to_vec()
+            }
+            Some(items) => {
+                items.iter().map(|item| self.protocol_item(item)).collect::<Result<_, _>>()?
+            }
+        };
+        let interface_protocols = options.interface_protocols.iter();
+        let interface_protocols = interface_protocols
+            .map(|item| self.interface_protocol(item))
+            .collect::<Result<_, _>>()?;
+        let table = Table {
+            selection: Selection {
+                interfaces: self.patterns("interfaces", &options.interfaces)?,
+                exclude: self.patterns("interface_exclude", &options.interface_exclude)?,
+                kinds: self.kinds("kind_include", &options.kind_include)?,
+                exclude_kinds: self.kinds("kind_exclude", &options.kind_exclude)?,
+                include_down: options.include_down,
+                include_loopback: options.include_loopback,
+            },
+            fields: Fields {
+                unsigned: if options.influx_uint_support {
+                    Unsigned::AsUnsigned
+                } else {
+                    Unsigned::AsSigned
+                },
+                more: options.counters == CounterSet::All,
+                state: options.link_state,
+                rates: options.rates,
+                protocols: interface_protocols,
+            },
+            entries: self.entries(&options),
+            tags: without_repeats(&options.interface_tags),
+            protocols,
+            names_protocols: options.protocols.is_some(),
+            proc: folder(&options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
+            sys: folder(&options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
+            source: options.source,
+            speed_refresh: self
+                .duration("speed_refresh", options.speed_refresh.as_ref())?
+                .unwrap_or(SPEED_REFRESH),
+            dedup_interval: self
+                .duration("dedup_interval", options.dedup_interval.as_ref())?
+                .filter(|interval| !interval.is_zero()),
+            namespaces: Namespaces {
+                include: self.patterns("namespace_include", &options.namespace_include)?,
+                exclude: self.patterns("namespace_exclude", &options.namespace_exclude)?,
+                discovery: options.namespace_discovery,
+                limit: options.namespace_limit.map_or(NAMESPACE_LIMIT, |limit| {
+                    usize::try_from(limit.get()).unwrap_or(usize::MAX)
+                }),
+            },
+        };
+        self.check_namespaces(value.span(), entries, &table, first)?;
+        Ok((table, self.warnings(entries, &options)))
+    }
+
+    /// What has no effect beside something else in the table.
+    fn warnings(&self, entries: &DeTable<'_>, options: &Options) -> Vec<String> {
+        let beside_names = [
+            ("include_down", "those that are down", options.include_down),
+            ("include_loopback", "loopbacks", options.include_loopback),
+        ];
+        let is_void = |is_set: bool| is_set && !options.interfaces.is_empty();
+        let void = beside_names.into_iter().filter(|(.., is_set)| is_void(*is_set));
+        let warnings = void.filter_map(|(option, which, _)| {
+            let (key, _) = entries.get_key_value(option)?;
+            Some(format!(
+                "{option} does nothing beside interfaces (line {} of the configuration): a list of \
+                 interfaces reports {which} too, if they match; leave one of them out",
+                self.line_of(key.span())
+            ))
+        });
+        warnings.collect()
+    }
+
+    /// The entries of all lists that select.
+    fn entries(&self, options: &Options) -> Vec<Entry> {
+        let no_protocols = Vec::new();
+        let is_off = options.ignore_protocol_stats;
+        let protocols = options.protocols.as_ref().filter(|_| !is_off).unwrap_or(&no_protocols);
+        let lists = [
+            (List::Interfaces, &options.interfaces),
+            (List::InterfaceExclude, &options.interface_exclude),
+            (List::KindInclude, &options.kind_include),
+            (List::KindExclude, &options.kind_exclude),
+            (List::Protocols, protocols),
+            (List::NamespaceInclude, &options.namespace_include),
+            (List::NamespaceExclude, &options.namespace_exclude),
+        ];
+        let mut entries = Vec::new();
+        for (list, texts) in lists {
+            let has_classes = matches!(list, List::KindInclude | List::KindExclude);
+            let mut index = 0;
+            for text in texts {
+                let line = self.line_of(text.span());
+                entries.push(Entry { list, index, text: text.get_ref().clone(), line });
+                let is_class = has_classes && KindClass::of_name(text.get_ref()).is_some();
+                index += usize::from(!is_class);
+            }
+        }
+        entries
+    }
+
+    /// The number of the line that something stands in.
+    fn line_of(&self, span: Range<usize>) -> usize {
+        self.line_ends.partition_point(|&end| end < span.start) + 1
+    }
+
+    /// Has namespaces looked for only where they are reported, and in one `/proc`.
+    fn check_namespaces(
+        &self,
+        span: Range<usize>,
+        entries: &DeTable<'_>,
+        table: &Table,
+        first: Option<&Table>,
+    ) -> Result<(), ConfigError> {
+        let span_of = |key| entries.get_key_value(key).map(|(key, _)| key.span());
+        if !table.namespaces.has_others() {
+            if table.namespaces.discovery == Discovery::Processes {
+                let message = "\"namespace_discovery\" = \"processes\" looks for network namespaces, \
+                               and this table reports none but its own: add, for example, \
+                               namespace_include = [\"\", \"*\"]";
+                let span = span_of("namespace_discovery").unwrap_or(span);
+                return Err(self.error(span, message));
+            }
+            return Ok(());
+        }
+        let Some(first) = first.filter(|first| first.proc != table.proc) else { return Ok(()) };
+        let name = |proc: &HostProc| match proc {
+            HostProc::Own => "our own /proc".to_owned(),
+            HostProc::Of(folder) => QuotedPath(folder).to_string(),
+        };
+        let message = format!(
+            "\"host_proc\": all tables that report other network namespaces must have the same: \
+             here it is {}, in the first of them {}; \"source\" = \"netlink\" means our own /proc",
+            name(&table.proc),
+            name(&first.proc)
+        );
+        Err(self.error(span_of("host_proc").unwrap_or(span), message))
+    }
+
+    fn check_key(&self, span: Range<usize>, key: &str) -> Result<(), ConfigError> {
+        if OPTIONS.iter().any(|(option, _)| *option == key) {
+            return Ok(());
+        }
+        if EXECD_OPTIONS.contains(&key) {
+            let message = format!(
+                "{key:?} is an option of [[inputs.execd]]: set it there, in Telegraf's own \
+                 configuration"
+            );
+            return Err(self.error(span, message));
+        }
+        let likeness = |option: &str| strsim::jaro_winkler(&key.to_lowercase(), option);
+        let nearest = OPTIONS
+            .iter()
+            .filter(|_| key.len() <= MAX_LIKE_A_KEY)
+            .map(|(option, _)| *option)
+            .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        let hint = match nearest.filter(|option| likeness(option) > 0.8) {
+            Some(option) => format!("; did you mean {option:?}?"),
+            None => String::new(),
+        };
+        let known = OPTIONS.map(|(option, _)| option).join(", ");
+        let message =
+            format!("{key:?} is not an option of [[inputs.net]]{hint} (its options: {known})");
+        Err(self.error(span, message))
+    }
+
+    fn patterns(
+        &self,
+        key: &str,
+        entries: &[Spanned<String>],
+    ) -> Result<Option<Patterns>, ConfigError> {
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        let names: Vec<_> = entries.iter().map(Spanned::get_ref).collect();
+        Patterns::within(&self.room, &names).map(Some).map_err(|error: PatternError| {
+            let span = entries.get(error.index).map_or(0..0, Spanned::span);
+            self.error(span, format!("{key:?}: {error}"))
+        })
+    }
+
+    /// Words for a class of interfaces stand beside patterns of kinds.
+    fn kinds(&self, key: &str, entries: &[Spanned<String>]) -> Result<Option<Kinds>, ConfigError> {
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        let class = |entry: &&Spanned<String>| KindClass::of_name(entry.get_ref());
+        let classes = entries.iter().filter_map(|entry| class(&entry)).collect();
+        let patterns: Vec<_> =
+            entries.iter().filter(|entry| class(entry).is_none()).cloned().collect();
+        Ok(Some(Kinds { classes, patterns: self.patterns(key, &patterns)? }))
+    }
+
+    fn protocol_item(&self, item: &Spanned<String>) -> Result<ProtocolItem, ConfigError> {
+        let (name, pattern) = match item.get_ref().split_once(':') {
+            Some((name, pattern)) => (name, Some(pattern)),
+            None => (item.get_ref().as_str(), None),
+        };
+        let group = Group::of_name(name).ok_or_else(|| {
+            let groups = Group::ALL.map(Group::name).join(", ");
+            let message = format!(
+                "\"protocols\": {name:?} is not a group of statistics (there are {groups})"
+            );
+            self.error(item.span(), message)
+        })?;
+        if pattern.is_some_and(str::is_empty) {
+            let message = format!(
+                "\"protocols\": {:?} picks no field: name one after the colon, or leave it out",
+                item.get_ref()
+            );
+            return Err(self.error(item.span(), message));
+        }
+        // The whole name of a field is as good.
+        let prefix = format!("{}_", group.name());
+        let columns =
+            pattern.map(|pattern| Patterns::behind(&prefix, &self.room, &[pattern.to_lowercase()]));
+        let columns = columns.transpose();
+        let columns =
+            columns.map_err(|error| self.error(item.span(), format!("\"protocols\": {error}")))?;
+        Ok(ProtocolItem { group, columns })
+    }
+
+    fn interface_protocol(&self, item: &Spanned<String>) -> Result<Group, ConfigError> {
+        let group = Group::of_name(item.get_ref());
+        group.filter(|group| Group::OF_INTERFACES.contains(group)).ok_or_else(|| {
+            let (item_text, groups) = (item.get_ref(), Group::OF_INTERFACES.map(Group::name));
+            let message = format!(
+                "\"interface_protocols\": {item_text:?} is not kept per interface (there are {})",
+                groups.join(", ")
+            );
+            self.error(item.span(), message)
+        })
+    }
+
+    fn duration(
+        &self,
+        key: &str,
+        option: Option<&Spanned<String>>,
+    ) -> Result<Option<Duration>, ConfigError> {
+        let Some(option) = option else { return Ok(None) };
+        let text = option.get_ref();
+        humantime::parse_duration(text).map(Some).map_err(|error| {
+            let message =
+                format!("{key:?}: {text:?} is no duration ({error}); write it as 60s or 1m30s");
+            self.error(option.span(), message)
+        })
+    }
+
+    /// The folder of the option, or else of the environment; an empty one counts as none.
+    fn folder(&self, option: Option<PathBuf>, variable: &str) -> Option<PathBuf> {
+        let is_given = |folder: &PathBuf| !folder.as_os_str().is_empty();
+        option.filter(is_given).or_else(|| (self.env)(variable).map(PathBuf::from).filter(is_given))
+    }
+
+    fn foreign(&self, span: Range<usize>, name: &str) -> ConfigError {
+        let message = format!(
+            "{name:?} does not belong here: this file holds [[inputs.net]] tables only, and all \
+             else stays in Telegraf's own configuration"
+        );
+        self.error(span, message)
+    }
+
+    fn type_error(&self, entries: &DeTable<'_>, error: &toml::de::Error) -> ConfigError {
+        let span = error.span().unwrap_or_default();
+        let entry = entries
+            .iter()
+            .find(|(_, value)| value.span().start <= span.start && span.start < value.span().end);
+        let takes = entry.and_then(|(key, _)| {
+            let (option, takes) = OPTIONS.iter().find(|(option, _)| key.get_ref() == option)?;
+            Some(format!("{option:?} takes {takes}: "))
+        });
+        self.error(span, takes.unwrap_or_default() + error.message())
+    }
+
+    fn syntax_error(&self, text: &str, error: &toml::de::Error) -> ConfigError {
+        let message = error.message().replace('\n', ", ");
+        let span = error.span().unwrap_or_default();
+        // That message alone does not say which.
+        let key = text.get(span.clone()).filter(|_| message == "duplicate key");
+        let key = key.map(|key| key.trim_matches(['"', '\'']).as_bytes());
+        let key = key.map(|key| format!(" {}", Quoted(key))).unwrap_or_default();
+        self.error(span, format!("not valid TOML: {message}{key}"))
+    }
+
+    fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
+        ConfigError { line: Some(self.line_of(span)), message: message.into() }
+    }
+}
+
+/// Each item once, where it stands first.
+fn without_repeats(tags: &[Tag]) -> Vec<Tag> {
+    let mut once = Vec::new();
+    for &tag in tags {
+        if !once.contains(&tag) {
+            once.push(tag);
+        }
+    }
+    once
+}

@@ -1,0 +1,298 @@
+use super::options::OPTIONS;
+use super::*;
+use crate::format::influx::Unsigned;
+
+fn env(name: &str) -> Option<OsString> {
+    let variables = [
+        ("IFACE", "eth0"),
+        ("EMPTY", ""),
+        ("YES", "true"),
+        ("ODD", "a\"b\\c\nd"),
+        ("QUOTE", "it's"),
+        ("_U2", "usb0"),
+        ("HOST_PROC", "/env/proc"),
+        ("HOST_SYS", ""),
+    ];
+    variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+}
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text.as_bytes(), &env).map_err(|error| error.to_string())
+}
+
+fn only_table(text: &str) -> Table {
+    let mut tables = parse(text).unwrap().tables;
+    assert_eq!(tables.len(), 1);
+    tables.remove(0)
+}
+
+fn matches(table: &Table, name: &str) -> bool {
+    table.selection.interfaces.as_ref().is_some_and(|patterns| patterns.matches(name.as_bytes()))
+}
+
+#[test]
+fn the_sample_is_valid_and_names_every_option_with_its_default() {
+    let table = only_table(SAMPLE);
+    assert!(table.selection.interfaces.is_none());
+    assert!(!table.protocols.is_empty());
+    assert_eq!(table.fields.unsigned, Unsigned::AsSigned);
+    assert_eq!((table.source, table.speed_refresh), (Wanted::Auto, Duration::from_secs(60)));
+    for (option, _) in OPTIONS {
+        let line = SAMPLE.lines().find(|line| line.starts_with(&format!("  # {option} = ")));
+        let uncommented = line.unwrap_or_else(|| panic!("{option} is missing")).replace("# ", "");
+        parse(&format!("[[inputs.net]]\n{uncommented}")).unwrap();
+    }
+    only_table(&SAMPLE.replace("  # ", "  "));
+}
+
+#[test]
+fn options_are_read_and_come_before_the_environment() {
+    let table = only_table(
+        "[[inputs.net]]\ninterfaces = ['eth*']\nignore_protocol_stats = true\n\
+         influx_uint_support = true\nhost_proc = '/p'\nhost_sys = '/s'\n\
+         source = 'procfs'\nspeed_refresh = '1m30s'",
+    );
+    assert!(matches(&table, "eth1") && !matches(&table, "lo"));
+    assert!(table.protocols.is_empty());
+    assert_eq!(table.fields.unsigned, Unsigned::AsUnsigned);
+    assert_eq!((table.proc, table.sys), (HostProc::Of("/p".into()), Some("/s".into())));
+    assert_eq!((table.source, table.speed_refresh), (Wanted::Procfs, Duration::from_secs(90)));
+    let table = only_table("[[inputs.net]]\ninterfaces = []\nhost_proc = ''");
+    assert!(table.selection.interfaces.is_none());
+    assert_eq!((table.proc, table.sys), (HostProc::Of("/env/proc".into()), None));
+}
+
+#[test]
+fn netlink_reads_the_own_namespace_whatever_the_environment_says() {
+    let table = only_table("[[inputs.net]]\nsource = 'netlink'");
+    assert_eq!((table.proc, table.sys), (HostProc::Own, None));
+}
+
+#[test]
+fn several_tables_keep_their_order_and_single_brackets_do() {
+    let config =
+        parse("[[inputs.net]]\ninterfaces=['a']\n[[inputs.net]]\ninterfaces=['b']").unwrap();
+    let order: Vec<_> = config.tables.iter().map(|table| matches(table, "b")).collect();
+    assert_eq!(order, [false, true]);
+    only_table("[inputs.net]\ninterfaces = ['a']");
+}
+
+#[test]
+fn variables_are_expanded_where_they_stand() {
+    let table = only_table(
+        "# ${UNSET} in a comment\n[[inputs.net]] # ${UNSET}\n\
+         interfaces = [\"${IFACE}.*\", '${IFACE}', \"${UNSET:-lo}\", '${EMPTY:-en*}', \"#${IFACE}\", \"${_U2:-lo1}\"]\n\
+         ignore_protocol_stats = ${YES}",
+    );
+    assert!(table.protocols.is_empty());
+    for name in ["eth0.1", "eth0", "lo", "enp1", "#eth0", "usb0"] {
+        assert!(matches(&table, name), "{name}");
+    }
+    assert!(!matches(&table, "lo1"));
+    let table =
+        only_table("[[inputs.net]]\ninterfaces = ['${UNSET:-{if0,if{1,2}}}', '${IFACE:-{a}}']");
+    for (name, expected) in [("if0", true), ("if2", true), ("eth0", true), ("eth0}", false)] {
+        assert_eq!(matches(&table, name), expected, "{name}");
+    }
+    let table = only_table("[[inputs.net]]\ninterfaces = [\"*\"]\nhost_proc = \"${ODD}\"");
+    assert_eq!(table.proc, HostProc::Of("a\"b\\c\nd".into()));
+    let table = only_table("[[inputs.net]]\nhost_sys = \"\\\"a${ODD}\" # ${UNSET}");
+    assert_eq!(table.sys, Some("\"aa\"b\\c\nd".into()));
+    let table = only_table("[[inputs.net]]\nhost_sys = \"\"\"\\\"${QUOTE}\"\"\"");
+    assert_eq!(table.sys, Some("\"it's".into()));
+}
+
+#[test]
+fn bytes_that_are_no_utf8_have_a_line_too() {
+    let error = Config::parse(b"[[inputs.net]]\ninterfaces = ['\xff']", &env).unwrap_err();
+    assert_eq!(error.to_string(), "line 2: not valid TOML: the text is not UTF-8");
+}
+
+#[test]
+fn a_list_without_wildcards_selects_no_other_names() {
+    for (options, known, may) in [
+        ("", "", false),
+        ("namespace_include = ['']", "", false),
+        ("namespace_include = ['', 'blue']", "", true),
+        ("namespace_include = ['', 'blue']", "blue", false),
+        ("namespace_include = ['{blue,red}']", "blue", true),
+        ("namespace_include = ['blue*']", "blue", true),
+        ("namespace_exclude = ['blue']", "blue", true),
+    ] {
+        let table = only_table(&format!("[[inputs.net]]\n{options}"));
+        let is_known = |name: &str| !known.is_empty() && name.contains(known);
+        assert_eq!(table.namespaces.may_select_more_than(is_known), may, "{options}");
+    }
+}
+
+#[test]
+fn namespaces_are_looked_for_in_one_proc_for_all_tables() {
+    let others = "[[inputs.net]]\nnamespace_include = ['*']\n";
+    let without = "[[inputs.net]]\nhost_proc = '/c'\n";
+    let netlink = &format!("{others}source = 'netlink'\n");
+    let [at_a, at_env] = ["/a", "/env/proc"].map(|it| format!("{others}host_proc = '{it}'\n"));
+    let (at_a, at_env) = (at_a.as_str(), at_env.as_str());
+    for tables in
+        [[others, others, at_env], [at_a, without, at_a], [netlink, "[[inputs.net]]\n", netlink]]
+    {
+        parse(&tables.concat()).unwrap();
+    }
+    let at_b = "[[inputs.net]]\nnamespace_exclude = ['a']\nhost_proc = '/b'\n";
+    for (tables, line, here, first) in [
+        ([at_a, at_a, at_b], 9, "\"/b\"", "\"/a\""),
+        ([without, at_a, at_b], 8, "\"/b\"", "\"/a\""),
+        ([without, at_a, others], 6, "\"/env/proc\"", "\"/a\""),
+        ([others, without, netlink], 5, "our own /proc", "\"/env/proc\""),
+        ([netlink, others, without], 4, "\"/env/proc\"", "our own /proc"),
+    ] {
+        let expected = format!(
+            "line {line}: \"host_proc\": all tables that report other network namespaces must \
+             have the same: here it is {here}, in the first of them {first}; \"source\" = \
+             \"netlink\" means our own /proc"
+        );
+        assert_eq!(parse(&tables.concat()).unwrap_err(), expected);
+    }
+    // Without HOST_PROC, netlink's is that of the others.
+    let tables = [others, netlink, &format!("{others}source = 'procfs'\n")].concat();
+    Config::parse(tables.as_bytes(), &|_| None).unwrap();
+}
+
+#[test]
+fn every_error_says_the_line_the_key_and_the_way_out() {
+    let cases = [
+        ("", "no [[inputs.net]] table; --sample-config prints one to start from"),
+        ("\n[[inputs.cpu]]\n", r#"line 2: "inputs.cpu" does not belong here: "#),
+        ("[agent]\ninterval = '1s'", r#"line 1: "agent" does not belong here: "#),
+        ("[[outputs.file]]\n", r#"line 1: "outputs" does not belong here: "#),
+        ("inputs = 3", r#"line 1: "inputs" does not belong here: "#),
+        ("[inputs]\nnet = 3", r#"line 2: "inputs.net" is a table: write [[inputs.net]]"#),
+        (
+            "[[inputs.net]]\ninterfacess = []",
+            r#"line 2: "interfacess" is not an option of [[inputs.net]]; did you mean "interfaces"? (its options: interfaces, interface_ex"#,
+        ),
+        (
+            "[[inputs.net]]\nfrobnicate = 1",
+            r#"line 2: "frobnicate" is not an option of [[inputs.net]]"#,
+        ),
+        (
+            "[[inputs.net]]\ninterval = '10s'",
+            r#"line 2: "interval" is an option of [[inputs.execd]]: set it there"#,
+        ),
+        (
+            "[[inputs.net]]\n[inputs.net.tags]\na = 'b'",
+            r#"line 2: "tags" is an option of [[inputs.execd]]"#,
+        ),
+        (
+            "[[inputs.net]]\n\ninterfaces = 'eth0'",
+            r#"line 3: "interfaces" takes a list of names and patterns, such as ["eth*", "lo"]: invalid type: string "eth0""#,
+        ),
+        (
+            "[[inputs.net]]\ninterfaces = [\n'eth0',\n5]",
+            r#"line 4: "interfaces" takes a list of names and patterns"#,
+        ),
+        (
+            "[[inputs.net]]\nignore_protocol_stats = true\nhost_sys = 5\ninterfaces = ['a']",
+            r#"line 3: "host_sys" takes a folder, such as "/hostfs/sys": invalid type"#,
+        ),
+        (
+            "[[inputs.net]]\nsource = 'sysfs'",
+            r#"line 2: "source" takes "auto", "netlink" or "procfs": unknown variant `sysfs`"#,
+        ),
+        (
+            "[[inputs.net]]\nhost_proc = '/p'\nsource = 'netlink'",
+            r#"line 2: "host_proc" names another /proc, and "source" = "netlink" reads"#,
+        ),
+        (
+            "[[inputs.net]]\nprotocols = ['ip',\n'tcp:']",
+            r#"line 3: "protocols": "tcp:" picks no field: name one after the colon, or leave it out"#,
+        ),
+        (
+            "[[inputs.net]]\nrates = true\nnamespace_discovery = 'processes'",
+            r#"line 3: "namespace_discovery" = "processes" looks for network namespaces, and this table reports none but its own: add, for example, namespace_include = ["", "*"]"#,
+        ),
+        (
+            "[[inputs.net]]\nnamespace_include = []\nnamespace_discovery = 'processes'",
+            r#"line 3: "namespace_discovery" = "processes" looks for"#,
+        ),
+        (
+            "[[inputs.net]]\nspeed_refresh = 'often'",
+            r#"line 2: "speed_refresh": "often" is no duration (expected number at 0); write it as"#,
+        ),
+        (
+            "[[inputs.net]]\nignore_protocol_stats = 'yes'",
+            r#"line 2: "ignore_protocol_stats" takes true or false: invalid type"#,
+        ),
+        (
+            "[[inputs.net]]\ninterfaces = ['lo',\n 'eth[']",
+            r#"line 3: "interfaces": "eth[" is not a valid pattern: "[" has no "]""#,
+        ),
+        ("[[inputs.net]]\nzzz = 1\naaa = 2", r#"line 2: "zzz" is not an option"#),
+        ("[[inputs.net]]\ninterfaces = [", "line 2: not valid TOML: "),
+        (
+            "[[inputs.net]]\nhost_sys = '/a'\nhost_sys = '/b'",
+            "line 3: not valid TOML: duplicate key \"host_sys\"",
+        ),
+        (
+            "[[inputs.net]]\n'source' = 'auto'\n\"source\" = 'auto'",
+            "line 3: not valid TOML: duplicate key \"source\"",
+        ),
+        ("[inputs.net]\n[inputs.net]", "line 2: not valid TOML: duplicate key \"net\""),
+        (
+            "\n\nhost_sys = \"${UNSET}\"",
+            r#"line 3: "host_sys": the environment variable "UNSET" is not set"#,
+        ),
+        ("host_sys = \"${IFACE\n}\"", r#"line 1: "host_sys": "${IFACE" has no "}""#),
+        (
+            "host_sys = \"${}\"",
+            r#"line 1: "host_sys": "" cannot be the name of an environment variable"#,
+        ),
+        ("host_sys = '${QUOTE}'", r#"line 1: "host_sys": the value of "QUOTE" holds a quote"#),
+        ("a = ${ODD}", r#"line 1: "a": the value of "ODD" holds a line break"#),
+    ];
+    for (text, start) in cases {
+        let error = parse(text).unwrap_err();
+        assert!(error.starts_with(start), "{text:?} gave {error:?}");
+        assert!(!error.contains('\n'), "{error:?}");
+    }
+}
+
+#[test]
+fn every_option_says_the_line_of_a_value_that_it_does_not_take() {
+    let mut cases = Vec::new();
+    for (option, takes) in OPTIONS {
+        let problem = format!(" takes {takes}: ");
+        cases.push((option, "-5".to_owned(), 2, problem.clone()));
+        if takes.starts_with("a list") {
+            cases.push((option, "'x'".into(), 2, problem.clone()));
+            cases.push((option, "[\n5]".into(), 3, problem));
+        }
+    }
+    let names = ["interfaces", "interface_exclude", "namespace_include", "namespace_exclude"];
+    let (kinds, durations) =
+        (["kind_include", "kind_exclude"], ["dedup_interval", "speed_refresh"]);
+    for (options, value, line, problem) in [
+        (&names[..], "[\n'', '*',\n'a', '[b']", 4, r#": "[b" is not a valid pattern"#),
+        (&kinds, "['virtual',\n'loopback', 'a', '{b']", 3, r#": "{b" is not a valid pattern"#),
+        (&["protocols"], "['ip',\n'udp:a*',\n'tcp:[b']", 4, r#": "[b" is not a valid pattern"#),
+        (&["protocols"], "['ip',\n'ipp:*']", 3, r#": "ipp" is not a group of"#),
+        (&["interface_protocols"], "['ip6',\n'tcp']", 3, r#": "tcp" is not kept per "#),
+        (&["interface_protocols"], "['ip7']", 2, r#": "ip7" is not kept per interface (there"#),
+        (&["interface_tags"], "['alias',\n'colour']", 3, " takes a list of properties"),
+        (&["counters"], "'some'", 2, r#" takes "basic" or "all": unknown variant `some`"#),
+        (&["namespace_discovery"], "'all'", 2, r#" takes "named" or "processes": unknown "#),
+        (&durations, "''", 2, r#": "" is no duration ("#),
+        (&durations, "'-1s'", 2, r#": "-1s" is no duration ("#),
+        (&durations, "'60'", 2, r#": "60" is no duration ("#),
+        (&durations, "'99999999999999999999s'", 2, r#": "99999999999999999999s" is "#),
+        (&durations, "'600000000000y'", 2, r#": "600000000000y" is no duration ("#),
+    ] {
+        cases.extend(options.iter().map(|&option| (option, value.into(), line, problem.into())));
+    }
+    for (option, value, line, problem) in cases {
+        let text = format!("[[inputs.net]]\n{option} = {value}\n");
+        let error = parse(&text).expect_err(&text);
+        let start = format!("line {line}: \"{option}\"{problem}");
+        assert!(error.starts_with(&start), "{text:?} gave {error:?}");
+        assert!(!error.contains('\n'), "{error:?}");
+    }
+}
