@@ -2,13 +2,11 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use crate::gather::Collector;
 use crate::log::Log;
-use crate::system::unix::output::{self, EMPTY_POLL, Output};
-use crate::system::unix::trigger::{Await, Ready, Triggers};
+use crate::system::{Await, EMPTY_POLL, NO_EVENTS, Output, Ready, Triggers, close_output};
 
 /// How long after a stop the reader is waited for that has yet to take a batch.
 const WRITE_GRACE: Duration = Duration::from_millis(400);
@@ -65,7 +63,7 @@ pub fn run(
 ) -> Result<(), DaemonError> {
     answer(&mut collector, &mut triggers, &mut output, log)?;
     drop(output);
-    let closed = output::close();
+    let closed = close_output();
     if let Some(since) = triggers.stop_since() {
         triggers.await_end_of_input(since + INPUT_GRACE);
     }
@@ -176,15 +174,13 @@ fn wait(
     Ok(ready)
 }
 
-/// No kernel events, where they do not count.
-const NONE: [Option<BorrowedFd<'_>>; 2] = [None, None];
-
 /// Whether a gather under way has to come to its end: a stop was asked for meanwhile, or nobody
 /// reads any more.
 fn is_overdue(triggers: &mut Triggers, output: &Output) -> bool {
     // What goes wrong here goes wrong again where it is heeded.
-    let ready =
-        triggers.wait(output.fd(), Await::Close, NONE, Some(Instant::now())).unwrap_or_default();
+    let ready = triggers
+        .wait(output.fd(), Await::Close, NO_EVENTS, Some(Instant::now()))
+        .unwrap_or_default();
     ready.closed || triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
 }
 
@@ -224,7 +220,7 @@ fn drain(deadline: Instant, triggers: &mut Triggers, output: &Output) -> Result<
     while output.unread() > 0 {
         let now = Instant::now();
         let next_look = Some(now + EMPTY_POLL);
-        let ready = triggers.wait(output.fd(), Await::Close, NONE, next_look);
+        let ready = triggers.wait(output.fd(), Await::Close, NO_EVENTS, next_look);
         if now >= deadline || ready.map_err(DaemonError::Wait)?.closed {
             break;
         }

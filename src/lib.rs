@@ -26,5 +26,6 @@ pub mod gather;
 pub mod log;
 pub mod model;
 pub mod parse;
+pub mod quoted;
 pub mod select;
 pub mod system;

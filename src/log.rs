@@ -4,14 +4,8 @@
 //! one line, whatever a path, a name or a value in it holds.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::pipe::PIPE_BUF;
-
-/// The longest line, with its end: what a pipe that can be written to takes without blocking, and in
-/// one piece (`pipe(7)`). Telegraf stops reading stderr for good at a line of 64 KiB.
-const MAX_LINE: usize = PIPE_BUF;
+use crate::system::stderr::{MAX_LINE, write_line};
 
 /// The levels that the plugin uses, as Telegraf's log names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +38,10 @@ impl Log {
             Level::Debug if self.debug => "D! ",
             Level::Debug => return,
         };
+        let line = record(prefix, message);
         #[cfg(test)]
-        tests::keep(&record(prefix, message));
-        let stderr = std::io::stderr();
-        let mut is_writable = [PollFd::new(&stderr, PollFlags::OUT)];
-        if poll(&mut is_writable, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
-            // One write, so that lines of several processes on one stderr do not mix.
-            let _ = stderr.lock().write_all(record(prefix, message).as_bytes());
-        }
+        tests::keep(&line);
+        write_line(&line);
     }
 
     /// Writes an `E! ` line.
@@ -70,7 +60,8 @@ impl Log {
     }
 }
 
-/// The line of a message: one, and no longer than [`MAX_LINE`].
+/// The line of a message: one, and no longer than [`MAX_LINE`]. Telegraf stops reading stderr for good
+/// at a line of 64 KiB.
 fn record(prefix: &str, message: fmt::Arguments<'_>) -> String {
     const GAP: &str = " ... ";
     const ROOM: usize = MAX_LINE - "\n".len();

@@ -8,12 +8,11 @@ use std::process::ExitCode;
 use telegraf_net::cli::{self, Args, Asked};
 use telegraf_net::config::{self, Config};
 use telegraf_net::daemon;
+use telegraf_net::format::influx::Influx;
 use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
-use telegraf_net::system::linux::privileges;
-use telegraf_net::system::unix::file::{self, QuotedPath};
-use telegraf_net::system::unix::output::{self, Output};
-use telegraf_net::system::unix::trigger::Triggers;
+use telegraf_net::quoted::QuotedPath;
+use telegraf_net::system::{CurrentHost, Output, Triggers, close_output, file, lower_privileges};
 
 /// Why the process ends with a status other than zero.
 struct Failure {
@@ -39,7 +38,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             Log { debug: false }.error(format_args!("{}", failure.message));
-            output::close().linger();
+            close_output().linger();
             ExitCode::from(failure.status)
         }
     }
@@ -51,7 +50,7 @@ fn run(asked: &Asked) -> Result<(), Failure> {
         Asked::Print(text) => return print(text.as_bytes()),
     };
     let log = Log { debug: args.debug };
-    let of_file = privileges::lower().map_err(|error| Failure::failed(error.to_string()))?;
+    let of_file = lower_privileges().map_err(|error| Failure::failed(error.to_string()))?;
     if let Some(of_file) = of_file {
         log.warn(format_args!("{of_file}"));
     }
@@ -68,7 +67,8 @@ fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
     // Before anything else that takes time: a signal that comes earlier ends the process.
     let triggers = Triggers::install(args.poll_interval)
         .map_err(|error| Failure::failed(format!("cannot take over signals: {error}")))?;
-    let collector = Collector::new(read_config(args.config.as_deref(), log)?, log);
+    let collector =
+        Collector::<CurrentHost>::new(read_config(args.config.as_deref(), log)?, &Influx, log);
     if Triggers::are_typed() {
         log.info(format_args!("Enter gathers, Ctrl-D ends"));
     }
@@ -102,7 +102,7 @@ fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
 
 fn gather_once(config: Config, log: Log) -> Result<(), Failure> {
     let mut batch = Vec::new();
-    let mut collector = Collector::new(config, log);
+    let mut collector = Collector::<CurrentHost>::new(config, &Influx, log);
     collector.gather(&mut batch, || false);
     if batch.is_empty() {
         return Err(Failure::failed(format!("nothing to report: {}", collector.why_nothing())));

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use common::{Netns, is_skipped, text};
 use telegraf_net::config::Config;
+use telegraf_net::format::influx::Influx;
 use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
 use telegraf_net::model::counters::Counters;
 use telegraf_net::model::rates::{Rates, Reading};
+use telegraf_net::system::CurrentHost;
 
 /// Two tables, with patterns, unsigned counters and protocol statistics.
 const CONFIG: &str = "
@@ -58,7 +60,7 @@ fn a_steady_gather_allocates_nothing() {
 /// In the calling thread's network namespace.
 fn assert_allocates_nothing(interfaces: usize) {
     let config = Config::parse(CONFIG.as_bytes(), &|_| None).unwrap();
-    let mut collector = Collector::new(config, Log { debug: false });
+    let mut collector = Collector::<CurrentHost>::new(config, &Influx, Log { debug: false });
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.connect("10.99.0.2:9").unwrap();
     let mut batch = Vec::new();

@@ -12,13 +12,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use telegraf_net::config::Config;
-use telegraf_net::format::influx::{
-    Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
-};
+use telegraf_net::format::influx::Influx;
+use telegraf_net::format::{Fields, Format as _};
 use telegraf_net::model::counters::Counters;
 use telegraf_net::model::interface::{Details, Interface};
 use telegraf_net::model::link::{Flags, LinkModes};
-use telegraf_net::model::protocol::{Group, Groups, ProtocolStatistics};
+use telegraf_net::model::protocol::{Group, ProtocolStatistics};
 use telegraf_net::model::rates::{Rates, Reading};
 use telegraf_net::parse::netlink::ethtool::{self, LinkModesReply};
 use telegraf_net::parse::netlink::rtnl_link::LinkMessage;
@@ -74,13 +73,11 @@ fn expected_tags(name: &[u8], tags: &[(&'static str, Vec<u8>)]) -> BTreeMap<Stri
     tags.filter_map(|(key, value)| Some((key.to_owned(), as_tag(value)?))).collect()
 }
 
-const PLAIN: Fields = Fields {
-    unsigned: Unsigned::AsUnsigned,
-    more: false,
-    state: false,
-    rates: false,
-    protocols: Groups::NONE,
-};
+fn as_slices<'a>(
+    tags: &'a [(&'static str, Vec<u8>)],
+) -> impl Iterator<Item = (&'static str, &'a [u8])> {
+    tags.iter().map(|(key, value)| (*key, value.as_slice()))
+}
 
 fn line_of(
     name: &[u8],
@@ -89,14 +86,11 @@ fn line_of(
     speed_mbits: i64,
 ) -> Vec<u8> {
     let mut line = Vec::new();
-    interface_prefix(&mut line, name);
-    for (key, value) in tags {
-        tag(&mut line, key, value);
-    }
+    Influx.interface(&mut line, name, &mut as_slices(tags));
     let mut interface = Interface::default();
     interface.set_link_modes(Some(LinkModes { speed_mbits, duplex: None }), 1);
-    interface_fields(&mut line, counters, &interface, &PLAIN);
-    line_end(&mut line, 1);
+    Influx.fields(&mut line, counters, &interface, &Fields::default());
+    Influx.end(&mut line, 1);
     line
 }
 
@@ -108,9 +102,9 @@ fn floats_of(per_second: [Option<f64>; 8], speed_mbits: i64) -> Vec<(String, f64
     details.rates.per_second = per_second;
     interface.details = Some(Box::new(details));
     let mut line = b"net".to_vec();
-    let fields = Fields { rates: true, ..PLAIN };
-    interface_fields(&mut line, &Counters::default(), &interface, &fields);
-    line_end(&mut line, 1);
+    let fields = Fields { rates: true, ..Fields::default() };
+    Influx.fields(&mut line, &Counters::default(), &interface, &fields);
+    Influx.end(&mut line, 1);
     let line = String::from_utf8(line).unwrap();
     let mut parsed: Vec<_> = parse_lines(&line).collect::<Result<_, _>>().unwrap();
     assert_eq!(parsed.len(), 1, "{line}");
@@ -691,8 +685,8 @@ proptest! {
         let mut statistics = ProtocolStatistics::default();
         statistics.push(Group::Tcp, None, "MaxConn", -1);
         let mut all = Vec::new();
-        protocol_line(&mut all, &tags, statistics.iter());
-        line_end(&mut all, 1);
+        Influx.protocols(&mut all, &mut as_slices(&tags), &mut statistics.iter());
+        Influx.end(&mut all, 1);
         for (name, line) in [(&name[..], line_of(&name, &tags, &counters, speed)), (b"all", all)] {
             let (last, line) = line.split_last().unwrap();
             prop_assert_eq!(*last, b'\n');
@@ -921,7 +915,7 @@ proptest! {
         }
         prop_assert!(errors.iter().all(|error| !error.contains('\n')));
         let mut line = Vec::new();
-        protocol_line(&mut line, &[], protocols.iter());
+        Influx.protocols(&mut line, &mut std::iter::empty(), &mut protocols.iter());
         let line = String::from_utf8(line).unwrap();
         prop_assert!(parse_lines(&line).all(|parsed| parsed.is_ok()), "{}", line);
         let _ = (sysfs::flags(&bytes), sysfs::speed(&bytes), sysfs::number(&bytes));

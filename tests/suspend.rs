@@ -11,8 +11,10 @@ use common::machine::Living;
 use common::{is_skipped_without, proc_net_dev, text};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use telegraf_net::config::Config;
+use telegraf_net::format::influx::Influx;
 use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
+use telegraf_net::system::CurrentHost;
 
 fn main() {
     the_time_that_a_host_was_suspended_for_counts_for_dedup_interval();
@@ -41,7 +43,7 @@ fn the_time_that_a_host_was_suspended_for_counts_for_dedup_interval() {
          ignore_protocol_stats = true\ndedup_interval = '1h'\n"
     );
     let config = Config::parse(config.as_bytes(), &|_| None).unwrap();
-    let mut collector = Collector::new(config, Log { debug: false });
+    let mut collector = Collector::<CurrentHost>::new(config, &Influx, Log { debug: false });
     let mut count_lines = || {
         let mut batch = Vec::new();
         collector.gather(&mut batch, || false);

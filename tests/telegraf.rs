@@ -24,12 +24,11 @@ use common::machine::{Living, Machine};
 use common::plugin::config_file;
 use common::{Netns, ODD_NAMES, eventually, is_skipped, output, proc_net_dev, run, text};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use telegraf_net::format::influx::{
-    Fields, Unsigned, interface_fields, interface_prefix, line_end, protocol_line, tag,
-};
+use telegraf_net::format::influx::Influx;
+use telegraf_net::format::{Fields, Format as _};
 use telegraf_net::model::counters::Counters;
 use telegraf_net::model::interface::Interface;
-use telegraf_net::model::protocol::{Group, Groups, ProtocolStatistics};
+use telegraf_net::model::protocol::{Group, ProtocolStatistics};
 use tempfile::TempDir;
 
 /// What one plugin and one `inputs.net` beside it are told.
@@ -739,25 +738,19 @@ fn assert_same_output(telegraf: &Path, output: &[u8], expected: &[u8]) {
 
 #[test]
 fn every_byte_of_a_tag_arrives_as_the_encoders_table_says() {
-    const FIELDS: Fields = Fields {
-        unsigned: Unsigned::AsSigned,
-        more: false,
-        state: false,
-        rates: false,
-        protocols: Groups::NONE,
-    };
     let mut statistics = ProtocolStatistics::default();
     statistics.push(Group::Tcp, None, "MaxConn", -1);
     let (mut stream, mut expected) = (Vec::new(), Vec::new());
     for text in awkward_texts() {
         // In every place that a tag can have.
-        interface_prefix(&mut stream, &text);
-        tag(&mut stream, "alias", &text);
-        tag(&mut stream, "lower", &text);
-        interface_fields(&mut stream, &Counters::default(), &Interface::default(), &FIELDS);
-        line_end(&mut stream, 1);
-        protocol_line(&mut stream, &[("namespace", text.clone())], statistics.iter());
-        line_end(&mut stream, 1);
+        let tags = ["alias", "lower"].map(|key| (key, &text[..]));
+        Influx.interface(&mut stream, &text, &mut tags.into_iter());
+        let (counters, interface) = (Counters::default(), Interface::default());
+        Influx.fields(&mut stream, &counters, &interface, &Fields::default());
+        Influx.end(&mut stream, 1);
+        let tags = [("namespace", &text[..])];
+        Influx.protocols(&mut stream, &mut tags.into_iter(), &mut statistics.iter());
+        Influx.end(&mut stream, 1);
 
         let metric = |tags: &[&str], fields: &[&str], value: &str| {
             let all = tags.contains(&"namespace").then(|| (b"interface".to_vec(), b"all".to_vec()));

@@ -14,14 +14,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::format::influx::Fields;
+use crate::format::Fields;
 use crate::model::interface::{Interface, Wants};
 use crate::model::properties::Properties;
 use crate::model::protocol::{Group, Groups, ProtocolStatistic};
 use crate::select::patterns::Patterns;
 use crate::select::{KindClass, Selection};
-use crate::system::linux::Wanted;
-use crate::system::linux::proc_net::HostProc;
 
 pub use self::error::ConfigError;
 
@@ -46,23 +44,23 @@ pub struct Table {
     /// Which fields their lines have, and how numbers are written.
     pub fields: Fields,
     /// `interface_tags`: which tags their lines have, beside `interface` and `namespace`.
-    pub tags: Vec<Tag>,
+    pub interface_tags: Vec<Tag>,
     /// `protocols`, unless `ignore_protocol_stats`: what the line `interface=all` has; empty for none.
     pub protocols: Vec<ProtocolItem>,
     /// Whether `protocols` stands in the file: what of it there is not is worth a warning.
     pub names_protocols: bool,
     /// `host_proc`, or else the environment's `HOST_PROC`.
-    pub proc: HostProc,
+    pub host_proc: HostProc,
     /// `host_sys`, or else the environment's `HOST_SYS`; without either, `/sys`.
-    pub sys: Option<PathBuf>,
+    pub host_sys: Option<PathBuf>,
     /// `source`: where counters, flags and speed come from.
-    pub source: Wanted,
+    pub source: SourceOption,
     /// `speed_refresh`: how old a speed may get, where it is not read at every gather anyway.
     pub speed_refresh: Duration,
     /// `dedup_interval`: for how long a line that says nothing new is left out.
     pub dedup_interval: Option<Duration>,
     /// Which network namespaces are reported.
-    pub namespaces: Namespaces,
+    pub namespaces: NamespaceSelection,
     /// The entries of the lists that select, as they stand in the file.
     pub entries: Vec<Entry>,
 }
@@ -118,7 +116,7 @@ impl List {
 
 /// The network namespaces that a table reports.
 #[derive(Debug, Clone)]
-pub struct Namespaces {
+pub struct NamespaceSelection {
     /// `namespace_include`: those that match; `None` for all.
     pub include: Option<Patterns>,
     /// `namespace_exclude`: not those that match.
@@ -127,6 +125,30 @@ pub struct Namespaces {
     pub discovery: Discovery,
     /// `namespace_limit`: how many others than our own are reported at most.
     pub limit: usize,
+}
+
+/// Which source the operator wants, `source` in `plugin.conf`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceOption {
+    /// Netlink where it can be used, in the host's network namespace too, or else procfs; also where
+    /// another `/sys` alone is named.
+    #[default]
+    Auto,
+    /// Netlink, whatever `HOST_PROC` and `HOST_SYS` say, or else procfs.
+    Netlink,
+    /// Procfs.
+    Procfs,
+}
+
+/// `host_proc`: which proc file system, and so whose counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostProc {
+    /// `/proc`: the counters of the network namespace that this process lives in.
+    Own,
+    /// This folder, set by `HOST_PROC`: the counters of its process 1, the host's, when these can
+    /// be read, and otherwise those of its `net`.
+    Of(PathBuf),
 }
 
 /// Where network namespaces are looked for, `namespace_discovery` in `plugin.conf`.
@@ -140,7 +162,7 @@ pub enum Discovery {
     Processes,
 }
 
-impl Namespaces {
+impl NamespaceSelection {
     /// Whether any but our own can be meant.
     #[must_use]
     pub fn has_others(&self) -> bool {
@@ -241,16 +263,16 @@ impl Table {
     /// What has to be known of interfaces, beside their counters and speed.
     #[must_use]
     pub fn wants(&self) -> Wants {
-        let has_kind_tag = self.tags.contains(&Tag::Kind);
+        let has_kind_tag = self.interface_tags.contains(&Tag::Kind);
         Wants {
             flags: self.selection.needs_flags() || has_kind_tag,
             kind: self.selection.needs_kind() || has_kind_tag,
-            properties: !self.tags.is_empty(),
-            labels: self.tags.iter().any(|tag| matches!(tag, Tag::Alias | Tag::Altname)),
-            state: self.fields.state,
-            more: self.fields.more,
+            properties: !self.interface_tags.is_empty(),
+            labels: self.interface_tags.iter().any(|tag| matches!(tag, Tag::Alias | Tag::Altname)),
+            link_state: self.fields.link_state,
+            all_counters: self.fields.all_counters,
             rates: self.fields.rates,
-            protocols: self.fields.protocols,
+            interface_protocols: self.fields.interface_protocols,
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Discovery, Tag};
-use crate::system::linux::Wanted;
+use crate::config::SourceOption;
 
 /// The options of a table as they stand in the file.
 #[derive(Debug, Default, Deserialize)]
@@ -38,7 +38,7 @@ pub(super) struct Options {
     pub(super) namespace_limit: Option<NonZeroU32>,
     pub(super) host_proc: Option<PathBuf>,
     pub(super) host_sys: Option<PathBuf>,
-    pub(super) source: Wanted,
+    pub(super) source: SourceOption,
     pub(super) speed_refresh: Option<Spanned<String>>,
 }
 

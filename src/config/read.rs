@@ -11,15 +11,15 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::error::{ConfigError, line_at};
 use super::expand::expand;
 use super::options::{CounterSet, EXECD_OPTIONS, OPTIONS, Options};
-use super::{Config, Discovery, Entry, Env, List, Namespaces, ProtocolItem, Table, Tag};
-use crate::format::influx::{Fields, Unsigned};
+use super::{Config, Discovery, Entry, Env, List, NamespaceSelection, ProtocolItem, Table, Tag};
+use crate::config::HostProc;
+use crate::config::SourceOption;
+use crate::format::{Fields, Unsigned};
 use crate::model::protocol::Group;
-use crate::parse::Quoted;
+use crate::quoted::Quoted;
+use crate::quoted::QuotedPath;
 use crate::select::patterns::{PatternError, Patterns, Room};
 use crate::select::{KindClass, Kinds, Selection};
-use crate::system::linux::Wanted;
-use crate::system::linux::proc_net::HostProc;
-use crate::system::unix::file::QuotedPath;
 
 /// How old a speed may get by default.
 const SPEED_REFRESH: Duration = Duration::from_secs(60);
@@ -130,7 +130,7 @@ impl Reader<'_> {
         }
         let options = Options::deserialize(ValueDeserializer::from(value.clone()));
         let options = options.map_err(|error| self.type_error(entries, &error))?;
-        let is_own = options.source == Wanted::Netlink;
+        let is_own = options.source == SourceOption::Netlink;
         if is_own && let Some((key, _)) = entries.get_key_value("host_proc") {
             let message = "\"host_proc\" names another /proc, and \"source\" = \"netlink\" reads the \
                            network namespace that this process lives in: leave one of them out";
@@ -168,17 +168,17 @@ impl Reader<'_> {
                 } else {
                     Unsigned::AsSigned
                 },
-                more: options.counters == CounterSet::All,
-                state: options.link_state,
+                all_counters: options.counters == CounterSet::All,
+                link_state: options.link_state,
                 rates: options.rates,
-                protocols: interface_protocols,
+                interface_protocols,
             },
             entries: self.entries(&options),
-            tags: without_repeats(&options.interface_tags),
+            interface_tags: without_repeats(&options.interface_tags),
             protocols,
             names_protocols: options.protocols.is_some(),
-            proc: folder(&options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
-            sys: folder(&options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
+            host_proc: folder(&options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
+            host_sys: folder(&options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
             source: options.source,
             speed_refresh: self
                 .duration("speed_refresh", options.speed_refresh.as_ref())?
@@ -186,7 +186,7 @@ impl Reader<'_> {
             dedup_interval: self
                 .duration("dedup_interval", options.dedup_interval.as_ref())?
                 .filter(|interval| !interval.is_zero()),
-            namespaces: Namespaces {
+            namespaces: NamespaceSelection {
                 include: self.patterns("namespace_include", &options.namespace_include)?,
                 exclude: self.patterns("namespace_exclude", &options.namespace_exclude)?,
                 discovery: options.namespace_discovery,
@@ -270,7 +270,9 @@ impl Reader<'_> {
             }
             return Ok(());
         }
-        let Some(first) = first.filter(|first| first.proc != table.proc) else { return Ok(()) };
+        let Some(first) = first.filter(|first| first.host_proc != table.host_proc) else {
+            return Ok(());
+        };
         let name = |proc: &HostProc| match proc {
             HostProc::Own => "our own /proc".to_owned(),
             HostProc::Of(folder) => QuotedPath(folder).to_string(),
@@ -278,8 +280,8 @@ impl Reader<'_> {
         let message = format!(
             "\"host_proc\": all tables that report other network namespaces must have the same: \
              here it is {}, in the first of them {}; \"source\" = \"netlink\" means our own /proc",
-            name(&table.proc),
-            name(&first.proc)
+            name(&table.host_proc),
+            name(&first.host_proc)
         );
         Err(self.error(span_of("host_proc").unwrap_or(span), message))
     }

@@ -1,6 +1,6 @@
 use super::options::OPTIONS;
 use super::*;
-use crate::format::influx::Unsigned;
+use crate::format::Unsigned;
 
 fn env(name: &str) -> Option<OsString> {
     let variables = [
@@ -36,7 +36,7 @@ fn the_sample_is_valid_and_names_every_option_with_its_default() {
     assert!(table.selection.interfaces.is_none());
     assert!(!table.protocols.is_empty());
     assert_eq!(table.fields.unsigned, Unsigned::AsSigned);
-    assert_eq!((table.source, table.speed_refresh), (Wanted::Auto, Duration::from_secs(60)));
+    assert_eq!((table.source, table.speed_refresh), (SourceOption::Auto, Duration::from_secs(60)));
     for (option, _) in OPTIONS {
         let line = SAMPLE.lines().find(|line| line.starts_with(&format!("  # {option} = ")));
         let uncommented = line.unwrap_or_else(|| panic!("{option} is missing")).replace("# ", "");
@@ -55,17 +55,20 @@ fn options_are_read_and_come_before_the_environment() {
     assert!(matches(&table, "eth1") && !matches(&table, "lo"));
     assert!(table.protocols.is_empty());
     assert_eq!(table.fields.unsigned, Unsigned::AsUnsigned);
-    assert_eq!((table.proc, table.sys), (HostProc::Of("/p".into()), Some("/s".into())));
-    assert_eq!((table.source, table.speed_refresh), (Wanted::Procfs, Duration::from_secs(90)));
+    assert_eq!((table.host_proc, table.host_sys), (HostProc::Of("/p".into()), Some("/s".into())));
+    assert_eq!(
+        (table.source, table.speed_refresh),
+        (SourceOption::Procfs, Duration::from_secs(90))
+    );
     let table = only_table("[[inputs.net]]\ninterfaces = []\nhost_proc = ''");
     assert!(table.selection.interfaces.is_none());
-    assert_eq!((table.proc, table.sys), (HostProc::Of("/env/proc".into()), None));
+    assert_eq!((table.host_proc, table.host_sys), (HostProc::Of("/env/proc".into()), None));
 }
 
 #[test]
 fn netlink_reads_the_own_namespace_whatever_the_environment_says() {
     let table = only_table("[[inputs.net]]\nsource = 'netlink'");
-    assert_eq!((table.proc, table.sys), (HostProc::Own, None));
+    assert_eq!((table.host_proc, table.host_sys), (HostProc::Own, None));
 }
 
 #[test]
@@ -95,11 +98,11 @@ fn variables_are_expanded_where_they_stand() {
         assert_eq!(matches(&table, name), expected, "{name}");
     }
     let table = only_table("[[inputs.net]]\ninterfaces = [\"*\"]\nhost_proc = \"${ODD}\"");
-    assert_eq!(table.proc, HostProc::Of("a\"b\\c\nd".into()));
+    assert_eq!(table.host_proc, HostProc::Of("a\"b\\c\nd".into()));
     let table = only_table("[[inputs.net]]\nhost_sys = \"\\\"a${ODD}\" # ${UNSET}");
-    assert_eq!(table.sys, Some("\"aa\"b\\c\nd".into()));
+    assert_eq!(table.host_sys, Some("\"aa\"b\\c\nd".into()));
     let table = only_table("[[inputs.net]]\nhost_sys = \"\"\"\\\"${QUOTE}\"\"\"");
-    assert_eq!(table.sys, Some("\"it's".into()));
+    assert_eq!(table.host_sys, Some("\"it's".into()));
 }
 
 #[test]

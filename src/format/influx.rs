@@ -18,7 +18,7 @@
 //!
 //! What is written here:
 //!
-//! - **A tag's value** is text from outside: [`tag`] writes each, and nothing else does.
+//! - **A tag's value** is text from outside: `push_tag` writes each, and nothing else does.
 //! - **A tag's key** is a word of this program, which its type says.
 //! - **A field's key** is such a word, or a statistic's name, which is of letters, digits and `_`
 //!   whatever the kernel's file has: [`ProtocolStatistics::push`] sees to that.
@@ -30,42 +30,101 @@ use std::io::Write as _;
 
 use influxdb_line_protocol::LineProtocolBuilder;
 
+use super::{Fields, Format, Tags, Unsigned};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::Interface;
 use crate::model::link::{Duplex, LinkState, is_known_speed};
-use crate::model::protocol::{Groups, ProtocolStatistic};
+use crate::model::protocol::ProtocolStatistic;
 
-/// How integers that Telegraf holds as `uint64` are written, `influx_uint_support` of Telegraf's
-/// influx serializer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unsigned {
-    /// `123i`, at most 9223372036854775807: what every version of `InfluxDB` takes.
-    AsSigned,
-    /// `123u`: `InfluxDB` 2 and later.
-    AsUnsigned,
-}
+/// `InfluxDB`'s line protocol.
+#[derive(Debug, Clone, Copy)]
+pub struct Influx;
 
-/// Which fields an interface's line has, beside the nine of `inputs.net`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fields {
-    /// How counters are written.
-    pub unsigned: Unsigned,
-    /// `counters = "all"`.
-    pub more: bool,
-    /// `link_state`.
-    pub state: bool,
-    /// `rates`.
-    pub rates: bool,
-    /// `interface_protocols`: which statistics of its own.
-    pub protocols: Groups,
-}
+impl Format for Influx {
+    /// A name that is nothing but backslashes leaves a line without the tag.
+    fn interface(&self, line: &mut Vec<u8>, name: &[u8], tags: Tags<'_, '_>) {
+        line.extend_from_slice(b"net");
+        push_tag(line, "interface", name);
+        for (key, value) in tags {
+            push_tag(line, key, value);
+        }
+    }
 
-/// Appends what an interface's line begins with: the measurement and the tag `interface`.
-///
-/// A name that is nothing but backslashes leaves a line without the tag.
-pub fn interface_prefix(line: &mut Vec<u8>, name: &[u8]) {
-    line.extend_from_slice(b"net");
-    tag(line, "interface", name);
+    fn fields(
+        &self,
+        line: &mut Vec<u8>,
+        counters: &Counters,
+        interface: &Interface,
+        fields: &Fields,
+    ) {
+        let start = line.len();
+        for (counter, value) in Counters::TABLE.iter().zip(counters.values()) {
+            line.extend_from_slice(counter.key.as_bytes());
+            push_unsigned(line, value, fields.unsigned);
+        }
+        // No comma stands before the first one.
+        if let Some(comma) = line.get_mut(start) {
+            *comma = b' ';
+        }
+        let speed_mbits = interface.speed_mbits();
+        if let Some(speed_mbits) = speed_mbits {
+            line.extend_from_slice(b",speed=");
+            push_signed(line, speed_mbits);
+            line.push(b'i');
+        }
+        let Some(details) = &interface.details else { return };
+        if fields.all_counters {
+            for (counter, value) in MoreCounters::TABLE.iter().zip(details.more.values()) {
+                if let Some(value) = value {
+                    line.extend_from_slice(counter.key.as_bytes());
+                    push_unsigned(line, value, fields.unsigned);
+                }
+            }
+        }
+        if fields.link_state {
+            push_state(line, &details.state, interface);
+        }
+        if fields.rates {
+            push_rates(line, details.rates.per_second, speed_mbits);
+        }
+        // Another table may have asked for more of them.
+        let is_wanted =
+            |one: &ProtocolStatistic<'_>| fields.interface_protocols.contains(one.group);
+        for statistic in details.protocols.iter().filter(is_wanted) {
+            push_key(line, statistic.field);
+            push_signed(line, statistic.value);
+            line.push(b'i');
+        }
+    }
+
+    fn protocols(
+        &self,
+        line: &mut Vec<u8>,
+        tags: Tags<'_, '_>,
+        statistics: &mut dyn Iterator<Item = ProtocolStatistic<'_>>,
+    ) {
+        let Some(first) = statistics.next() else { return };
+        let start = line.len();
+        // The crate's builder is right here: no name needs an escape, of which it has others.
+        let builder = LineProtocolBuilder::new_with(&mut *line)
+            .measurement("net")
+            .tag("interface", "all")
+            .field(first.field, first.value);
+        statistics.fold(builder, |builder, one| builder.field(one.field, one.value)).close_line();
+        line.truncate(line.len() - 1);
+        let mut text = Vec::new();
+        for (key, value) in tags {
+            push_tag(&mut text, key, value);
+        }
+        let behind = start + "net,interface=all".len();
+        line.splice(behind..behind, text);
+    }
+
+    fn end(&self, line: &mut Vec<u8>, timestamp_ns: i64) {
+        line.push(b' ');
+        push_signed(line, timestamp_ns);
+        line.push(b'\n');
+    }
 }
 
 /// Appends a tag, whose value may be any bytes; none when nothing is left of it.
@@ -77,7 +136,7 @@ pub fn interface_prefix(line: &mut Vec<u8>, name: &[u8]) {
 /// | backslashes at the end | nothing, as by Telegraf itself | nothing |
 /// | quote behind a backslash, in a value that has one of the first two rows | itself behind another backslash | itself |
 /// | all others, NUL among them | itself | itself |
-pub fn tag(line: &mut Vec<u8>, key: &'static str, value: &[u8]) {
+fn push_tag(line: &mut Vec<u8>, key: &'static str, value: &[u8]) {
     let Some(last) = value.iter().rposition(|&byte| byte != b'\\') else { return };
     line.push(b',');
     line.extend_from_slice(key.as_bytes());
@@ -94,52 +153,6 @@ pub fn tag(line: &mut Vec<u8>, key: &'static str, value: &[u8]) {
             _ => line.push(byte),
         }
         before = byte;
-    }
-}
-
-/// Appends the fields of one interface. What is not known is left out.
-pub fn interface_fields(
-    line: &mut Vec<u8>,
-    counters: &Counters,
-    interface: &Interface,
-    fields: &Fields,
-) {
-    let start = line.len();
-    for (counter, value) in Counters::TABLE.iter().zip(counters.values()) {
-        line.extend_from_slice(counter.key.as_bytes());
-        push_unsigned(line, value, fields.unsigned);
-    }
-    // No comma stands before the first one.
-    if let Some(comma) = line.get_mut(start) {
-        *comma = b' ';
-    }
-    let speed_mbits = interface.speed_mbits();
-    if let Some(speed_mbits) = speed_mbits {
-        line.extend_from_slice(b",speed=");
-        push_signed(line, speed_mbits);
-        line.push(b'i');
-    }
-    let Some(details) = &interface.details else { return };
-    if fields.more {
-        for (counter, value) in MoreCounters::TABLE.iter().zip(details.more.values()) {
-            if let Some(value) = value {
-                line.extend_from_slice(counter.key.as_bytes());
-                push_unsigned(line, value, fields.unsigned);
-            }
-        }
-    }
-    if fields.state {
-        push_state(line, &details.state, interface);
-    }
-    if fields.rates {
-        push_rates(line, details.rates.per_second, speed_mbits);
-    }
-    // Another table may have asked for more of them.
-    let is_wanted = |one: &ProtocolStatistic<'_>| fields.protocols.contains(one.group);
-    for statistic in details.protocols.iter().filter(is_wanted) {
-        push_key(line, statistic.field);
-        push_signed(line, statistic.value);
-        line.push(b'i');
     }
 }
 
@@ -196,39 +209,6 @@ fn push_rates(line: &mut Vec<u8>, rates: [Option<f64>; 8], speed_mbits: Option<i
     }
 }
 
-/// Appends what ends a line: its time, in nanoseconds since 1970.
-pub fn line_end(line: &mut Vec<u8>, timestamp_ns: i64) {
-    line.push(b' ');
-    push_signed(line, timestamp_ns);
-    line.push(b'\n');
-}
-
-/// Appends the line `net,interface=all` of protocol statistics, less its end, with these tags;
-/// nothing when there are no statistics.
-pub fn protocol_line<'a>(
-    line: &mut Vec<u8>,
-    tags: &[(&'static str, Vec<u8>)],
-    mut statistics: impl Iterator<Item = ProtocolStatistic<'a>>,
-) {
-    let Some(first) = statistics.next() else { return };
-    let start = line.len();
-    // The crate's builder is right here: no name needs an escape, of which it has others.
-    let builder = LineProtocolBuilder::new_with(&mut *line)
-        .measurement("net")
-        .tag("interface", "all")
-        .field(first.field, first.value);
-    statistics.fold(builder, |builder, one| builder.field(one.field, one.value)).close_line();
-    line.truncate(line.len() - 1);
-    if !tags.is_empty() {
-        let mut text = Vec::new();
-        for (key, value) in tags {
-            tag(&mut text, key, value);
-        }
-        let behind = start + "net,interface=all".len();
-        line.splice(behind..behind, text);
-    }
-}
-
 fn push_key(line: &mut Vec<u8>, name: &str) {
     line.push(b',');
     line.extend_from_slice(name.as_bytes());
@@ -271,22 +251,15 @@ mod tests {
         drop_out: u64::MAX,
     };
 
-    const PLAIN: Fields = Fields {
-        unsigned: Unsigned::AsSigned,
-        more: false,
-        state: false,
-        rates: false,
-        protocols: Groups::NONE,
-    };
-
     fn line(name: &[u8], speed_mbits: Option<i64>, unsigned: Unsigned) -> String {
         let mut line = Vec::new();
         let link_modes = speed_mbits.map(|speed_mbits| LinkModes { speed_mbits, duplex: None });
         let mut interface = Interface::default();
         interface.set_link_modes(link_modes, 1);
-        interface_prefix(&mut line, name);
-        interface_fields(&mut line, &COUNTERS, &interface, &Fields { unsigned, ..PLAIN });
-        line_end(&mut line, 1_700_000_000_123_456_789);
+        Influx.interface(&mut line, name, &mut std::iter::empty());
+        let fields = Fields { unsigned, ..Fields::default() };
+        Influx.fields(&mut line, &COUNTERS, &interface, &fields);
+        Influx.end(&mut line, 1_700_000_000_123_456_789);
         String::from_utf8_lossy(&line).into_owned()
     }
 
@@ -337,16 +310,16 @@ mod tests {
     fn protocol_statistics_are_one_line_of_signed_integers() {
         let mut statistics = ProtocolStatistics::default();
         let mut line = b"before\n".to_vec();
-        protocol_line(&mut line, &[], statistics.iter());
+        Influx.protocols(&mut line, &mut std::iter::empty(), &mut statistics.iter());
         assert_eq!(line, b"before\n");
         statistics.push(Group::Tcp, None, "MaxConn", -1);
         statistics.push(Group::IcmpMsg, None, "InType3", 7);
-        protocol_line(&mut line, &[], statistics.iter());
+        Influx.protocols(&mut line, &mut std::iter::empty(), &mut statistics.iter());
         let expected = "before\nnet,interface=all tcp_maxconn=-1i,icmpmsg_intype3=7i";
         assert_eq!(String::from_utf8_lossy(&line), expected);
         line.clear();
-        let tags = [("namespace", b"blue one".to_vec())];
-        protocol_line(&mut line, &tags, statistics.iter().take(1));
+        let tags = [("namespace", &b"blue one"[..])];
+        Influx.protocols(&mut line, &mut tags.into_iter(), &mut statistics.iter().take(1));
         let expected = r"net,interface=all,namespace=blue\ one tcp_maxconn=-1i";
         assert_eq!(String::from_utf8_lossy(&line), expected);
     }

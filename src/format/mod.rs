@@ -1,3 +1,71 @@
-//! What metrics are written as.
+//! What metrics are written as: a format turns what a gather has selected into bytes.
 
 pub mod influx;
+
+use std::fmt;
+
+use crate::model::counters::Counters;
+use crate::model::interface::Interface;
+use crate::model::protocol::{Groups, ProtocolStatistic};
+
+/// The tags of a record beside its interface: words of this program, and what is told of it.
+pub type Tags<'i, 't> = &'i mut (dyn Iterator<Item = (&'static str, &'t [u8])> + 'i);
+
+/// A format of the output.
+///
+/// A record of an interface is written in two parts, of which the gather keeps the first as long as the
+/// interface stays what it is, and both as long as nothing that it shows has changed. What a record ends
+/// in is the same for all of a gather.
+pub trait Format: fmt::Debug {
+    /// Appends what a record of an interface begins with: its name, as Telegraf has it, and its tags.
+    fn interface(&self, record: &mut Vec<u8>, name: &[u8], tags: Tags<'_, '_>);
+
+    /// Appends the fields of an interface. What is not known is left out.
+    fn fields(
+        &self,
+        record: &mut Vec<u8>,
+        counters: &Counters,
+        interface: &Interface,
+        fields: &Fields,
+    );
+
+    /// Appends the record of protocol statistics; nothing when there are none.
+    fn protocols(
+        &self,
+        record: &mut Vec<u8>,
+        tags: Tags<'_, '_>,
+        statistics: &mut dyn Iterator<Item = ProtocolStatistic<'_>>,
+    );
+
+    /// Appends what a record ends in; its time is in nanoseconds since 1970.
+    fn end(&self, record: &mut Vec<u8>, timestamp_ns: i64);
+
+    /// Lays out what the records of a gather make together, such as columns, once all are there.
+    fn finish(&self, _batch: &mut Vec<u8>) {}
+}
+
+/// How integers that Telegraf holds as `uint64` are written, `influx_uint_support` of Telegraf's
+/// influx serializer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unsigned {
+    /// `123i`, at most 9223372036854775807: what every version of `InfluxDB` takes.
+    #[default]
+    AsSigned,
+    /// `123u`: `InfluxDB` 2 and later.
+    AsUnsigned,
+}
+
+/// Which fields an interface's line has, beside the nine of `inputs.net`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// How counters are written.
+    pub unsigned: Unsigned,
+    /// `counters = "all"`.
+    pub all_counters: bool,
+    /// `link_state`.
+    pub link_state: bool,
+    /// `rates`.
+    pub rates: bool,
+    /// `interface_protocols`: which statistics of its own.
+    pub interface_protocols: Groups,
+}

@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 
+use super::report::Reported;
 use crate::config::{Entry, List, Table};
 use crate::log::Log;
 use crate::model::interface::{Interface, Presence, telegraf_name};
 use crate::model::protocol::{Group, ProtocolStatistic};
-use crate::parse::Quoted;
+use crate::quoted::Quoted;
 use crate::select::{KindClass, Kinds};
 
 /// Of so many entries that match nothing, each has a line of its own.
@@ -61,7 +62,7 @@ const KINDS: [&str; 33] = [
 
 /// Something that there is, for entries to match.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Seen<'a> {
+pub(super) enum Seen<'a> {
     /// An interface, and whether it is known by netlink: else its kind may not be known.
     Interface(&'a Interface, bool),
     /// A statistic of a line `interface=all`.
@@ -72,7 +73,7 @@ pub(crate) enum Seen<'a> {
 
 /// The entries of all tables that match nothing, as far as that can be known.
 #[derive(Debug)]
-pub(crate) struct Unmatched<'t> {
+pub(super) struct Unmatched<'t> {
     entries: Vec<Unseen<'t>>,
 }
 
@@ -102,7 +103,7 @@ enum Match {
 
 impl<'t> Unmatched<'t> {
     /// All entries, before anything was seen.
-    pub(crate) fn of(tables: &'t [Table]) -> Self {
+    pub(super) fn of(tables: &'t [Table]) -> Self {
         let tables = tables.iter().enumerate();
         let entries = tables.flat_map(|(number, table)| {
             table.entries.iter().map(move |entry| Unseen {
@@ -120,7 +121,7 @@ impl<'t> Unmatched<'t> {
     }
 
     /// Takes in what there is for the table of that number.
-    pub(crate) fn see(&mut self, table: usize, seen: Seen<'_>) {
+    pub(super) fn see(&mut self, table: usize, seen: Seen<'_>) {
         let ours = self.entries.iter_mut().filter(|one| one.number == table && !one.is_matched);
         for one in ours {
             match one.matches(seen) {
@@ -133,22 +134,22 @@ impl<'t> Unmatched<'t> {
     }
 
     /// Everything was seen: leaves those that match nothing.
-    pub(crate) fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.entries.retain(|one| !one.is_matched && one.is_told && !one.is_unsure);
     }
 
     /// Whether there are any.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Whether alternative names may be meant.
-    pub(crate) fn may_be_altnames(&self) -> bool {
+    pub(super) fn may_be_altnames(&self) -> bool {
         self.told().any(|one| matches!(one.entry.list, List::Interfaces | List::InterfaceExclude))
     }
 
     /// Takes in the same once more, to tell the nearest word for each.
-    pub(crate) fn compare(&mut self, table: usize, seen: Seen<'_>) {
+    pub(super) fn compare(&mut self, table: usize, seen: Seen<'_>) {
         for one in self.entries.iter_mut().take(MAX_LINES).filter(|one| one.number == table) {
             if one.matches(seen).is_none() {
                 continue;
@@ -167,7 +168,7 @@ impl<'t> Unmatched<'t> {
     }
 
     /// Takes in an alternative name of an interface that there is for the table of that number.
-    pub(crate) fn see_altname(&mut self, table: usize, name: &[u8], altname: &[u8]) {
+    pub(super) fn see_altname(&mut self, table: usize, name: &[u8], altname: &[u8]) {
         for one in self.entries.iter_mut().take(MAX_LINES).filter(|one| one.number == table) {
             if one.altname.is_none() && one.matches_name(altname) == Some(true) {
                 one.altname = Some([altname, name].map(<[u8]>::to_vec));
@@ -176,7 +177,7 @@ impl<'t> Unmatched<'t> {
     }
 
     /// Says so of each.
-    pub(crate) fn report(mut self, log: Log) {
+    pub(super) fn report(mut self, log: Log) {
         for one in self.entries.iter_mut().take(MAX_LINES).filter(|one| one.is_of_kinds()) {
             let classes = [KindClass::Physical, KindClass::Virtual, KindClass::Loopback];
             for word in classes.map(KindClass::name).into_iter().chain(KINDS) {
@@ -341,59 +342,55 @@ impl Unseen<'_> {
     }
 }
 
-/// Says which lines two tables have both written into a batch, if there are any. `ends` are the tables'
-/// ends in it.
-///
-/// Lines of the same measurement and tags are one series, whose points have the same time here.
-pub(crate) fn report_doubles(batch: &[u8], ends: &[usize], log: Log) {
-    let mut written = HashMap::<&[u8], (usize, &[u8])>::new();
-    let mut is_said = [false; 2];
-    let mut start = 0;
-    for (table, &end) in ends.iter().enumerate() {
-        let lines = batch.get(start..end).unwrap_or_default();
-        start = end;
-        for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-            let (tags, fields) = split_tags(line);
-            let Some((first, others)) = written.insert(tags, (table, fields)) else { continue };
-            let of_protocols =
-                tags.starts_with(b"net,interface=all") && !fields.starts_with(b"bytes_sent=");
-            let Some(is_said) = is_said.get_mut(usize::from(of_protocols)) else { continue };
-            let twice =
-                keys(fields).find(|&key| first != table && keys(others).any(|it| it == key));
-            let Some(twice) = twice.filter(|_| !std::mem::replace(is_said, true)) else { continue };
-            let (first, second) = (first + 1, table + 1);
-            if of_protocols {
-                log.warn(format_args!(
-                    "tables {first} and {second} both write {} of the line interface=all: set \
-                     ignore_protocol_stats = true in one of them",
-                    Quoted(twice)
-                ));
-            } else {
-                let interface = tags.strip_prefix(b"net,interface=").unwrap_or(tags);
-                log.warn(format_args!(
+/// What two tables both report: records of the same tags are one series, whose points have the same time
+/// here.
+#[derive(Debug)]
+pub(super) struct Doubles<'a> {
+    log: Log,
+    interfaces: HashMap<&'a [u8], usize>,
+    statistics: HashMap<(&'a [(&'static str, Vec<u8>)], &'a str), usize>,
+    is_interface_told: bool,
+    is_statistic_told: bool,
+}
+
+impl<'a> Doubles<'a> {
+    /// Nothing was seen yet.
+    pub(super) fn new(log: Log) -> Self {
+        Self {
+            log,
+            interfaces: HashMap::new(),
+            statistics: HashMap::new(),
+            is_interface_told: false,
+            is_statistic_told: false,
+        }
+    }
+
+    /// Takes in what a table reports, and says so of the first that another one reports too.
+    pub(super) fn see(&mut self, table: usize, reported: Reported<'a>) {
+        match reported {
+            Reported::Interface { tags, name } => {
+                let first = self.interfaces.insert(tags, table).filter(|&first| first != table);
+                let Some(first) = first.filter(|_| !self.is_interface_told) else { return };
+                self.is_interface_told = true;
+                let (first, second) = (first + 1, table + 1);
+                self.log.warn(format_args!(
                     "tables {first} and {second} both report {} under the same tags, so that its \
                      fields are written twice: leave it out of one of them by interface_exclude",
-                    Quoted(interface)
+                    Quoted(name)
+                ));
+            }
+            Reported::Statistic { tags, field } => {
+                let first = self.statistics.insert((tags, field), table);
+                let first = first.filter(|&first| first != table && !self.is_statistic_told);
+                let Some(first) = first else { return };
+                self.is_statistic_told = true;
+                let (first, second) = (first + 1, table + 1);
+                self.log.warn(format_args!(
+                    "tables {first} and {second} both write {} of the line interface=all: set \
+                     ignore_protocol_stats = true in one of them",
+                    Quoted(field.as_bytes())
                 ));
             }
         }
     }
-}
-
-/// Splits a line at the first space that no backslash stands before.
-fn split_tags(line: &[u8]) -> (&[u8], &[u8]) {
-    let mut before = b' ';
-    let end = line.iter().position(|&byte| {
-        let is_end = byte == b' ' && before != b'\\';
-        before = byte;
-        is_end
-    });
-    let (tags, fields) = line.split_at(end.unwrap_or(line.len()));
-    (tags, fields.get(1..).unwrap_or_default())
-}
-
-/// The keys of its fields, which are of plain letters; a string value has no comma.
-fn keys(fields: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let fields = fields.split(|&byte| byte == b',');
-    fields.filter_map(|field| field.split(|&byte| byte == b'=').next())
 }

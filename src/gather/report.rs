@@ -1,13 +1,13 @@
-//! The lines that one network namespace gives to each table: what is decided once, what was
+//! What each table reports of one network namespace: what is decided once about an interface, what was
 //! written last, and what is left out because it says nothing new.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::config::Table;
-use crate::format::influx;
+use crate::format::Format;
 use crate::model::interface::{Interface, telegraf_name};
-use crate::model::protocol::ProtocolStatistics;
+use crate::model::protocol::{ProtocolStatistic, ProtocolStatistics};
 use crate::model::rates::Reading;
 use crate::select::{Tally, Verdict};
 
@@ -15,44 +15,45 @@ use crate::select::{Tally, Verdict};
 /// that rounds up to multiples of 16, of which it takes 8 for itself.
 const LINE: usize = 152;
 
-/// The lines of one namespace, by tables.
-#[derive(Debug, Default)]
-pub struct Lines {
-    tables: Vec<TableLines>,
-    /// The version of the interfaces that the choices were made for.
+/// What the tables report of one namespace.
+#[derive(Debug)]
+pub struct Report {
+    format: &'static dyn Format,
+    tables: Vec<TableReport>,
+    /// The version of the interfaces that the rows are for.
     version: Option<u64>,
-    /// A line that is compared with the one before.
+    /// A record that is compared with the one before.
     text: Vec<u8>,
 }
 
 /// What one table makes of the namespace.
 #[derive(Debug)]
-struct TableLines {
+struct TableReport {
     /// Its number in the configuration.
     table: usize,
     /// The tags of all lines beside those of their interfaces: none for our own namespace; of others
     /// the name, and what else is told of them.
     tags: Vec<(&'static str, Vec<u8>)>,
     /// One for each interface, in the source's order.
-    choices: Vec<Choice>,
-    protocols: SentLine,
+    rows: Vec<Row>,
+    protocols: Record,
 }
 
 /// What is decided about one interface, for as long as it stays what it is.
 #[derive(Debug)]
-struct Choice {
+struct Row {
     generation: u64,
     verdict: Verdict,
     /// How much of the line stands before the fields.
     prefix: u32,
     /// The number of the reading that the line was written for.
     written: u64,
-    line: SentLine,
+    record: Record,
 }
 
-/// A line without its end.
+/// A record without its end.
 #[derive(Debug, Default)]
-struct SentLine {
+struct Record {
     text: Vec<u8>,
     /// When it was last part of a batch, since the system started; kept only where that matters.
     sent: Option<Duration>,
@@ -63,31 +64,39 @@ struct SentLine {
 pub struct Batch<'a> {
     /// What the lines are appended to.
     pub bytes: &'a mut Vec<u8>,
-    /// What each ends in.
-    pub line_end: &'a [u8],
+    /// What each record ends in.
+    pub end: &'a [u8],
     /// The moment, since the system started (`CLOCK_BOOTTIME`): a database has no lines of the time
     /// that it was suspended for.
     pub now: Duration,
     /// By how much a line may come again early, rather than a whole interval late: half an interval.
     pub slack: Duration,
-    /// How many lines were left out by `dedup_interval`.
+    /// How many records were left out by `dedup_interval`.
     pub quiet: usize,
+    /// How many it has.
+    pub count: usize,
 }
 
-impl Lines {
+impl Report {
+    /// Of no table yet, in that format.
+    #[must_use]
+    pub fn new(format: &'static dyn Format) -> Self {
+        Self { format, tables: Vec::new(), version: None, text: Vec::new() }
+    }
+
     /// Makes lines for that table too, by its number in the configuration, all of them with these
     /// tags.
     pub fn add_table(&mut self, number: usize, tags: Vec<(&'static str, Vec<u8>)>) {
-        let (choices, protocols) = (Vec::new(), SentLine::default());
-        self.tables.push(TableLines { table: number, tags, choices, protocols });
+        let (rows, protocols) = (Vec::new(), Record::default());
+        self.tables.push(TableReport { table: number, tags, rows, protocols });
     }
 
     /// Goes on with another source, which counts versions and readings anew. What was written last
     /// stays known.
     pub fn start_anew(&mut self) {
         self.version = None;
-        for choice in self.tables.iter_mut().flat_map(|lines| &mut lines.choices) {
-            choice.generation = 0;
+        for row in self.tables.iter_mut().flat_map(|report| &mut report.rows) {
+            row.generation = 0;
         }
     }
 
@@ -101,17 +110,18 @@ impl Lines {
             return false;
         }
         self.version = Some(version);
-        for TableLines { table, tags, choices, .. } in &mut self.tables {
+        let Self { format, tables: reports, .. } = self;
+        for TableReport { table, tags, rows, .. } in reports {
             let Some(table) = tables.get(*table) else { continue };
-            let mut before = Before::of(std::mem::take(choices));
-            choices.reserve_exact(interfaces.clone().count());
-            choices.extend(interfaces.clone().map(|interface| {
+            let mut before = Before::of(std::mem::take(rows));
+            rows.reserve_exact(interfaces.clone().count());
+            rows.extend(interfaces.clone().map(|interface| {
                 before.take_same(interface.generation).unwrap_or_else(|| {
-                    let choice = Choice::of(table, interface, tags);
+                    let row = Row::of(*format, table, interface, tags);
                     // What it said last counts, as long as it says it under the same tags.
-                    match before.take_line(choice.tags()) {
-                        Some(line) => Choice { line, ..choice },
-                        None => choice,
+                    match before.take_record(row.tags()) {
+                        Some(record) => Row { record, ..row },
+                        None => row,
                     }
                 })
             }));
@@ -121,22 +131,21 @@ impl Lines {
 
     /// The numbers of the tables that it makes lines for.
     pub fn tables(&self) -> impl Iterator<Item = usize> {
-        self.tables.iter().map(|lines| lines.table)
+        self.tables.iter().map(|report| report.table)
     }
 
     /// Counts what the tables make of the interfaces.
     pub fn count(&self, tally: &mut Tally) {
-        let choices = self.tables.iter().flat_map(|lines| &lines.choices);
-        choices.for_each(|choice| tally.add(choice.verdict));
+        let rows = self.tables.iter().flat_map(|report| &report.rows);
+        rows.for_each(|row| tally.add(row.verdict));
     }
 
     /// How old the speed of the interface at that place may get; `None` when no table reports it.
     #[must_use]
     pub fn speed_refresh(&self, tables: &[Table], place: usize) -> Option<Duration> {
-        let reports =
-            |lines: &&TableLines| lines.choices.get(place).is_some_and(Choice::is_reported);
+        let reports = |report: &&TableReport| report.rows.get(place).is_some_and(Row::is_reported);
         let reporting = self.tables.iter().filter(reports);
-        reporting.filter_map(|lines| Some(tables.get(lines.table)?.speed_refresh)).min()
+        reporting.filter_map(|report| Some(tables.get(report.table)?.speed_refresh)).min()
     }
 
     /// Appends the lines of the interfaces that the reading found, for one table.
@@ -147,32 +156,27 @@ impl Lines {
         interfaces: impl Iterator<Item = &'a Interface>,
         reading: &Reading,
     ) {
-        let Self { tables, text, .. } = self;
-        let Some(lines) = tables.iter_mut().find(|lines| lines.table == number) else { return };
-        for (interface, choice) in interfaces.zip(&mut lines.choices) {
-            if !choice.is_reported() {
+        let Self { format, tables, text, .. } = self;
+        let Some(report) = tables.iter_mut().find(|report| report.table == number) else { return };
+        for (interface, row) in interfaces.zip(&mut report.rows) {
+            if !row.is_reported() {
                 continue;
             }
             let Some(counters) = interface.counters(reading) else { continue };
             // Most interfaces are idle most of the time.
-            if choice.written < interface.changed {
-                choice.written = reading.number;
+            if row.written < interface.changed {
+                row.written = reading.number;
                 if table.dedup_interval.is_some() {
                     text.clear();
-                    text.extend_from_slice(choice.tags());
-                    influx::interface_fields(text, counters, interface, &table.fields);
-                    choice.line.replace(text);
+                    text.extend_from_slice(row.tags());
+                    format.fields(text, counters, interface, &table.fields);
+                    row.record.replace(text);
                 } else {
-                    choice.line.text.truncate(choice.tags().len());
-                    influx::interface_fields(
-                        &mut choice.line.text,
-                        counters,
-                        interface,
-                        &table.fields,
-                    );
+                    row.record.text.truncate(row.tags().len());
+                    format.fields(&mut row.record.text, counters, interface, &table.fields);
                 }
             }
-            choice.line.append(batch, table.dedup_interval);
+            row.record.append(batch, table.dedup_interval);
         }
     }
 
@@ -183,39 +187,95 @@ impl Lines {
         (number, table): (usize, &Table),
         statistics: &ProtocolStatistics,
     ) {
-        let Self { tables, text, .. } = self;
-        let Some(lines) = tables.iter_mut().find(|lines| lines.table == number) else { return };
-        let wanted = statistics
-            .iter()
-            .filter(|statistic| table.protocols.iter().any(|item| item.names(statistic)));
+        let Self { format, tables, text, .. } = self;
+        let Some(report) = tables.iter_mut().find(|report| report.table == number) else { return };
+        let TableReport { tags, protocols, .. } = report;
         text.clear();
-        influx::protocol_line(text, &lines.tags, wanted);
-        lines.protocols.replace(text);
-        lines.protocols.append(batch, table.dedup_interval);
+        format.protocols(text, &mut as_slices(tags), &mut named(table, statistics));
+        protocols.replace(text);
+        protocols.append(batch, table.dedup_interval);
+    }
+
+    /// Shows what tables report in this reading, for a look at the whole of it.
+    pub fn show<'a>(
+        &'a self,
+        (number, table): (usize, &'a Table),
+        interfaces: impl Iterator<Item = &'a Interface>,
+        reading: &Reading,
+        statistics: &'a ProtocolStatistics,
+        see: &mut impl FnMut(Reported<'a>),
+    ) {
+        let Some(report) = self.tables.iter().find(|report| report.table == number) else { return };
+        for (interface, row) in interfaces.zip(&report.rows) {
+            if row.is_reported() && interface.counters(reading).is_some() {
+                see(Reported::Interface { tags: row.tags(), name: telegraf_name(&interface.name) });
+            }
+        }
+        named(table, statistics).for_each(|statistic| {
+            see(Reported::Statistic { tags: &report.tags, field: statistic.field });
+        });
     }
 }
 
-impl Choice {
+/// Something that a table reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reported<'a> {
+    /// An interface, whose records begin with these tags.
+    Interface {
+        /// In the words of the format.
+        tags: &'a [u8],
+        /// Its name, as Telegraf has it.
+        name: &'a [u8],
+    },
+    /// A field of the record of protocol statistics that has these tags.
+    Statistic {
+        /// Beside those of all such records.
+        tags: &'a [(&'static str, Vec<u8>)],
+        /// Its name.
+        field: &'a str,
+    },
+}
+
+/// Those statistics that the table names.
+fn named<'a>(
+    table: &'a Table,
+    statistics: &'a ProtocolStatistics,
+) -> impl Iterator<Item = ProtocolStatistic<'a>> {
+    let is_named = |statistic: &ProtocolStatistic<'_>| {
+        table.protocols.iter().any(|item| item.names(statistic))
+    };
+    statistics.iter().filter(is_named)
+}
+
+fn as_slices<'a>(
+    tags: &'a [(&'static str, Vec<u8>)],
+) -> impl Iterator<Item = (&'static str, &'a [u8])> {
+    tags.iter().map(|(key, value)| (*key, value.as_slice()))
+}
+
+impl Row {
     /// What the table makes of the interface, whose lines also have these tags.
-    fn of(table: &Table, interface: &Interface, tags: &[(&'static str, Vec<u8>)]) -> Self {
+    fn of(
+        format: &dyn Format,
+        table: &Table,
+        interface: &Interface,
+        tags: &[(&'static str, Vec<u8>)],
+    ) -> Self {
         let verdict = table.selection.verdict(interface);
         let mut text = Vec::new();
         if verdict == Verdict::Reported {
             // About what the line of an idle interface takes, so that it seldom has to grow.
             text.reserve_exact(LINE);
-            influx::interface_prefix(&mut text, telegraf_name(&interface.name));
-            let properties = table.tags.iter().filter_map(|tag| tag.of(interface));
-            let tags = tags.iter().map(|(key, value)| (*key, value.as_slice()));
-            for (key, value) in tags.chain(properties) {
-                influx::tag(&mut text, key, value);
-            }
+            let properties = table.interface_tags.iter().filter_map(|tag| tag.of(interface));
+            let mut tags = as_slices(tags).chain(properties);
+            format.interface(&mut text, telegraf_name(&interface.name), &mut tags);
         }
         Self {
             generation: interface.generation,
             verdict,
             prefix: u32::try_from(text.len()).unwrap_or(u32::MAX),
             written: 0,
-            line: SentLine { text, sent: None },
+            record: Record { text, sent: None },
         }
     }
 
@@ -226,13 +286,13 @@ impl Choice {
     /// What of the line stands before the fields.
     fn tags(&self) -> &[u8] {
         let prefix = usize::try_from(self.prefix).unwrap_or(usize::MAX);
-        self.line.text.get(..prefix).unwrap_or_default()
+        self.record.text.get(..prefix).unwrap_or_default()
     }
 }
 
-/// The choices before, each to be taken once. Mostly they are taken one after the other.
+/// The rows before, each to be taken once. Mostly they are taken one after the other.
 struct Before {
-    choices: Vec<Option<Choice>>,
+    rows: Vec<Option<Row>>,
     /// The place after that of the last one that was taken.
     next: usize,
     /// Their places by their generations, once needed.
@@ -242,48 +302,47 @@ struct Before {
 }
 
 impl Before {
-    fn of(choices: Vec<Choice>) -> Self {
-        let choices = choices.into_iter().map(Some).collect();
-        Self { choices, next: 0, by_generation: None, by_tags: None }
+    fn of(rows: Vec<Row>) -> Self {
+        let rows = rows.into_iter().map(Some).collect();
+        Self { rows, next: 0, by_generation: None, by_tags: None }
     }
 
     /// Takes the one about an interface that is still what it was.
-    fn take_same(&mut self, generation: u64) -> Option<Choice> {
-        let Self { choices, next, by_generation, .. } = self;
-        let place = match choices.get(*next) {
-            Some(Some(choice)) if choice.generation == generation => *next,
+    fn take_same(&mut self, generation: u64) -> Option<Row> {
+        let Self { rows, next, by_generation, .. } = self;
+        let place = match rows.get(*next) {
+            Some(Some(row)) if row.generation == generation => *next,
             _ => {
-                let places = by_generation.get_or_insert_with(|| {
-                    places(choices, |choice| Some(choice.generation)).collect()
-                });
+                let places = by_generation
+                    .get_or_insert_with(|| places(rows, |row| Some(row.generation)).collect());
                 *places.get(&generation)?
             }
         };
         *next = place + 1;
-        choices.get_mut(place)?.take()
+        rows.get_mut(place)?.take()
     }
 
     /// Takes the line with these tags.
-    fn take_line(&mut self, tags: &[u8]) -> Option<SentLine> {
-        let Self { choices, by_tags, .. } = self;
+    fn take_record(&mut self, tags: &[u8]) -> Option<Record> {
+        let Self { rows, by_tags, .. } = self;
         let places = by_tags.get_or_insert_with(|| {
-            let tags_of = |choice: &Choice| choice.is_reported().then(|| choice.tags().to_vec());
-            places(choices, tags_of).collect()
+            let tags_of = |row: &Row| row.is_reported().then(|| row.tags().to_vec());
+            places(rows, tags_of).collect()
         });
-        choices.get_mut(*places.get(tags)?)?.take().map(|choice| choice.line)
+        rows.get_mut(*places.get(tags)?)?.take().map(|row| row.record)
     }
 }
 
 /// The places of those that have a key, by their keys.
 fn places<'a, K>(
-    choices: &'a [Option<Choice>],
-    key: impl Fn(&Choice) -> Option<K> + 'a,
+    rows: &'a [Option<Row>],
+    key: impl Fn(&Row) -> Option<K> + 'a,
 ) -> impl Iterator<Item = (K, usize)> + 'a {
-    let choices = choices.iter().enumerate();
-    choices.filter_map(move |(place, choice)| Some((key(choice.as_ref()?)?, place)))
+    let rows = rows.iter().enumerate();
+    rows.filter_map(move |(place, row)| Some((key(row.as_ref()?)?, place)))
 }
 
-impl SentLine {
+impl Record {
     /// Makes it this line, unless it is already.
     fn replace(&mut self, text: &mut Vec<u8>) {
         if self.text != *text {
@@ -308,7 +367,8 @@ impl SentLine {
             self.sent = Some(batch.now);
         }
         batch.bytes.extend_from_slice(&self.text);
-        batch.bytes.extend_from_slice(batch.line_end);
+        batch.bytes.extend_from_slice(batch.end);
+        batch.count += 1;
     }
 }
 
@@ -318,27 +378,29 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::format::influx::Influx;
     use crate::model::counters::Counters;
     use crate::model::interface::{Presence, Wants};
     use crate::model::link::Flags;
 
     /// The lines of a gather of these interfaces, less their ends.
     fn written(
-        lines: &mut Lines,
+        report: &mut Report,
         tables: &[Table],
         (version, interfaces): (u64, &[Interface]),
         reading: &Reading,
     ) -> Vec<String> {
-        lines.choose(tables, version, &interfaces.iter());
+        report.choose(tables, version, &interfaces.iter());
         let mut bytes = Vec::new();
         let mut batch = Batch {
             bytes: &mut bytes,
-            line_end: b"\n",
+            end: b"\n",
             now: Duration::ZERO,
             slack: Duration::ZERO,
             quiet: 0,
+            count: 0,
         };
-        lines.append_interfaces(&mut batch, (0, &tables[0]), interfaces.iter(), reading);
+        report.append_interfaces(&mut batch, (0, &tables[0]), interfaces.iter(), reading);
         let text = String::from_utf8(bytes).unwrap();
         text.lines().map(|line| line.split(",packets").next().unwrap().to_owned()).collect()
     }
@@ -360,8 +422,8 @@ mod tests {
     #[test]
     fn another_source_has_its_own_versions_generations_and_readings() {
         let tables = tables("");
-        let mut lines = Lines::default();
-        lines.add_table(0, Vec::new());
+        let mut report = Report::new(&Influx);
+        report.add_table(0, Vec::new());
         let mut reading = Reading::default();
         for _ in 0..3 {
             reading.begin(Instant::now());
@@ -371,14 +433,14 @@ mod tests {
             "net,interface=a bytes_sent=0i,bytes_recv=1i",
             "net,interface=b bytes_sent=0i,bytes_recv=2i",
         ];
-        assert_eq!(written(&mut lines, &tables, (2, &netlinks), &reading), expected);
+        assert_eq!(written(&mut report, &tables, (2, &netlinks), &reading), expected);
         // By files the same are in another order, and what is counted is the same by chance.
         let mut reading = Reading::default();
         reading.begin(Instant::now());
         let files = [interface(2, "b", 1, &reading), interface(1, "a", 2, &reading)];
-        lines.start_anew();
+        report.start_anew();
         let [a, b] = expected;
-        assert_eq!(written(&mut lines, &tables, (2, &files), &reading), [b, a]);
+        assert_eq!(written(&mut report, &tables, (2, &files), &reading), [b, a]);
     }
 
     #[test]
@@ -386,13 +448,13 @@ mod tests {
         let config = "[[inputs.net]]\nspeed_refresh = '10s'\ninterfaces = ['a', 'b']\n\
                       [[inputs.net]]\nspeed_refresh = '60s'\ninterfaces = ['b', 'c']\n";
         let tables = Config::parse(config.as_bytes(), &|_| None).unwrap().tables;
-        let mut lines = Lines::default();
-        lines.add_table(0, Vec::new());
-        lines.add_table(1, Vec::new());
+        let mut report = Report::new(&Influx);
+        report.add_table(0, Vec::new());
+        report.add_table(1, Vec::new());
         let reading = Reading::default();
         let interfaces = ["a", "b", "c", "d"].map(|name| interface(1, name, 1, &reading));
-        lines.choose(&tables, 1, &interfaces.iter());
-        let refresh = [0, 1, 2, 3].map(|place| lines.speed_refresh(&tables, place));
+        report.choose(&tables, 1, &interfaces.iter());
+        let refresh = [0, 1, 2, 3].map(|place| report.speed_refresh(&tables, place));
         let [ten, sixty] = [10, 60].map(|seconds| Some(Duration::from_secs(seconds)));
         assert_eq!(refresh, [ten, ten, sixty, None]);
     }
@@ -400,13 +462,13 @@ mod tests {
     #[test]
     fn a_quiet_line_comes_again_in_the_gather_next_to_its_time() {
         const INTERVAL: Duration = Duration::from_secs(60);
-        let (start, mut line) = (Duration::from_secs(1000), SentLine::default());
+        let (start, mut line) = (Duration::from_secs(1000), Record::default());
         line.replace(&mut b"a".to_vec());
         let mut sent_at = |milliseconds, slack| {
             let (mut bytes, now) = (Vec::new(), start + Duration::from_millis(milliseconds));
             let slack = Duration::from_millis(slack);
             line.append(
-                &mut Batch { bytes: &mut bytes, line_end: b"\n", now, slack, quiet: 0 },
+                &mut Batch { bytes: &mut bytes, end: b"\n", now, slack, quiet: 0, count: 0 },
                 Some(INTERVAL),
             );
             !bytes.is_empty()

@@ -241,9 +241,9 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::format::influx::{Fields, Unsigned, interface_fields};
+    use crate::format::influx::Influx;
+    use crate::format::{Fields, Format as _};
     use crate::model::interface::{Interface, Wants};
-    use crate::model::protocol::Groups;
     use crate::model::rates::Reading;
     use crate::parse::netlink::messages;
     use crate::parse::netlink::rtnl_stats::Stats;
@@ -324,7 +324,7 @@ mod tests {
     /// The fields of a line with these counters and their rates a second after all were zero, in
     /// the line's order.
     fn fields(counters: &Counters, more: &MoreCounters) -> Vec<(String, u64)> {
-        let wants = Wants { more: true, rates: true, ..Wants::default() };
+        let wants = Wants { all_counters: true, rates: true, ..Wants::default() };
         let mut interface = Interface::new(1, b"eth0", wants);
         let mut reading = Reading::default();
         let start = Instant::now();
@@ -333,15 +333,9 @@ mod tests {
             interface.set_counters(counters, &reading, wants);
             interface.set_more(more, &reading);
         }
-        let fields = Fields {
-            unsigned: Unsigned::AsSigned,
-            more: true,
-            state: false,
-            rates: true,
-            protocols: Groups::NONE,
-        };
+        let fields = Fields { all_counters: true, rates: true, ..Fields::default() };
         let mut line = Vec::new();
-        interface_fields(&mut line, counters, &interface, &fields);
+        Influx.fields(&mut line, counters, &interface, &fields);
         let line = String::from_utf8(line).unwrap();
         let fields = line.strip_prefix(' ').unwrap().split(',');
         let fields = fields.map(|field| {

@@ -51,13 +51,13 @@ pub struct Wants {
     /// [`Properties::alias`] and [`Properties::altname`].
     pub labels: bool,
     /// [`LinkState`] and [`Duplex`].
-    pub state: bool,
+    pub link_state: bool,
     /// [`MoreCounters`].
-    pub more: bool,
+    pub all_counters: bool,
     /// [`Rates`].
     pub rates: bool,
     /// Which statistics of IPv6 per interface.
-    pub protocols: Groups,
+    pub interface_protocols: Groups,
 }
 
 impl Wants {
@@ -69,10 +69,10 @@ impl Wants {
             kind: self.kind || other.kind,
             properties: self.properties || other.properties,
             labels: self.labels || other.labels,
-            state: self.state || other.state,
-            more: self.more || other.more,
+            link_state: self.link_state || other.link_state,
+            all_counters: self.all_counters || other.all_counters,
             rates: self.rates || other.rates,
-            protocols: self.protocols.or(other.protocols),
+            interface_protocols: self.interface_protocols.or(other.interface_protocols),
         }
     }
 
@@ -232,10 +232,10 @@ mod tests {
             kind: false,
             properties: false,
             labels: false,
-            state: false,
-            more: false,
+            link_state: false,
+            all_counters: false,
             rates: false,
-            protocols: Groups::NONE,
+            interface_protocols: Groups::NONE,
         };
         let protocols = Groups::from_iter([Group::Ip6]);
         let all = [
@@ -243,10 +243,10 @@ mod tests {
             Wants { kind: true, ..NOTHING },
             Wants { properties: true, ..NOTHING },
             Wants { labels: true, ..NOTHING },
-            Wants { state: true, ..NOTHING },
-            Wants { more: true, ..NOTHING },
+            Wants { link_state: true, ..NOTHING },
+            Wants { all_counters: true, ..NOTHING },
             Wants { rates: true, ..NOTHING },
-            Wants { protocols, ..NOTHING },
+            Wants { interface_protocols: protocols, ..NOTHING },
         ];
         for wants in all {
             assert_eq!((wants.or(NOTHING), NOTHING.or(wants)), (wants, wants));

@@ -13,21 +13,6 @@ pub mod proc_net_softnet_stat;
 pub mod proc_pid_cgroup;
 pub mod sysfs;
 
-use std::fmt;
-
-/// Bytes from outside, as they are shown in a message: quoted, on one line, and cut when long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quoted<'a>(pub &'a [u8]);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 40;
-        let (shown, rest) = self.0.split_at(self.0.len().min(SHOWN));
-        write!(f, "{:?}", String::from_utf8_lossy(shown))?;
-        if rest.is_empty() { Ok(()) } else { write!(f, "... ({} bytes)", self.0.len()) }
-    }
-}
-
 /// An unsigned decimal number and nothing else: no sign, no white space, at most `u64::MAX`.
 fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
@@ -77,12 +62,5 @@ mod tests {
         for (text, value) in cases {
             assert_eq!(decimal(text.as_bytes()), *value, "{text:?}");
         }
-    }
-
-    #[test]
-    fn quoted_bytes_stay_on_one_line_and_short() {
-        assert_eq!(Quoted(b"a\nb\"\0\xff").to_string(), r#""a\nb\"\0�""#);
-        let long = vec![b'x'; 1_000_000];
-        assert_eq!(Quoted(&long).to_string(), format!("\"{}\"... (1000000 bytes)", "x".repeat(40)));
     }
 }

@@ -11,8 +11,9 @@
 
 use std::fmt;
 
-use super::{Quoted, decimal, words};
+use super::{decimal, words};
 use crate::model::counters::{Counter, Counters, MoreCounters};
+use crate::quoted::Quoted;
 
 /// Columns that a row must have to be taken for whole. Linux 2.2 to 6.x print 16; Telegraf's
 /// reader wants 13.

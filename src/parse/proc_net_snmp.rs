@@ -11,7 +11,8 @@
 
 use std::fmt;
 
-use super::{Quoted, is_name, signed_decimal, words};
+use super::{is_name, signed_decimal, words};
+use crate::quoted::Quoted;
 
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,9 @@
 
 use std::fmt;
 
-use super::{Quoted, decimal, is_name, words};
+use super::{decimal, is_name, words};
 use crate::model::protocol::Group;
+use crate::quoted::Quoted;
 
 /// Their names in the file. None begins with another.
 const GROUPS: [(&str, Group); 4] = [

@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use super::{Quoted, words};
+use super::words;
+use crate::quoted::Quoted;
 
 /// The columns that can be added up, by their places. Those left out are always zero, or number the
 /// processor.

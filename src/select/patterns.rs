@@ -19,7 +19,7 @@ use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use crate::parse::Quoted;
+use crate::quoted::Quoted;
 
 /// The most patterns that one entry may stand for once its alternatives are multiplied out.
 const MAX_ALTERNATIVES: usize = 1000;

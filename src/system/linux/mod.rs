@@ -1,37 +1,38 @@
-//! The rooms that touch a kernel, siblings that know nothing of each other, of the configuration
-//! file's format or of the encoder.
+//! Linux: a host's network namespaces, by netlink and by `/proc` and `/sys`.
 //!
-//! Each gives [`Interface`](crate::model::interface::Interface)s: first, of every one, its counters of one
-//! moment and what selects it; then, of those that are reported, its speed. [`netlink`] is the fast
-//! way, for network namespaces that a socket can be opened in. [`procfs`] is the way by `/proc` and
-//! `/sys`: for the host's where a container may not enter that, and for kernels that lack netlink or
-//! forbid it.
-//! [`proc_net`] reads what lies under `/proc/net`, for procfs and for the protocol statistics.
-//! [`netns`] finds and enters other network namespaces.
+//! [`netlink`] is the fast way, for network namespaces that a socket can be opened in. [`procfs`] is the
+//! way by `/proc` and `/sys`: for the host's where a container may not enter that, and for kernels that
+//! lack netlink or forbid it. [`source`] reads one namespace by the first, with the second as its
+//! fallback. [`proc_net`] reads what lies under `/proc/net`, for procfs and for the protocol statistics.
+//! [`namespaces`] follows other network namespaces, which [`netns`] finds and enters, and [`host`] has
+//! them all.
 
+pub mod host;
+mod namespaces;
 pub mod netlink;
 pub mod netns;
 pub mod privileges;
 pub mod proc_net;
 pub mod procfs;
+pub mod source;
 
 use std::io;
+use std::time::Duration;
 
 use rustix::io::Errno;
-use serde::Deserialize;
+use rustix::time::{ClockId, clock_gettime};
 
-/// Which source the operator wants, `source` in `plugin.conf`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Wanted {
-    /// Netlink where it can be used, in the host's network namespace too, or else procfs; also where
-    /// another `/sys` alone is named.
-    #[default]
-    Auto,
-    /// Netlink, whatever `HOST_PROC` and `HOST_SYS` say, or else procfs.
-    Netlink,
-    /// Procfs.
-    Procfs,
+pub use self::host::LinuxHost as CurrentHost;
+pub use self::privileges::lower as lower_privileges;
+pub use super::unix::output::{EMPTY_POLL, Output, close as close_output};
+pub use super::unix::trigger::{Await, Ready, Triggers};
+pub use super::unix::{Events, NO_EVENTS, file, stderr};
+
+/// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).
+#[must_use]
+pub fn since_boot() -> Duration {
+    // The kernel's numbers are in range.
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
 /// Whether a call failed only because this process, or the system, has too much open at the moment.

@@ -21,12 +21,13 @@ use rustix::process::{
 };
 use rustix::thread::{CapabilitySet, LinkNameSpaceType, capabilities, move_into_link_name_space};
 
+use crate::config::HostProc;
 use crate::model::protocol::{Groups, ProtocolFile};
 use crate::parse::proc_pid_cgroup;
 use crate::system::linux::is_shortage;
 use crate::system::linux::netlink::{self, NetlinkError, Sockets};
 use crate::system::linux::privileges::{self, ENTER, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
-use crate::system::linux::proc_net::{HostProc, ProcNet};
+use crate::system::linux::proc_net::ProcNet;
 use crate::system::unix::file::{self, MAX_RECORD};
 
 /// The folders of names, below the root of the file system.
@@ -76,7 +77,7 @@ impl Machine {
     /// does not, or where it cannot be told by its number, as when that proc file system numbers other
     /// processes than ours, and before Linux 5.3.
     #[must_use]
-    pub fn watch_end(&self, found: &Found) -> Option<OwnedFd> {
+    pub fn watch_end(&self, found: &Discovered) -> Option<OwnedFd> {
         if found.is_mounted || !self.numbers_like_us() {
             return None;
         }
@@ -166,7 +167,7 @@ pub enum Reach {
 
 /// A network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct Discovered {
     /// The number of its inode.
     pub inode: u64,
     /// Its name, or else the digits of that number.
@@ -215,7 +216,7 @@ pub struct Inhabited {
     pids: Vec<u32>,
 }
 
-impl Found {
+impl Discovered {
     /// Whether that is the same one, and reported under the same tags.
     #[must_use]
     pub fn is_reported_as(&self, other: &Self) -> bool {
@@ -279,7 +280,7 @@ impl Found {
 #[derive(Debug, Default)]
 pub struct Named {
     /// In the order of their names, each of which is there once.
-    pub found: Vec<Found>,
+    pub found: Vec<Discovered>,
     /// There are names whose namespaces come or go without an event in their folder: symbolic links,
     /// and files that no namespace is mounted on yet.
     pub is_unsure: bool,
@@ -376,7 +377,7 @@ pub fn named(machine: &Machine) -> io::Result<Named> {
             let is_link = kind.is_some_and(|kind| kind.is_symlink());
             named.is_unsure |= is_link;
             match mounted_inode(&file) {
-                Ok(Some(inode)) => named.found.push(Found {
+                Ok(Some(inode)) => named.found.push(Discovered {
                     inode,
                     name: entry.file_name().as_bytes().to_vec(),
                     is_named: true,
@@ -508,8 +509,8 @@ impl Inhabited {
 
     /// The namespace as one without a name, for which that process speaks.
     #[must_use]
-    pub fn nameless(&self, resident: Resident) -> Found {
-        Found {
+    pub fn nameless(&self, resident: Resident) -> Discovered {
+        Discovered {
             inode: self.inode,
             name: self.inode.to_string().into_bytes(),
             is_named: false,
@@ -855,9 +856,9 @@ mod tests {
         let has_pidfd = pidfd_open(getpid(), PidfdFlags::empty()).is_ok();
         assert_eq!(machine.watch_end(&found).is_some(), has_pidfd);
         // The number is another process's by now, which lives elsewhere.
-        let elsewhere = Found { inode: inode + 1, ..found.clone() };
+        let elsewhere = Discovered { inode: inode + 1, ..found.clone() };
         assert!(machine.watch_end(&elsewhere).is_none());
-        assert!(machine.watch_end(&Found { is_mounted: true, ..found }).is_none());
+        assert!(machine.watch_end(&Discovered { is_mounted: true, ..found }).is_none());
     }
 
     #[test]

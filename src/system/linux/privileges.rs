@@ -20,7 +20,7 @@ use rustix::thread::{
     set_thread_res_gid, set_thread_res_uid,
 };
 
-use crate::system::linux::proc_net::HostProc;
+use crate::config::HostProc;
 
 /// To enter a network namespace.
 pub(crate) const ENTER: CapabilitySet = CapabilitySet::SYS_ADMIN;

@@ -13,28 +13,22 @@ use std::time::Instant;
 use rustix::fs::{Dir, PROC_SUPER_MAGIC, stat, statfs};
 use rustix::io::Errno;
 
+use crate::config::HostProc;
 use crate::log::{Level, Log, Problems};
 use crate::model::counters::{Counters, MoreCounters};
+use crate::model::interface::{Interface, Wants};
 use crate::model::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics, is_of_machine};
 use crate::parse::{
-    Quoted, proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,
+    proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,
 };
+use crate::quoted::Quoted;
+use crate::quoted::QuotedPath;
 use crate::system::linux::is_shortage;
 use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES, Raised};
-use crate::system::unix::file::{self, Look, MAX_RECORD, MAX_TABLE, Made, QuotedPath};
+use crate::system::unix::file::{self, Look, MAX_RECORD, MAX_TABLE, Made};
 
 /// The most bad rows of one file that are logged one by one.
 const MAX_ROW_PROBLEMS: usize = 8;
-
-/// Which proc file system, and so whose counters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostProc {
-    /// `/proc`: the counters of the network namespace that this process lives in.
-    Own,
-    /// This folder, set by `HOST_PROC`: the counters of its process 1, the host's, when these can
-    /// be read, and otherwise those of its `net`.
-    Of(PathBuf),
-}
 
 /// The folder `net` of a proc file system.
 ///
@@ -418,8 +412,30 @@ impl ProcNet {
         &self.protocols
     }
 
+    /// Reads the protocol statistics of those interfaces that are reported, in that reading.
+    pub fn read_interface_protocols<'a>(
+        &mut self,
+        interfaces: impl Iterator<Item = &'a mut Interface>,
+        wants: Wants,
+        reading: u64,
+        problems: &mut Problems,
+    ) {
+        if wants.interface_protocols.is_empty() {
+            return;
+        }
+        let _raised = self.raise();
+        for interface in interfaces.filter(|interface| interface.speed_refresh.is_some()) {
+            if let Some(details) = &mut interface.details {
+                let statistics = &mut details.protocols;
+                self.read_protocols_of(&interface.name, wants.interface_protocols, statistics);
+                interface.changed = reading;
+            }
+        }
+        self.report_interface_protocols(problems);
+    }
+
     /// Replaces `statistics` by those of one interface; none where it has none.
-    pub fn read_interface_protocols(
+    fn read_protocols_of(
         &mut self,
         name: &[u8],
         groups: Groups,
@@ -440,7 +456,7 @@ impl ProcNet {
     }
 
     /// Says so where no interface has protocol statistics, because there is no file of any.
-    pub fn report_interface_protocols(&mut self, problems: &mut Problems) {
+    fn report_interface_protocols(&mut self, problems: &mut Problems) {
         if std::mem::take(&mut self.unread_interfaces) == 0 || self.is_passing {
             return;
         }
@@ -716,6 +732,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::config::HostProc;
     use crate::log::tests::take_records;
 
     fn write(file: &Path, text: &str) {
@@ -811,7 +828,7 @@ mod tests {
             let mut files = ProcNet::of_process(&process);
             take_records();
             files.read_protocols(tcp, tcp, &mut problems);
-            files.read_interface_protocols(b"lo", tcp, &mut ProtocolStatistics::default());
+            files.read_protocols_of(b"lo", tcp, &mut ProtocolStatistics::default());
             files.report_interface_protocols(&mut problems);
             assert_eq!(take_records(), record);
         }
@@ -820,7 +837,7 @@ mod tests {
         let mut problems = Problems::new(Log { debug: false });
         files.read_protocols(tcp, tcp, &mut problems);
         assert!(take_records().starts_with(r#"W! protocols "tcp" are left out: cannot read "#));
-        files.read_interface_protocols(b"lo", tcp, &mut ProtocolStatistics::default());
+        files.read_protocols_of(b"lo", tcp, &mut ProtocolStatistics::default());
         files.report_interface_protocols(&mut problems);
         assert!(take_records().starts_with("W! interface_protocols: interfaces have none: "));
     }

@@ -1,6 +1,7 @@
 //! Interfaces by the counters of `/proc/net/dev` and by `/sys/class/net`.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
@@ -8,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -19,10 +21,14 @@ use crate::model::interface::{Interface, Presence, Wants};
 use crate::model::link::{LinkModes, LinkState, SPEED_UNKNOWN};
 use crate::model::properties::{Properties, is_address};
 use crate::model::rates::Reading;
-use crate::parse::{Quoted, sysfs};
+use crate::parse::sysfs;
+use crate::quoted::Quoted;
+use crate::quoted::QuotedPath;
 use crate::system::linux::proc_net::ProcNet;
+use crate::system::linux::source::Shared;
 use crate::system::linux::{Unread, is_shortage};
-use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, Made, QuotedPath};
+use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, Made};
+use crate::system::{Capabilities, Source};
 
 /// How often two files are compared before they count as telling of different namespaces: interfaces
 /// come and go.
@@ -51,7 +57,8 @@ pub struct Procfs {
     uevents: Option<u64>,
     reading: Reading,
     version: u64,
-    /// How many drivers were asked since that was [taken](Self::take_asked).
+    may_ask_drivers: bool,
+    /// How many drivers were asked since that was [taken](Source::take_asked).
     asked: usize,
 }
 
@@ -117,13 +124,9 @@ impl Procfs {
             uevents: None,
             reading: Reading::default(),
             version: 0,
+            may_ask_drivers: true,
             asked: 0,
         }
-    }
-
-    /// How many drivers were asked for their speed since the last call.
-    pub fn take_asked(&mut self) -> usize {
-        std::mem::take(&mut self.asked)
     }
 
     /// Whether any sysfs may show it.
@@ -154,7 +157,7 @@ impl Procfs {
     /// Takes in what `/proc/net` told in its last reading, and asks sysfs for what selects
     /// interfaces. Once `hurry` says so, no more is asked for, and an interface that only its flags
     /// could select is taken for gone.
-    pub fn read(&mut self, proc_net: &mut ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
+    pub fn take_rows(&mut self, proc_net: &mut ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
         self.check(proc_net, log);
         let Self { class_net, interfaces, numbers, wants, version, .. } = self;
         let mut hurried = false;
@@ -219,7 +222,7 @@ impl Procfs {
                 interface.forget_rates();
                 unsure.push(interface.ifindex);
             }
-            if wants.more {
+            if wants.all_counters {
                 interface.set_more(more, reading);
             }
         }
@@ -265,16 +268,17 @@ impl Procfs {
         }
     }
 
+    /// Whether drivers may be asked, which may take long, as of now.
+    pub fn set_may_ask_drivers(&mut self, may_ask: bool) {
+        self.may_ask_drivers = may_ask;
+    }
+
     /// Asks sysfs for what is wanted of those that are reported: their speeds and whatever else a
-    /// driver tells only if it `may_ask` drivers, which may take long. Once `hurry` says so, no more
-    /// is asked for. Files of sysfs that cannot be read go to `problems`, those that selected interfaces
+    /// driver tells only if drivers [may be asked](Self::set_may_ask_drivers). Once `hurry` says so, no
+    /// more is asked for. Files of sysfs that cannot be read go to `problems`, those that selected interfaces
     /// among them.
-    pub fn fetch_details(
-        &mut self,
-        may_ask: bool,
-        problems: &mut Problems,
-        mut hurry: impl FnMut() -> bool,
-    ) {
+    pub fn fetch_details(&mut self, problems: &mut Problems, mut hurry: impl FnMut() -> bool) {
+        let may_ask = self.may_ask_drivers;
         let Self { class_net, has_sysfs, wants, interfaces, reading, version, asked, .. } = self;
         if !*has_sysfs {
             return;
@@ -288,7 +292,7 @@ impl Procfs {
             let link_modes =
                 (asks && is_told).then(|| class_net.link_modes(&interface.name, *wants));
             let state =
-                (wants.state && !hurried).then(|| class_net.state(&interface.name, may_ask));
+                (wants.link_state && !hurried).then(|| class_net.state(&interface.name, may_ask));
             let known = interface.details.as_ref().filter(|_| wants.properties && !hurried);
             let properties =
                 known.map(|known| class_net.properties(&interface.name, &known.properties));
@@ -302,7 +306,7 @@ impl Procfs {
                 interface.set_link_modes(link_modes, reading.number);
             }
             let Some(details) = &mut interface.details else { continue };
-            if wants.state {
+            if wants.link_state {
                 details.state = state.filter(|_| is_it).unwrap_or_default();
                 interface.changed = reading.number;
             }
@@ -325,29 +329,6 @@ impl Procfs {
             self.version += 1;
         }
     }
-
-    /// The interfaces of the last reading, in the kernel's order.
-    #[must_use]
-    pub fn interfaces(&self) -> &[Interface] {
-        &self.interfaces
-    }
-
-    /// The same, to say who is reported and to add what else is known.
-    pub fn interfaces_mut(&mut self) -> &mut [Interface] {
-        &mut self.interfaces
-    }
-
-    /// The last reading.
-    #[must_use]
-    pub fn reading(&self) -> &Reading {
-        &self.reading
-    }
-
-    /// Another one whenever there are other interfaces, or other names, flags or properties.
-    #[must_use]
-    pub fn version(&self) -> u64 {
-        self.version
-    }
 }
 
 /// The interface of that name, at that place among the others, where it is put.
@@ -369,6 +350,64 @@ fn bring_to<'a>(
         None => interfaces.insert(place, Interface::new(0, name, wants)),
     }
     interfaces.get_mut(place)
+}
+
+impl Source for Procfs {
+    type Shared<'a> = Shared<'a>;
+    type Error = Infallible;
+
+    /// Sysfs tells the kinds of few.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { kinds: false }
+    }
+
+    fn read(
+        &mut self,
+        shared: &mut Shared<'_>,
+        problems: &mut Problems,
+        hurry: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Infallible> {
+        self.start(shared.files);
+        shared.files.read_interfaces(problems);
+        self.take_rows(shared.files, problems.log(), hurry);
+        Ok(())
+    }
+
+    fn read_details(
+        &mut self,
+        shared: &mut Shared<'_>,
+        _: Instant,
+        problems: &mut Problems,
+        hurry: &mut dyn FnMut() -> bool,
+    ) {
+        self.fetch_details(problems, hurry);
+        let Self { interfaces, wants, reading, .. } = self;
+        let interfaces = interfaces.iter_mut();
+        shared.files.read_interface_protocols(interfaces, *wants, reading.number, problems);
+    }
+
+    /// What it tells is read anew at every gather.
+    fn refresh(&mut self) {}
+
+    fn take_asked(&mut self) -> usize {
+        std::mem::take(&mut self.asked)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    fn interfaces(&self) -> impl Iterator<Item = &Interface> + Clone {
+        self.interfaces.iter()
+    }
+
+    fn interfaces_mut(&mut self) -> impl Iterator<Item = &mut Interface> {
+        self.interfaces.iter_mut()
+    }
 }
 
 impl ClassNet {
@@ -558,7 +597,7 @@ impl ClassNet {
             Err(Unread::Failed) => return None,
         };
         let duplex =
-            wants.state.then(|| self.value(interface, "duplex", sysfs::duplex).ok()).flatten();
+            wants.link_state.then(|| self.value(interface, "duplex", sysfs::duplex).ok()).flatten();
         Some(LinkModes { speed_mbits, duplex })
     }
 

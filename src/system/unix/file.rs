@@ -5,7 +5,6 @@
 //! files are read, which all files of `/proc` and `/sys` are, and of these no more than fits.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -30,16 +29,6 @@ pub const MAX_ATTRIBUTE: usize = 64 << 10;
 /// A non-blocking open that makes no terminal ours. Without `O_NONBLOCK`, a named pipe would block.
 const FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
-
-/// A path as it is shown in a message: quoted, and on one line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QuotedPath<'a>(pub &'a Path);
-
-impl fmt::Display for QuotedPath<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0.to_string_lossy())
-    }
-}
 
 /// How the kernel makes a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

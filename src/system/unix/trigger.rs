@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
-use crate::system::unix::output;
+use super::{Events, output};
 
 /// The triggers that came and were not acted on yet.
 ///
@@ -137,7 +137,7 @@ impl Triggers {
         &mut self,
         stdout: BorrowedFd<'_>,
         awaited: Await,
-        events: [Option<BorrowedFd<'_>>; 2],
+        events: Events<'_>,
         until: Option<Instant>,
     ) -> io::Result<Ready> {
         let stdin = io::stdin();

@@ -431,7 +431,7 @@ impl Links {
         let wants = self.wants;
         let interface = &mut self.table.get_mut(place)?.interface;
         interface.set_counters(&stats.counters, reading, wants);
-        if wants.more {
+        if wants.all_counters {
             interface.set_more(&stats.more(), reading);
         }
         Some(place)
@@ -448,7 +448,7 @@ impl Links {
         let wants = self.wants;
         if let Some(link) = self.get_mut(ifindex) {
             link.interface.set_counters(counters, reading, wants);
-            if wants.more {
+            if wants.all_counters {
                 link.interface.set_more(more, reading);
             }
         }

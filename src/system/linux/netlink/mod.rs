@@ -24,16 +24,18 @@ use crate::log::{Level, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Wants};
 use crate::model::rates::Reading;
-use crate::parse::Quoted;
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::{self, Stats};
 use crate::parse::netlink::{Message, messages};
 use crate::parse::proc_net_netlink;
+use crate::quoted::Quoted;
 use crate::system::linux::is_shortage;
+use crate::system::linux::source::Shared;
 use crate::system::unix::file::{self, MAX_TABLE};
+use crate::system::{Capabilities, Source};
 
 pub use self::socket::{NetlinkError, Scratch};
-pub use self::speed::Asker;
+pub use self::speed::SpeedThread;
 
 /// How long the lines of a gather wait for the speeds of interfaces that are new or were named by
 /// events.
@@ -150,16 +152,16 @@ pub struct Netlink {
     decided: Option<u64>,
     /// The numbers of interfaces that the last dump told of and the table lacks.
     strangers: Vec<u32>,
-    /// How many drivers were asked since that was [taken](Self::take_asked).
+    /// How many drivers were asked since that was [taken](Source::take_asked).
     asked: usize,
 }
 
 impl Netlink {
     /// Over the sockets of a namespace; its drivers are asked by that thread.
     #[must_use]
-    pub fn new(sockets: Sockets, asker: &Asker, wants: Wants) -> Self {
+    pub fn new(sockets: Sockets, speed_thread: &SpeedThread, wants: Wants) -> Self {
         let Sockets { requests, events, way, class_net } = sockets;
-        let speeds = asker.seat(way);
+        let speeds = speed_thread.seat(way);
         Self {
             requests,
             events,
@@ -275,7 +277,7 @@ impl Netlink {
     /// # Errors
     ///
     /// [`ReadError`], when they have to come from elsewhere this time.
-    pub fn read(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
+    pub fn read_now(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
         self.reading.begin(Instant::now());
         if self.speeds.is_stuck() {
             // Counters will be taken in by names, which do not change while the lock is held.
@@ -301,7 +303,7 @@ impl Netlink {
         }
         if self.following != Following::Current {
             self.take_stock(scratch)?;
-        } else if self.wants.state || self.has_silent_labels() {
+        } else if self.wants.link_state || self.has_silent_labels() {
             // A carrier that came and went is not always an event.
             self.dump_links(scratch, Tells::State)?;
         }
@@ -319,9 +321,9 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// [`ReadError`], as from [`read`](Self::read).
+    /// [`ReadError`], as from [`read_now`](Self::read_now).
     pub fn try_out(&mut self, scratch: &mut Scratch) -> Result<(), ReadError> {
-        let tried = self.read(scratch);
+        let tried = self.read_now(scratch);
         for interface in self.links.interfaces_mut() {
             interface.forget_rates();
         }
@@ -347,34 +349,6 @@ impl Netlink {
                 self.links.set_counters(*ifindex, counters, more, &self.reading);
             }
         }
-    }
-
-    /// The interfaces in the order of their numbers, also those that the last reading did not find.
-    pub fn interfaces(&self) -> impl Iterator<Item = &Interface> + Clone {
-        self.links.interfaces()
-    }
-
-    /// The same, to say who is reported and to add what else is known.
-    pub fn interfaces_mut(&mut self) -> impl Iterator<Item = &mut Interface> {
-        self.links.interfaces_mut()
-    }
-
-    /// What of interfaces is known too.
-    #[must_use]
-    pub fn wants(&self) -> Wants {
-        self.wants
-    }
-
-    /// The last reading.
-    #[must_use]
-    pub fn reading(&self) -> &Reading {
-        &self.reading
-    }
-
-    /// Another one whenever there are other interfaces, or other names, flags or properties.
-    #[must_use]
-    pub fn version(&self) -> u64 {
-        self.links.version()
     }
 
     /// Asks the drivers that the next lines cannot do without, and waits for them until the deadline,
@@ -422,13 +396,6 @@ impl Netlink {
         }
     }
 
-    /// Asks the drivers whose answers have grown old, and the slow ones, and waits for none. The
-    /// kernel's lock may be held from here on, so that no network namespace should be left to be read.
-    pub fn refresh_speeds(&mut self) {
-        let questions = self.links.due_questions(Instant::now());
-        self.ask(questions);
-    }
-
     /// Returns whether there was anything to ask.
     fn ask(&mut self, questions: Questions) -> bool {
         match questions {
@@ -443,11 +410,6 @@ impl Netlink {
             }
         }
         true
-    }
-
-    /// How many drivers were asked for speed and duplex since the last call.
-    pub fn take_asked(&mut self) -> usize {
-        std::mem::take(&mut self.asked)
     }
 
     /// Calls that with the name of each interface and each of its alternative names, as far as the
@@ -627,6 +589,65 @@ impl Netlink {
     fn catch_up(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         self.follow_up_to(MAX_QUEUE, scratch);
         if self.following == Following::Current { Ok(()) } else { self.take_stock(scratch) }
+    }
+}
+
+impl Source for Netlink {
+    type Shared<'a> = Shared<'a>;
+    type Error = ReadError;
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { kinds: true }
+    }
+
+    fn read(
+        &mut self,
+        shared: &mut Shared<'_>,
+        _: &mut Problems,
+        _: &mut dyn FnMut() -> bool,
+    ) -> Result<(), ReadError> {
+        self.read_now(shared.scratch)
+    }
+
+    fn read_details(
+        &mut self,
+        shared: &mut Shared<'_>,
+        deadline: Instant,
+        problems: &mut Problems,
+        _: &mut dyn FnMut() -> bool,
+    ) {
+        self.fetch_speeds(deadline);
+        self.report_unread(problems);
+        let (wants, reading) = (self.wants, self.reading.number);
+        shared.files.read_interface_protocols(self.interfaces_mut(), wants, reading, problems);
+    }
+
+    /// Asks the drivers whose answers have grown old, and the slow ones, and waits for none. The
+    /// kernel's lock may be held from here on, so that no network namespace should be left to be read.
+    fn refresh(&mut self) {
+        let questions = self.links.due_questions(Instant::now());
+        self.ask(questions);
+    }
+
+    fn take_asked(&mut self) -> usize {
+        std::mem::take(&mut self.asked)
+    }
+
+    fn version(&self) -> u64 {
+        self.links.version()
+    }
+
+    fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// In the order of their numbers.
+    fn interfaces(&self) -> impl Iterator<Item = &Interface> + Clone {
+        self.links.interfaces()
+    }
+
+    fn interfaces_mut(&mut self) -> impl Iterator<Item = &mut Interface> {
+        self.links.interfaces_mut()
     }
 }
 

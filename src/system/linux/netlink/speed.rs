@@ -98,7 +98,7 @@ pub(super) enum Way {
 
 /// The thread that asks drivers. It ends with this.
 #[derive(Debug)]
-pub struct Asker {
+pub struct SpeedThread {
     desk: Arc<Desk>,
 }
 
@@ -201,7 +201,7 @@ enum Task {
     One(Arc<Seat>, Question),
 }
 
-impl Asker {
+impl SpeedThread {
     /// Starts the thread.
     ///
     /// # Errors
@@ -223,7 +223,7 @@ impl Asker {
     }
 }
 
-impl Drop for Asker {
+impl Drop for SpeedThread {
     /// Lets the thread end, when it comes back from the kernel.
     fn drop(&mut self) {
         lock(&self.desk.state).is_over = true;

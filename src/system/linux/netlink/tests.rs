@@ -15,7 +15,7 @@ use self::kernel::{
     Asked, EIO, ETHTOOL, Interface, RTM_GETLINK, done, link_modes, pair, play, refusal,
 };
 use super::speed::Way;
-use super::{Asker, Netlink, Sockets};
+use super::{Netlink, Sockets, SpeedThread};
 use crate::model::interface::Wants;
 
 /// What a kernel does that is played for other modules.
@@ -28,7 +28,7 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     /// It has one interface, `eth0`, whose counters are 2.
-    pub(crate) fn start(asker: &Asker) -> (Netlink, Self) {
+    pub(crate) fn start(speed_thread: &SpeedThread) -> (Netlink, Self) {
         let flags = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let [is_failing, is_hanging] = flags.clone();
         let [fails, hangs] = flags;
@@ -51,7 +51,7 @@ impl Kernel {
         let (events, sender) = pair();
         let way = Way::Ethtool(ethtool, ETHTOOL);
         let sockets = Sockets { requests, events, way, class_net: None };
-        let netlink = Netlink::new(sockets, asker, Wants::default());
+        let netlink = Netlink::new(sockets, speed_thread, Wants::default());
         (netlink, Self { fails, hangs, _events: sender })
     }
 

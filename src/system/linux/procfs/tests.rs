@@ -6,9 +6,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::HostProc;
 use crate::log::tests::take_records;
 use crate::model::link::Flags;
-use crate::system::linux::proc_net::HostProc;
 
 const LOG: Log = Log { debug: false };
 const HOUR: Duration = Duration::from_secs(3600);
@@ -22,10 +22,10 @@ const NOTHING: Wants = Wants {
     kind: false,
     properties: false,
     labels: false,
-    state: false,
-    more: false,
+    link_state: false,
+    all_counters: false,
     rates: false,
-    protocols: crate::model::protocol::Groups::NONE,
+    interface_protocols: crate::model::protocol::Groups::NONE,
 };
 
 /// A machine of files.
@@ -123,7 +123,7 @@ impl Machine {
         self.procfs.start(&self.files);
         self.files.read_interfaces(&mut self.problems);
         happens(self);
-        self.procfs.read(&mut self.files, LOG, || false);
+        self.procfs.take_rows(&mut self.files, LOG, || false);
     }
 
     fn gather(&mut self) {
@@ -131,7 +131,7 @@ impl Machine {
     }
 
     fn one(&self, name: &str) -> &Interface {
-        let mut interfaces = self.procfs.interfaces().iter();
+        let mut interfaces = self.procfs.interfaces();
         interfaces.find(|interface| *interface.name == *name.as_bytes()).unwrap()
     }
 
@@ -155,7 +155,7 @@ impl Machine {
 
     /// The version, and the interfaces' generations.
     fn decided(&self) -> (u64, Vec<u64>) {
-        let interfaces = self.procfs.interfaces().iter();
+        let interfaces = self.procfs.interfaces();
         (self.procfs.version(), interfaces.map(|interface| interface.generation).collect())
     }
 }
@@ -339,7 +339,7 @@ fn where_events_cannot_be_counted_the_files_of_the_interface_decide() {
     machine.files.start_gather();
     machine.files.read_interfaces(&mut machine.problems);
     machine.procfs.start(&machine.files);
-    machine.procfs.read(&mut machine.files, LOG, || false);
+    machine.procfs.take_rows(&mut machine.files, LOG, || false);
     assert_eq!(machine.bytes("a"), 140);
 }
 
@@ -448,7 +448,7 @@ fn what_cannot_be_read_this_time_is_what_it_was() {
 
 #[test]
 fn once_in_a_hurry_nothing_more_is_asked_for() {
-    let mut machine = Machine::new(Wants { state: true, ..PROPERTIES });
+    let mut machine = Machine::new(Wants { link_state: true, ..PROPERTIES });
     machine.set_dev(&[("a", 1), ("b", 1)]);
     machine.set_interface("a", 2, 1);
     machine.set_interface("b", 3, 1);
@@ -458,7 +458,7 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
     machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
     machine.procfs.interfaces[1].speed_refresh = Some(HOUR);
     let mut looks = 0;
-    machine.procfs.fetch_details(true, &mut machine.problems, || {
+    machine.procfs.fetch_details(&mut machine.problems, || {
         looks += 1;
         looks > 1
     });
@@ -470,14 +470,15 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
     assert_eq!(&*machine.properties("a").alias, b"one");
     assert_eq!(&*machine.properties("b").alias, b"");
     // Drivers are not asked where they may take long, and all else is.
-    machine.procfs.fetch_details(false, &mut machine.problems, || false);
+    machine.procfs.set_may_ask_drivers(false);
+    machine.procfs.fetch_details(&mut machine.problems, || false);
     assert_eq!(speeds(&machine), [None, None]);
     assert_eq!((number(&machine, "a"), number(&machine, "b")), (Some(2), Some(3)));
     // Who is up is not known without being asked: it is not reported then.
     machine.files.start_gather();
     machine.files.read_interfaces(&mut machine.problems);
     let mut looks = 0;
-    machine.procfs.read(&mut machine.files, LOG, || {
+    machine.procfs.take_rows(&mut machine.files, LOG, || {
         looks += 1;
         looks > 3
     });
@@ -494,7 +495,7 @@ fn what_netlink_told_of_a_speed_stands_where_files_can_tell_nothing() {
     for interface in machine.procfs.interfaces_mut() {
         interface.speed_refresh = Some(HOUR);
     }
-    machine.procfs.fetch_details(true, &mut machine.problems, || false);
+    machine.procfs.fetch_details(&mut machine.problems, || false);
     let speeds = |machine: &Machine| {
         ["a", "b"].map(|name| machine.one(name).link_modes.map(|modes| modes.speed_mbits))
     };
@@ -519,7 +520,7 @@ fn the_version_is_another_one_whenever_there_are_other_interfaces() {
     machine.procfs.forget();
     versions.push(machine.procfs.version());
     assert!(versions.is_sorted_by(|before, after| before < after), "{versions:?}");
-    assert!(machine.procfs.interfaces().is_empty());
+    assert!(machine.procfs.interfaces().next().is_none());
     machine.procfs.forget();
     assert_eq!(Some(&machine.procfs.version()), versions.last());
 }
@@ -532,12 +533,12 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
     machine.set_dev(&[("a", 1)]);
     machine.gather();
     machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
-    machine.procfs.fetch_details(true, &mut machine.problems, || false);
+    machine.procfs.fetch_details(&mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"to the switch");
     machine.gather();
     machine.set("a/ifindex", "3\n");
     machine.set("a/ifalias", "another one's\n");
-    machine.procfs.fetch_details(true, &mut machine.problems, || false);
+    machine.procfs.fetch_details(&mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"to the switch");
     // Where no number can be had, the name is all there is to go by.
     fs::remove_file(machine.sysfs("a/ifindex")).unwrap();
@@ -545,7 +546,7 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
     machine.procfs.add_wants(PROPERTIES);
     machine.gather();
     machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
-    machine.procfs.fetch_details(true, &mut machine.problems, || false);
+    machine.procfs.fetch_details(&mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"another one's");
 }
 
@@ -664,7 +665,7 @@ fn files_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
         take_records();
         machine.gather();
         machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
-        machine.procfs.fetch_details(true, &mut machine.problems, || false);
+        machine.procfs.fetch_details(&mut machine.problems, || false);
         machine.problems.end_of_gather();
         take_records()
     };

@@ -16,7 +16,7 @@ use rustix::net::sockopt;
 
 use super::super::socket::Socket;
 use super::super::speed::Way;
-use super::super::{Asker, Following, Netlink, NetlinkError, ReadError, Scratch, Sockets};
+use super::super::{Following, Netlink, NetlinkError, ReadError, Scratch, Sockets, SpeedThread};
 use super::kernel::{
     Asked, ENODEV, EOPNOTSUPP, IFF_UP, Interface, NLMSG_DONE, RTM_GETLINK, RTM_GETSTATS, Request,
     Requests, done, ifindex, interrupted, kind, padded, pair, pair_with_stranger, play, recorded,
@@ -27,6 +27,7 @@ use crate::log::{Log, Problems};
 use crate::model::counters::Counters;
 use crate::model::interface::{Presence, Wants};
 use crate::model::link::Flags;
+use crate::system::Source as _;
 
 /// The interfaces of the recordings.
 const NAMES: [(u32, &str); 10] = [
@@ -117,7 +118,7 @@ struct Source {
     requests: Requests,
     /// Sends events.
     events: UnixDatagram,
-    _asker: Asker,
+    _asker: SpeedThread,
 }
 
 impl Source {
@@ -130,10 +131,10 @@ impl Source {
         wants: Wants,
         answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static,
     ) -> Self {
-        let asker = Asker::start().unwrap();
+        let speed_thread = SpeedThread::start().unwrap();
         let (sockets, requests, events) = sockets(answer);
-        let netlink = Netlink::new(sockets, &asker, wants);
-        Self { netlink, scratch: Scratch::default(), requests, events, _asker: asker }
+        let netlink = Netlink::new(sockets, &speed_thread, wants);
+        Self { netlink, scratch: Scratch::default(), requests, events, _asker: speed_thread }
     }
 
     /// Over a kernel that answers a dump like this, and all else as was recorded.
@@ -148,7 +149,7 @@ impl Source {
     }
 
     fn read(&mut self) -> Result<(), ReadError> {
-        self.netlink.read(&mut self.scratch)
+        self.netlink.read_now(&mut self.scratch)
     }
 
     /// What a line needs of each interface.
@@ -237,7 +238,7 @@ fn where_the_kernel_tells_of_no_device_sysfs_does() {
         let driver = folder.path().join(name).join("device/driver");
         std::os::unix::fs::symlink("../../bus/pci/drivers/e1000e", driver).unwrap();
     }
-    let asker = Asker::start().unwrap();
+    let speed_thread = SpeedThread::start().unwrap();
     let (mut sockets, _requests, _events) = sockets(move |request| {
         let all = [card, teql, other];
         let mut datagrams: Vec<_> = match request.asked {
@@ -249,8 +250,8 @@ fn where_the_kernel_tells_of_no_device_sysfs_does() {
     });
     sockets.class_net = Some(folder.path().to_owned());
     let wants = Wants { kind: true, properties: true, ..Wants::default() };
-    let mut netlink = Netlink::new(sockets, &asker, wants);
-    netlink.read(&mut Scratch::default()).unwrap();
+    let mut netlink = Netlink::new(sockets, &speed_thread, wants);
+    netlink.read_now(&mut Scratch::default()).unwrap();
     let told: Vec<_> = netlink
         .interfaces()
         .map(|interface| {
@@ -280,7 +281,7 @@ fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
     for name in ["card0", "card1"] {
         std::fs::write(class_net.join(name).join("device"), "").unwrap();
     }
-    let asker = Asker::start().unwrap();
+    let speed_thread = SpeedThread::start().unwrap();
     let (mut sockets, _requests, _events) = sockets(move |request| {
         let mut datagrams: Vec<_> = match request.asked {
             ALL_LINKS => all.iter().map(Interface::link).collect(),
@@ -294,8 +295,8 @@ fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
     let sockets = sockets.with_sysfs(sys.path());
     assert!(matches!(&sockets.way, Way::Sysfs(folder) if *folder == class_net));
     let wants = Wants { kind: true, properties: true, ..Wants::default() };
-    let mut netlink = Netlink::new(sockets, &asker, wants);
-    netlink.read(&mut Scratch::default()).unwrap();
+    let mut netlink = Netlink::new(sockets, &speed_thread, wants);
+    netlink.read_now(&mut Scratch::default()).unwrap();
     let mut problems = Problems::new(Log { debug: false });
     take_records();
     netlink.report_unread(&mut problems);
@@ -309,7 +310,7 @@ fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
     for name in ["card0", "card1"] {
         std::fs::remove_file(class_net.join(name).join("device")).unwrap();
     }
-    netlink.read(&mut Scratch::default()).unwrap();
+    netlink.read_now(&mut Scratch::default()).unwrap();
     netlink.report_unread(&mut problems);
     problems.end_of_gather();
     assert_eq!(take_records(), format!("I! resolved: {message}"));
@@ -420,7 +421,7 @@ fn known_interfaces_that_interrupted_dumps_of_links_leave_out_are_asked_for_sing
         let is_torn = Arc::new(Mutex::new(false));
         let torn = Arc::clone(&is_torn);
         let mut recorded = Recorded::new();
-        let wants = Wants { state, ..Wants::default() };
+        let wants = Wants { link_state: state, ..Wants::default() };
         let mut source = Source::with_wants(wants, move |request| {
             if !*torn.lock().unwrap() {
                 return recorded.answer(request);
@@ -904,9 +905,9 @@ fn drivers_that_cannot_be_read_are_reported_with_one_of_them_and_how_many_there_
         });
         sockets.class_net = Some(class_net.path().to_owned());
         let wants = Wants { kind: true, properties, ..Wants::default() };
-        let asker = Asker::start().unwrap();
-        let mut netlink = Netlink::new(sockets, &asker, wants);
-        netlink.read(&mut Scratch::default()).unwrap();
+        let speed_thread = SpeedThread::start().unwrap();
+        let mut netlink = Netlink::new(sockets, &speed_thread, wants);
+        netlink.read_now(&mut Scratch::default()).unwrap();
         let mut problems = Problems::new(Log { debug: false });
         netlink.report_unread(&mut problems);
         assert_eq!(problems.messages(), expected);

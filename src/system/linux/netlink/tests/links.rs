@@ -222,7 +222,7 @@ fn who_lies_upon_another_one_or_has_another_master_is_decided_anew() {
 
 #[test]
 fn a_state_that_changes_shows_in_the_next_line_and_in_no_other() {
-    let wants = Wants { state: true, ..Wants::default() };
+    let wants = Wants { link_state: true, ..Wants::default() };
     let device = Interface::device(1, "dev");
     let mut links = table(&[device], wants, HOUR);
     let mut told = |flags, reading| {

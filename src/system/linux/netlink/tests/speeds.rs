@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::super::links::{self, Questions};
 use super::super::speed::{Answer, SLOW, Way};
-use super::super::{Asker, Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets};
+use super::super::{Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets, SpeedThread};
 use super::eventually;
 use super::kernel::{
     Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
@@ -22,6 +22,7 @@ use crate::log::{Log, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::Wants;
 use crate::model::link::LinkModes;
+use crate::system::Source as _;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -97,7 +98,7 @@ impl Drivers {
 struct Machine {
     netlink: Netlink,
     scratch: Scratch,
-    asker: Rc<Asker>,
+    speed_thread: Rc<SpeedThread>,
     interfaces: Arc<Mutex<BTreeMap<u32, Interface>>>,
     drivers: Drivers,
     /// What was asked about speeds.
@@ -112,11 +113,11 @@ struct Machine {
 impl Machine {
     /// All are reported; each has the speed of a thousand Mbit/s times its number.
     fn new(interfaces: &[Interface]) -> Self {
-        Self::by(Rc::new(Asker::start().unwrap()), interfaces)
+        Self::by(Rc::new(SpeedThread::start().unwrap()), interfaces)
     }
 
     /// The same, whose drivers that thread asks.
-    fn by(asker: Rc<Asker>, interfaces: &[Interface]) -> Self {
+    fn by(speed_thread: Rc<SpeedThread>, interfaces: &[Interface]) -> Self {
         let drivers = Drivers::default();
         for interface in interfaces {
             drivers.set_speed(interface.ifindex, speed_of(interface.ifindex));
@@ -124,11 +125,11 @@ impl Machine {
         let kernel = drivers.clone();
         let (ethtool, requests) = play(move |request| kernel.answer(request));
         let way = Way::Ethtool(ethtool, ETHTOOL);
-        Self { drivers, asked: requests, ..Self::with(asker, interfaces, way) }
+        Self { drivers, asked: requests, ..Self::with(speed_thread, interfaces, way) }
     }
 
     /// Its drivers are asked that way.
-    fn with(asker: Rc<Asker>, interfaces: &[Interface], way: Way) -> Self {
+    fn with(speed_thread: Rc<SpeedThread>, interfaces: &[Interface], way: Way) -> Self {
         let by_number = interfaces.iter().map(|interface| (interface.ifindex, *interface));
         let interfaces: Arc<Mutex<BTreeMap<_, _>>> = Arc::new(Mutex::new(by_number.collect()));
         let known = Arc::clone(&interfaces);
@@ -136,9 +137,9 @@ impl Machine {
         let (events_here, events) = pair();
         let sockets = Sockets { requests, events: events_here, way, class_net: None };
         Self {
-            netlink: Netlink::new(sockets, &asker, Wants::default()),
+            netlink: Netlink::new(sockets, &speed_thread, Wants::default()),
             scratch: Scratch::default(),
-            asker,
+            speed_thread,
             interfaces,
             drivers: Drivers::default(),
             asked: Requests::default(),
@@ -151,7 +152,7 @@ impl Machine {
 
     /// Another network namespace, whose drivers the same thread asks.
     fn beside(&self, interfaces: &[Interface]) -> Self {
-        Self::by(Rc::clone(&self.asker), interfaces)
+        Self::by(Rc::clone(&self.speed_thread), interfaces)
     }
 
     fn follow(&mut self) {
@@ -159,7 +160,7 @@ impl Machine {
     }
 
     fn read(&mut self) -> Result<(), ReadError> {
-        self.netlink.read(&mut self.scratch)
+        self.netlink.read_now(&mut self.scratch)
     }
 
     /// Gathers as the collector does, less what follows the writing, and returns the speeds.
@@ -374,7 +375,7 @@ fn events_do_not_have_a_driver_that_was_slow_asked_more_often() {
         machine.name_all();
         // No stale speed.
         assert_eq!(machine.gather(), speeds([(2, None), (3, Some(3000))]));
-        machine.netlink.refresh_speeds();
+        machine.netlink.refresh();
         thread::sleep(Duration::from_millis(50));
         assert_eq!(machine.asked.take(), [one(3)]);
     }
@@ -388,11 +389,11 @@ fn events_do_not_have_a_driver_that_was_slow_asked_more_often() {
     });
     machine.name_all();
     machine.gather();
-    machine.netlink.refresh_speeds();
+    machine.netlink.refresh();
     thread::sleep(SLOW);
     machine.drivers.release();
     machine.gather_until(3, 3000);
-    machine.netlink.refresh_speeds();
+    machine.netlink.refresh();
     thread::sleep(Duration::from_millis(50));
     asked.extend(machine.asked.take());
     assert_eq!(asked.iter().filter(|&&asked| asked == one(2)).count(), 1, "{asked:?}");
@@ -416,7 +417,7 @@ fn who_is_down_or_unreported_is_never_asked() {
     for _ in 0..3 {
         machine.name_all();
         assert_eq!(machine.gather(), expected);
-        machine.netlink.refresh_speeds();
+        machine.netlink.refresh();
     }
     assert_eq!(machine.asked.take().into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([one(2)]));
 }
@@ -739,7 +740,7 @@ fn a_namespace_that_is_forgotten_is_not_kept_alive_by_questions() {
     assert_eq!(asked.take(), [one(3)]);
     // The one that is being asked, as soon as that is over.
     let (drivers, asked) = (machine.drivers.clone(), machine.asked.clone());
-    let thread = Rc::clone(&machine.asker);
+    let thread = Rc::clone(&machine.speed_thread);
     drop(machine);
     drivers.release();
     eventually(|| asked.are_over());
@@ -797,7 +798,7 @@ fn a_speed_that_has_grown_old_stands_until_a_new_one_comes_and_is_asked_for_afte
     assert_eq!(machine.speed(2), Some(2000));
     assert_eq!(machine.asked.take(), []);
     machine.drivers.hang(2);
-    machine.netlink.refresh_speeds();
+    machine.netlink.refresh();
     eventually(|| machine.is_busy());
     assert_eq!(machine.asked.take(), [one(2)]);
     assert_eq!(machine.speed(2), Some(2000));
@@ -807,7 +808,7 @@ fn a_speed_that_has_grown_old_stands_until_a_new_one_comes_and_is_asked_for_afte
     machine.speed_refresh = HOUR;
     machine.gather();
     machine.asked.take();
-    machine.netlink.refresh_speeds();
+    machine.netlink.refresh();
     machine.gather();
     assert_eq!(machine.asked.take(), []);
 }
@@ -879,9 +880,9 @@ fn without_the_family_speeds_are_read_from_sysfs() {
             Interface::device(8, "bad1"),
             Interface::device(9, "bad2"),
         ]);
-        let asker = Rc::new(Asker::start().unwrap());
+        let speed_thread = Rc::new(SpeedThread::start().unwrap());
         let way = Way::of(generic, Some(folder.path().to_owned())).unwrap();
-        let mut machine = Machine::with(asker, &interfaces, way);
+        let mut machine = Machine::with(speed_thread, &interfaces, way);
         let speeds = machine.gather();
         let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
         assert_eq!(of, [Some(2500), Some(-1), Some(-1), Some(-1), Some(-1), Some(-1)]);
@@ -995,8 +996,8 @@ fn a_dump_of_many_interfaces_may_take_longer_than_one_of_few() {
             thread::sleep(TOOK);
             dump.clone()
         });
-        let asker = Asker::start().unwrap();
-        let speeds = asker.seat(Way::Ethtool(ethtool, ETHTOOL));
+        let speed_thread = SpeedThread::start().unwrap();
+        let speeds = speed_thread.seat(Way::Ethtool(ethtool, ETHTOOL));
         speeds.ask_all(super::super::speed::Ticket::MIN, 1);
         speeds.wait(Instant::now() + 10 * SPEED_WAIT, HOUR);
         let told = speeds.take_told();

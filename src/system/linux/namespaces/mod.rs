@@ -10,26 +10,21 @@ use std::time::{Duration, Instant};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
-use crate::config::{Discovery, Table};
-use crate::gather::first_gather::Seen;
-use crate::gather::namespace::Space;
-use crate::gather::report::Batch;
+use super::netlink::{Netlink, Scratch, SpeedThread};
+use super::netns::{self, Discovered, EnterError, Entered, Inhabited, Machine, Purpose, Watch};
+use super::privileges::{self, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
+use super::proc_net::{self, ProcNet};
+use super::procfs::Procfs;
+use super::source::{LinuxSource, Shared};
+use crate::config::{Discovery, SourceOption, Table};
+use crate::format::Format;
+use crate::gather::namespace::Namespace;
 use crate::log::{Level, Problems};
 use crate::model::interface::Wants;
-use crate::model::protocol::{Group, Groups};
-use crate::parse::Quoted;
-use crate::select::Tally;
-use crate::system::linux::Wanted;
-use crate::system::linux::netlink::{Asker, Netlink, Scratch};
-use crate::system::linux::netns::{
-    self, EnterError, Entered, Found, Inhabited, Machine, Purpose, Watch,
-};
-use crate::system::linux::privileges::{self, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
-use crate::system::linux::proc_net::{self, ProcNet};
-use crate::system::linux::procfs::Procfs;
-use crate::system::unix::file::QuotedPath;
+use crate::model::protocol::{Group, Groups, ProtocolStatistics};
+use crate::quoted::{Quoted, QuotedPath};
 
-/// What [`Spaces::events`] means: a name came or went.
+/// What [`OtherNamespaces::events`] means: a name came or went.
 const NAMES: u64 = 0;
 
 /// Beside the key of a namespace: the process ended that kept it alive.
@@ -62,7 +57,8 @@ const MANY_FILES: usize = 400;
 
 /// The namespaces of all tables.
 #[derive(Debug)]
-pub(crate) struct Spaces {
+pub(crate) struct OtherNamespaces {
+    format: &'static dyn Format,
     machine: Machine,
     /// The tables that report any.
     tables: Vec<Reporting>,
@@ -72,7 +68,7 @@ pub(crate) struct Spaces {
     groups: Groups,
     /// Those of them that the operator named.
     named_groups: Groups,
-    entered: Vec<Elsewhere>,
+    entered: Vec<OtherNamespace>,
     watch: Option<Watch>,
     /// The sockets of all namespaces, and the watch.
     epoll: OwnedFd,
@@ -103,8 +99,8 @@ struct Reporting {
 
 /// One of the namespaces, as the tables of one source report it.
 #[derive(Debug)]
-struct Elsewhere {
-    found: Found,
+struct OtherNamespace {
+    found: Discovered,
     by_netlink: bool,
     /// It is read by the files of a process that lives in it.
     by_process: bool,
@@ -114,7 +110,7 @@ struct Elsewhere {
     is_watched: bool,
     end: End,
     files: ProcNet,
-    space: Space,
+    namespace: Namespace<LinuxSource>,
 }
 
 /// How it is known that the namespace came to its end, which our sockets would put off.
@@ -132,8 +128,8 @@ enum End {
 
 /// A namespace that some tables want.
 #[derive(Debug)]
-struct Wish {
-    found: Found,
+struct Candidate {
+    found: Discovered,
     /// Whether it is our own, or the host's, by its name.
     is_main: bool,
     by_netlink: bool,
@@ -141,23 +137,28 @@ struct Wish {
     tables: Vec<usize>,
 }
 
-impl Spaces {
+impl OtherNamespaces {
     /// For the tables that report other namespaces; `None` if there are none. Without netlink, all
     /// are read by procfs.
     ///
     /// # Errors
     ///
     /// When the system gives no more files; it may another time.
-    pub(crate) fn open(tables: &[Table], has_netlink: bool) -> io::Result<Option<Self>> {
+    pub(crate) fn open(
+        tables: &[Table],
+        format: &'static dyn Format,
+        has_netlink: bool,
+    ) -> io::Result<Option<Self>> {
         let ours = || tables.iter().enumerate().filter(|(_, table)| is_reporting(table));
         let Some((_, first)) = ours().next() else { return Ok(None) };
         netns::raise_file_limit();
-        let machine = Machine::of(&first.proc);
+        let machine = Machine::of(&first.host_proc);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|errno| {
             io::Error::other(format!("epoll_create: {}", io::Error::from(errno)))
         })?;
-        let by_netlink = |table: &Table| has_netlink && table.source != Wanted::Procfs;
+        let by_netlink = |table: &Table| has_netlink && table.source != SourceOption::Procfs;
         Ok(Some(Self {
+            format,
             machine,
             tables: ours()
                 .map(|(number, table)| Reporting { table: number, by_netlink: by_netlink(table) })
@@ -214,7 +215,7 @@ impl Spaces {
     /// When to [follow](Self::follow) at the latest: there are namespaces of whose end no event is sure to
     /// tell.
     pub(crate) fn next_look(&self) -> Option<Instant> {
-        let next = |one: &Elsewhere| match one.end {
+        let next = |one: &OtherNamespace| match one.end {
             End::Ended => Some(LOOK_AFTER_END),
             End::Process(_) | End::Look => Some(LOOK),
             End::Name => None,
@@ -251,7 +252,7 @@ impl Spaces {
                         let mut entered = self.entered.iter_mut();
                         let Some(one) = entered.find(|one| one.key == key & !END) else { continue };
                         if key & END == 0 {
-                            one.space.follow(scratch);
+                            one.namespace.source_mut().follow(scratch);
                             one.watch(&self.epoll);
                         } else {
                             one.end = End::Ended;
@@ -280,7 +281,7 @@ impl Spaces {
     fn turn_deaf(&mut self) {
         self.is_deaf = true;
         for one in &mut self.entered {
-            one.space.fall_behind();
+            one.namespace.source_mut().fall_behind();
         }
     }
 
@@ -289,24 +290,25 @@ impl Spaces {
     pub(crate) fn read(
         &mut self,
         tables: &[Table],
-        asker: Option<&Asker>,
+        speed_thread: Option<&SpeedThread>,
         scratch: &mut Scratch,
         problems: &mut Problems,
-        hurry: &mut impl FnMut() -> bool,
+        hurry: &mut dyn FnMut() -> bool,
     ) {
         self.is_deaf = false;
-        self.discover(tables, asker, problems);
+        self.discover(tables, speed_thread, problems);
         self.mend();
         let (mut failures, mut failure) = (0, None);
         for one in &mut self.entered {
-            one.space.start_gather();
+            one.namespace.start_gather();
             if hurry() || one.by_process && !one.is_there() {
                 continue;
             }
-            let Elsewhere { found, files, space, .. } = one;
+            let OtherNamespace { found, files, namespace, .. } = one;
             files.start_gather();
             files.read_protocols(self.groups, self.named_groups, problems);
-            if let Some(error) = space.read(files, tables, scratch, problems, hurry) {
+            namespace.read(&mut Shared { files, scratch }, tables, problems, hurry);
+            if let Some(error) = namespace.source_mut().take_failure() {
                 failures += 1;
                 failure.get_or_insert_with(|| (found.name.clone(), error));
             }
@@ -326,74 +328,42 @@ impl Spaces {
         &mut self,
         tables: &[Table],
         deadline: Instant,
-        problems: &mut Problems,
-        hurry: &mut impl FnMut() -> bool,
-    ) {
-        for Elsewhere { space, files, .. } in &mut self.entered {
-            space.read_details(files, tables, deadline, problems, hurry);
-        }
-    }
-
-    /// When this gather read the first counters, by the monotonic clock.
-    pub(crate) fn read_at(&self) -> Option<Instant> {
-        self.entered.iter().filter_map(|one| one.space.read_at()).min()
-    }
-
-    /// Appends the lines of one table, namespace by namespace in the order of their names.
-    pub(crate) fn append(&mut self, batch: &mut Batch<'_>, numbered: (usize, &Table)) {
-        for Elsewhere { space, files, .. } in &mut self.entered {
-            space.append(batch, numbered, files);
-        }
-    }
-
-    /// Shows what there is in this gather for each table, by the tables' numbers.
-    pub(crate) fn show(&self, see: &mut impl FnMut(usize, Seen<'_>)) {
-        for Elsewhere { space, files, .. } in &self.entered {
-            space.show(files, see);
-        }
-        let Some(names) = &self.names else { return };
-        for Reporting { table, .. } in &self.tables {
-            let names = names.iter().map(Vec::as_slice);
-            names.chain([&b""[..]]).for_each(|name| see(*table, Seen::Namespace(name)));
-        }
-    }
-
-    /// Shows the alternative names of interfaces.
-    pub(crate) fn show_altnames(
-        &mut self,
         scratch: &mut Scratch,
-        see: &mut impl FnMut(usize, &[u8], &[u8]),
+        problems: &mut Problems,
+        hurry: &mut dyn FnMut() -> bool,
     ) {
-        for Elsewhere { space, .. } in &mut self.entered {
-            space.show_altnames(scratch, see);
+        for OtherNamespace { namespace, files, .. } in &mut self.entered {
+            let shared = &mut Shared { files, scratch };
+            namespace.read_details(shared, tables, deadline, problems, hurry);
         }
     }
 
-    /// Counts what tables make of the interfaces.
-    pub(crate) fn count(&self, tally: &mut Tally) {
-        self.entered.iter().for_each(|one| one.space.count(tally));
+    /// Each with its protocol statistics, in the order of their names.
+    pub(crate) fn namespaces(
+        &self,
+    ) -> impl Iterator<Item = (&Namespace<LinuxSource>, &ProtocolStatistics)> {
+        self.entered.iter().map(|one| (&one.namespace, one.files.protocols()))
     }
 
-    /// How many drivers were asked for their speed since the last call.
-    pub(crate) fn take_asked(&mut self) -> usize {
-        self.entered.iter_mut().map(|one| one.space.take_asked()).sum()
+    /// The same, to write their lines.
+    pub(crate) fn namespaces_mut(
+        &mut self,
+    ) -> impl Iterator<Item = (&mut Namespace<LinuxSource>, &ProtocolStatistics)> {
+        self.entered.iter_mut().map(|one| (&mut one.namespace, one.files.protocols()))
     }
 
-    /// Whether none is reported because the table selects none of those that there are.
-    pub(crate) fn selects_none(&self, table: &Table) -> bool {
-        let is_selected = |name: &Vec<u8>| table.namespaces.selects(name);
-        self.names.as_ref().is_some_and(|names| !names.iter().any(is_selected))
-    }
-
-    /// Does what could wait until the batch was written.
-    pub(crate) fn after_write(&mut self) {
-        for one in &mut self.entered {
-            one.space.after_write();
-        }
+    /// The names of all that there were at the last look; `None` where not all could be looked at.
+    pub(crate) fn names(&self) -> Option<&[Vec<u8>]> {
+        self.names.as_deref()
     }
 
     /// Takes in the namespaces that came, and forgets those that went.
-    fn discover(&mut self, tables: &[Table], asker: Option<&Asker>, problems: &mut Problems) {
+    fn discover(
+        &mut self,
+        tables: &[Table],
+        speed_thread: Option<&SpeedThread>,
+        problems: &mut Problems,
+    ) {
         self.watch(problems);
         let is_unsure = self.watch.as_mut().is_none_or(Watch::renew);
         let looks_for_processes = self.by_processes || !self.forbidden.is_empty();
@@ -402,10 +372,10 @@ impl Spaces {
             return;
         }
         let known = self.forbidden.len();
-        let mut denied = self.search(tables, asker, problems);
+        let mut denied = self.search(tables, speed_thread, problems);
         if self.forbidden.len() > known {
             // Now by their processes.
-            denied = self.search(tables, asker, problems);
+            denied = self.search(tables, speed_thread, problems);
         }
         let denied = match denied {
             Ok(denied) => denied,
@@ -506,7 +476,7 @@ impl Spaces {
     fn search(
         &mut self,
         tables: &[Table],
-        asker: Option<&Asker>,
+        speed_thread: Option<&SpeedThread>,
         problems: &mut Problems,
     ) -> io::Result<usize> {
         let mut named = netns::named(&self.machine)?;
@@ -555,23 +525,23 @@ impl Spaces {
         // and who comes to who is there: any user can make those without a name, and many.
         let known: HashSet<_> = self.entered.iter().map(|one| one.found.key()).collect();
         found.sort_by_key(|found| (!found.is_named, !known.contains(&found.key())));
-        let (mut wishes, is_limited) = self.wishes(tables, found, main, problems);
-        let is_short = self.leave_room(&mut wishes, problems);
+        let (mut candidates, is_limited) = self.candidates(tables, found, main, problems);
+        let is_short = self.leave_room(&mut candidates, problems);
         self.is_stale |= is_limited || is_short;
         let Self { entered, machine, epoll, .. } = self;
         entered.retain_mut(|one| {
-            let place = wishes.iter().position(|wish| one.answers(wish));
-            let kept = place.map(|place| wishes.remove(place));
+            let place = candidates.iter().position(|candidate| one.answers(candidate));
+            let kept = place.map(|place| candidates.remove(place));
             // A folder that cannot be listed this time says nothing of the names in it.
             let is_unlisted =
                 || named.unread.iter().any(|(path, _)| one.found.file.starts_with(path));
             let goes_on = kept.is_some() || is_unlisted() && one.found.is_there();
-            if let Some(wish) = kept {
-                one.go_on_with(wish.found, machine, epoll);
+            if let Some(candidate) = kept {
+                one.go_on_with(candidate.found, machine, epoll);
             }
             goes_on
         });
-        self.enter(tables, wishes, asker, problems);
+        self.enter(tables, candidates, speed_thread, problems);
         self.entered.sort_by(|one, other| one.found.name.cmp(&other.found.name));
         Ok(denied)
     }
@@ -580,10 +550,10 @@ impl Spaces {
     /// that have none. Without knowing `main`, which of these is our own cannot be told.
     fn join(
         &self,
-        named: Vec<Found>,
+        named: Vec<Discovered>,
         inhabited: Vec<Inhabited>,
         main: Option<u64>,
-    ) -> io::Result<Vec<Found>> {
+    ) -> io::Result<Vec<Discovered>> {
         let _raised = privileges::raise(LOOK_AT_PROCESSES);
         let mut found = named;
         let named = found.len();
@@ -611,14 +581,14 @@ impl Spaces {
 
     /// Which of those that were found are to be reported by which tables, as far as their limits go,
     /// and whether those leave any out. Tables that report our own need it by no other name.
-    fn wishes(
+    fn candidates(
         &self,
         tables: &[Table],
-        found: Vec<Found>,
+        found: Vec<Discovered>,
         main: Option<u64>,
         problems: &mut Problems,
-    ) -> (Vec<Wish>, bool) {
-        let wants = |found: &Found, reporting: &Reporting| {
+    ) -> (Vec<Candidate>, bool) {
+        let wants = |found: &Discovered, reporting: &Reporting| {
             tables.get(reporting.table).is_some_and(|table| {
                 let is_looked_for = found.is_named || finds_processes(table);
                 let is_reported_as_own = Some(found.inode) == main && table.namespaces.selects(b"");
@@ -627,7 +597,7 @@ impl Spaces {
         };
         let mut room: Vec<_> = tables.iter().map(|table| table.namespaces.limit).collect();
         let mut left_out = LeftOut::default();
-        let mut wishes = Vec::new();
+        let mut candidates = Vec::new();
         for found in found {
             for by_netlink in [true, false] {
                 let ours = self.tables.iter().filter(|one| one.by_netlink == by_netlink);
@@ -646,23 +616,29 @@ impl Spaces {
                     .collect();
                 if !tables.is_empty() {
                     let is_main = Some(found.inode) == main;
-                    wishes.push(Wish { found: found.clone(), is_main, by_netlink, tables });
+                    candidates.push(Candidate {
+                        found: found.clone(),
+                        is_main,
+                        by_netlink,
+                        tables,
+                    });
                 }
             }
         }
         let way_out = "raise namespace_limit";
-        (wishes, left_out.report("namespace_limit", Level::Warn, way_out, problems))
+        (candidates, left_out.report("namespace_limit", Level::Warn, way_out, problems))
     }
 
     /// Leaves those out that there are no files for, the last ones first; returns whether there are
     /// any.
-    fn leave_room(&self, wishes: &mut Vec<Wish>, problems: &mut Problems) -> bool {
-        let files = |found: &Found, by_netlink| {
+    fn leave_room(&self, candidates: &mut Vec<Candidate>, problems: &mut Problems) -> bool {
+        let files = |found: &Discovered, by_netlink| {
             let is_entered = !self.forbidden.contains_key(&found.key());
             let files = self.purpose(by_netlink, true).files() + usize::from(!found.is_mounted);
             if is_entered { files } else { 0 }
         };
-        let wanted: usize = wishes.iter().map(|wish| files(&wish.found, wish.by_netlink)).sum();
+        let wanted: usize =
+            candidates.iter().map(|candidate| files(&candidate.found, candidate.by_netlink)).sum();
         let limit = netns::file_limit().saturating_sub(SPARE_FILES);
         // What else is open has to be counted only where it may matter.
         if wanted.saturating_mul(2).saturating_add(MANY_FILES) <= limit {
@@ -673,11 +649,11 @@ impl Spaces {
         let others = netns::open_files().map_or(OWN_FILES, |open| open.saturating_sub(entered));
         let mut room = limit.saturating_sub(others);
         let mut left_out = LeftOut::default();
-        wishes.retain(|wish| {
-            match room.checked_sub(files(&wish.found, wish.by_netlink)) {
+        candidates.retain(|candidate| {
+            match room.checked_sub(files(&candidate.found, candidate.by_netlink)) {
                 Some(rest) if left_out.count == 0 => room = rest,
                 // Nor does any that comes after it, though it may take fewer.
-                _ => left_out.add(&wish.found),
+                _ => left_out.add(&candidate.found),
             }
             left_out.count == 0
         });
@@ -689,41 +665,44 @@ impl Spaces {
     fn enter(
         &mut self,
         tables: &[Table],
-        wishes: Vec<Wish>,
-        asker: Option<&Asker>,
+        candidates: Vec<Candidate>,
+        speed_thread: Option<&SpeedThread>,
         problems: &mut Problems,
     ) {
-        let is_forbidden = |wish: &Wish| self.forbidden.contains_key(&wish.found.key());
-        let (by_process, wishes): (Vec<_>, Vec<_>) = wishes.into_iter().partition(is_forbidden);
+        let is_forbidden =
+            |candidate: &Candidate| self.forbidden.contains_key(&candidate.found.key());
+        let (by_process, candidates): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(is_forbidden);
         let (mut failures, mut failure) = (0, None);
-        let mut fail = |found: &Found, error: EnterError| {
+        let mut fail = |found: &Discovered, error: EnterError| {
             failures += 1;
             failure.get_or_insert_with(|| (found.file.clone(), error));
         };
-        for wish in by_process {
-            if let Some(files) = wish.found.process().map(ProcNet::of_process) {
-                let one = self.new_one(tables, wish, None, files);
+        for candidate in by_process {
+            if let Some(files) = candidate.found.process().map(ProcNet::of_process) {
+                let one = self.new_one(tables, candidate, None, files);
                 self.entered.push(one);
             }
         }
-        let orders: Vec<_> = wishes.iter().map(|wish| self.order(wish)).collect();
-        for (wish, entered) in wishes.into_iter().zip(enter_all(orders)) {
+        let orders: Vec<_> = candidates.iter().map(|candidate| self.order(candidate)).collect();
+        for (candidate, entered) in candidates.into_iter().zip(enter_all(orders)) {
             match entered {
                 Ok(Entered { sockets, files }) => {
-                    let netlink = sockets.zip(asker);
-                    let netlink =
-                        netlink.map(|(sockets, asker)| Netlink::new(sockets, asker, self.wants));
-                    let one = self.new_one(tables, wish, netlink, files);
+                    let netlink = sockets.zip(speed_thread);
+                    let netlink = netlink.map(|(sockets, speed_thread)| {
+                        Netlink::new(sockets, speed_thread, self.wants)
+                    });
+                    let one = self.new_one(tables, candidate, netlink, files);
                     self.entered.push(one);
                 }
                 Err(EnterError::Gone) => self.is_stale = true,
                 Err(EnterError::Forbidden(error)) => {
-                    let file = QuotedPath(&wish.found.file);
+                    let file = QuotedPath(&candidate.found.file);
                     let message = format_args!("cannot enter network namespace {file}: {error}");
                     problems.log().line(Level::Debug, message);
-                    self.forbidden.insert(wish.found.key(), error.to_string());
+                    self.forbidden.insert(candidate.found.key(), error.to_string());
                 }
-                Err(error) => fail(&wish.found, error),
+                Err(error) => fail(&candidate.found, error),
             }
         }
         if let Some((file, error)) = failure {
@@ -737,42 +716,47 @@ impl Spaces {
         }
     }
 
-    fn order(&self, wish: &Wish) -> (PathBuf, u64, Purpose) {
-        (wish.found.file.clone(), wish.found.inode, self.purpose(wish.by_netlink, wish.is_main))
+    fn order(&self, candidate: &Candidate) -> (PathBuf, u64, Purpose) {
+        (
+            candidate.found.file.clone(),
+            candidate.found.inode,
+            self.purpose(candidate.by_netlink, candidate.is_main),
+        )
     }
 
     fn purpose(&self, by_netlink: bool, is_main: bool) -> Purpose {
         // These are the whole machine's.
         let groups = if is_main { self.groups } else { self.groups.without(Group::Softnet) };
-        let interface_protocols = !self.wants.protocols.is_empty();
+        let interface_protocols = !self.wants.interface_protocols.is_empty();
         Purpose { by_netlink, groups, interface_protocols }
     }
 
     fn new_one(
         &mut self,
         tables: &[Table],
-        wish: Wish,
+        candidate: Candidate,
         netlink: Option<Netlink>,
         mut files: ProcNet,
-    ) -> Elsewhere {
-        let Wish { found, is_main, by_netlink, tables: numbers } = wish;
+    ) -> OtherNamespace {
+        let Candidate { found, is_main, by_netlink, tables: numbers } = candidate;
         files.name_after(&found.name);
         if !is_main {
             files.leave_machine_out();
         }
         let by_process = self.forbidden.contains_key(&found.key());
-        let mut space = Space::new(netlink, Procfs::without_sysfs());
-        space.add_wants(self.wants);
+        let source = LinuxSource::new(netlink, Procfs::without_sysfs());
+        let mut namespace = Namespace::new(source, self.format);
+        namespace.source_mut().add_wants(self.wants);
         for number in numbers {
             let mut tags = vec![("namespace", found.name.clone())];
             let has_container = tables.get(number).is_some_and(finds_processes);
             if let Some(id) = found.container().filter(|_| has_container) {
                 tags.push(("container", id.clone()));
             }
-            space.add_table(number, tags);
+            namespace.add_table(number, tags);
         }
         self.last_key += 1;
-        let mut one = Elsewhere {
+        let mut one = OtherNamespace {
             found,
             by_netlink,
             by_process,
@@ -780,7 +764,7 @@ impl Spaces {
             is_watched: false,
             end: End::Look,
             files,
-            space,
+            namespace,
         };
         one.watch_end(&self.machine, &self.epoll);
         one
@@ -788,15 +772,15 @@ impl Spaces {
 
     /// Opens new sockets where netlink failed.
     fn mend(&mut self) {
-        let broken = || self.entered.iter().filter(|one| one.space.is_broken());
+        let broken = || self.entered.iter().filter(|one| one.namespace.source().is_broken());
         let purpose = Purpose { by_netlink: true, ..Purpose::default() };
         let orders: Vec<_> =
             broken().map(|one| (one.found.file.clone(), one.found.inode, purpose)).collect();
-        let broken = self.entered.iter_mut().filter(|one| one.space.is_broken());
+        let broken = self.entered.iter_mut().filter(|one| one.namespace.source().is_broken());
         for (one, entered) in broken.zip(enter_all(orders)) {
             if let Ok(Entered { sockets: Some(sockets), .. }) = entered {
                 // With the old ones, the wait for their events is over.
-                one.space.replace(sockets);
+                one.namespace.source_mut().replace(sockets);
                 one.is_watched = false;
             }
         }
@@ -832,19 +816,19 @@ fn finds_processes(table: &Table) -> bool {
     table.namespaces.discovery == Discovery::Processes
 }
 
-impl Elsewhere {
+impl OtherNamespace {
     /// Waits for its kernel events as long as that is of use. Without, the next reading takes them in.
     fn watch(&mut self, epoll: &OwnedFd) {
-        let awaits = self.space.awaits_events();
+        let awaits = self.namespace.source().awaits_events();
         if awaits == self.is_watched {
             return;
         }
-        let Some(events) = self.space.events() else { return };
+        let Some(events) = self.namespace.source().events() else { return };
         if awaits {
             let data = epoll::EventData::new_u64(self.key);
             match epoll::add(epoll, events, data, epoll::EventFlags::IN) {
                 Ok(()) => self.is_watched = true,
-                Err(_) => self.space.fall_behind(),
+                Err(_) => self.namespace.source_mut().fall_behind(),
             }
         } else {
             // What cannot be taken out is not in.
@@ -883,12 +867,12 @@ impl Elsewhere {
     }
 
     /// Whether it is what the tables want.
-    fn answers(&self, wish: &Wish) -> bool {
-        self.by_netlink == wish.by_netlink && self.found.is_reported_as(&wish.found)
+    fn answers(&self, candidate: &Candidate) -> bool {
+        self.by_netlink == candidate.by_netlink && self.found.is_reported_as(&candidate.found)
     }
 
     /// Takes in what was found of it this time.
-    fn go_on_with(&mut self, found: Found, machine: &Machine, epoll: &OwnedFd) {
+    fn go_on_with(&mut self, found: Discovered, machine: &Machine, epoll: &OwnedFd) {
         if let Some(process) = found.process().filter(|_| self.by_process) {
             self.files.go_on_with(process);
         }
@@ -914,7 +898,7 @@ struct LeftOut {
 }
 
 impl LeftOut {
-    fn add(&mut self, found: &Found) {
+    fn add(&mut self, found: &Discovered) {
         self.count += 1;
         self.first.get_or_insert_with(|| found.name.clone());
     }
@@ -934,470 +918,4 @@ impl LeftOut {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::env;
-    use std::fs::{self, File};
-    use std::os::unix::fs::{MetadataExt as _, symlink};
-    use std::process::{Command, Stdio};
-
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::config::Config;
-    use crate::log::Log;
-    use crate::model::protocol::ProtocolFile;
-    use crate::system::linux::netlink::Sockets;
-    use crate::system::linux::netlink::tests::{Kernel, eventually};
-    use crate::system::linux::netns::Resident;
-    use crate::system::linux::proc_net::HostProc;
-
-    /// A proc file system that a test makes, and the machine that it is of.
-    fn machine() -> (TempDir, Machine) {
-        let proc = TempDir::new().unwrap();
-        let machine = Machine::of(&HostProc::Of(proc.path().into()));
-        (proc, machine)
-    }
-
-    /// The namespace, without a name, that a new process of that number lives in, with an interface of
-    /// that name.
-    fn found(machine: &Machine, pid: u32, name: &str) -> Found {
-        let process = machine.proc.join(pid.to_string());
-        fs::create_dir_all(process.join("ns")).unwrap();
-        fs::create_dir_all(process.join("net")).unwrap();
-        let file = process.join("ns/net");
-        fs::write(&file, "").unwrap();
-        let row = format!("{name}: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
-        fs::write(process.join("net/dev"), format!("Inter-| |\n face |bytes\n{row}\n")).unwrap();
-        Found {
-            inode: fs::metadata(&file).unwrap().ino(),
-            name: b"1".to_vec(),
-            is_named: false,
-            file,
-            is_mounted: false,
-            resident: Some(Resident::alone(process)),
-        }
-    }
-
-    fn elsewhere(found: &Found, by_process: bool) -> Elsewhere {
-        Elsewhere {
-            found: found.clone(),
-            by_netlink: false,
-            by_process,
-            key: 1,
-            is_watched: false,
-            end: End::Look,
-            files: ProcNet::of_process(found.process().unwrap()),
-            space: Space::new(None, Procfs::without_sysfs()),
-        }
-    }
-
-    /// A table that reports all namespaces of that proc file system.
-    fn tables(proc: &TempDir, discovery: &str) -> Vec<Table> {
-        let config = format!(
-            "[[inputs.net]]\nhost_proc = '{}'\nnamespace_include = ['?*']\n\
-             namespace_discovery = '{discovery}'\nignore_protocol_stats = true\n",
-            proc.path().display()
-        );
-        Config::parse(config.as_bytes(), &|_| None).unwrap().tables
-    }
-
-    /// Two of processes, over kernels that are played.
-    fn two_by_netlink(proc: &TempDir, machine: &Machine, asker: &Asker) -> (Spaces, [Kernel; 2]) {
-        found(machine, 1, "main0");
-        let mut spaces = Spaces::open(&tables(proc, "processes"), true).unwrap().unwrap();
-        let kernels = [10, 11].map(|pid| {
-            let mut one = found(machine, pid, "eth0");
-            one.name = one.inode.to_string().into_bytes();
-            let (netlink, kernel) = Kernel::start(asker);
-            let mut space = Space::new(Some(netlink), Procfs::without_sysfs());
-            space.add_table(0, Vec::new());
-            let key = u64::from(pid);
-            spaces.entered.push(Elsewhere {
-                by_netlink: true,
-                key,
-                space,
-                ..elsewhere(&one, false)
-            });
-            kernel
-        });
-        (spaces, kernels)
-    }
-
-    /// Runs this test once more, in a process of its own that may have so many files open, and may let
-    /// itself have twice as many. Returns whether this is the one.
-    fn is_limited_to(files: usize, test: &str) -> bool {
-        const IS_LIMITED: &str = "TEST_IS_LIMITED";
-        if env::var_os(IS_LIMITED).is_some() {
-            return true;
-        }
-        let limits = format!("ulimit -Sn {files} && ulimit -Hn {} && exec \"$@\"", 2 * files);
-        let output = Command::new("sh")
-            .args(["-c", &limits, "sh"])
-            .arg(env::current_exe().unwrap())
-            .args(["--exact", &format!("spaces::tests::{test}")])
-            .env(IS_LIMITED, "")
-            .output();
-        let output = output.unwrap();
-        let [out, err] =
-            [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
-        false
-    }
-
-    #[test]
-    fn a_process_that_lives_elsewhere_by_now_does_not_speak_for_the_namespace() {
-        let (_proc, machine) = machine();
-        let here = found(&machine, 10, "eth0");
-        assert!(elsewhere(&here, true).is_there());
-        // Its number is another one's.
-        assert!(!elsewhere(&Found { inode: here.inode + 1, ..here.clone() }, true).is_there());
-        fs::remove_dir_all(here.process().unwrap()).unwrap();
-        assert!(!elsewhere(&here, true).is_there());
-    }
-
-    #[test]
-    fn a_process_that_moves_elsewhere_while_it_is_looked_for_is_not_read() {
-        let (proc, machine) = machine();
-        let main = found(&machine, 1, "main0");
-        let config = format!(
-            "[[inputs.net]]\nhost_proc = '{}'\nnamespace_include = ['?*']\n\
-             namespace_discovery = 'processes'\n",
-            proc.path().display()
-        );
-        let tables = Config::parse(config.as_bytes(), &|_| None).unwrap().tables;
-        let mut problems = Problems::new(Log { debug: false });
-        for moves in [false, true] {
-            let one = found(&machine, 10, "eth0");
-            assert_ne!(one.inode, main.inode);
-            let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
-            // As where this process may not enter it.
-            spaces.forbidden.insert(one.key(), "operation not permitted".into());
-            let mut moved = || {
-                if moves {
-                    // Made before the old one goes, so that it has another number.
-                    fs::write(proc.path().join("other"), "").unwrap();
-                    fs::rename(proc.path().join("other"), &one.file).unwrap();
-                }
-                false
-            };
-            spaces.read(&tables, None, &mut Scratch::default(), &mut problems, &mut moved);
-            assert_eq!(spaces.entered.len(), 1);
-            assert_eq!(spaces.read_at().is_none(), moves);
-        }
-    }
-
-    #[test]
-    fn names_are_looked_for_again_when_they_have_not_been_for_long() {
-        let (proc, machine) = machine();
-        found(&machine, 1, "main0");
-        for folder in ["run/netns", "run/docker/netns"] {
-            fs::create_dir_all(machine.proc.join("1/root").join(folder)).unwrap();
-        }
-        let config = format!(
-            "[[inputs.net]]\nhost_proc = '{}'\nnamespace_include = ['?*']\n",
-            proc.path().display()
-        );
-        let tables = Config::parse(config.as_bytes(), &|_| None).unwrap().tables;
-        let mut problems = Problems::new(Log { debug: false });
-        let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
-        let mut looked = |spaces: &mut Spaces, age: Duration| {
-            let before = Instant::now().checked_sub(age)?;
-            spaces.searched = before;
-            spaces.discover(&tables, None, &mut problems);
-            Some(spaces.searched != before)
-        };
-        // At first, whoever there is, is not known.
-        assert_eq!(looked(&mut spaces, Duration::ZERO), Some(true));
-        assert_eq!(looked(&mut spaces, Duration::ZERO), Some(false));
-        // On a system that has just started, there is no moment so long ago.
-        assert_ne!(looked(&mut spaces, MAX_AGE + Duration::from_secs(1)), Some(false));
-    }
-
-    #[test]
-    fn where_one_process_has_ended_the_next_one_is_read() {
-        let (_proc, machine) = machine();
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
-        let [first, next] =
-            [(10, "one"), (11, "other")].map(|(pid, name)| found(&machine, pid, name));
-        let mut problems = Problems::new(Log { debug: false });
-        let mut one = elsewhere(&first, true);
-        let mut names = |one: &mut Elsewhere| -> Vec<_> {
-            one.files.start_gather();
-            one.files.read_interfaces(&mut problems);
-            one.files.rows().map(|(name, ..)| name.to_vec()).collect()
-        };
-        assert_eq!(names(&mut one), [b"one"]);
-        one.go_on_with(next.clone(), &machine, &epoll);
-        assert_eq!(names(&mut one), [b"other"]);
-        assert_eq!(one.found, next);
-        // What was opened inside stays open, whoever lives there.
-        let mut one = elsewhere(&first, false);
-        one.go_on_with(next, &machine, &epoll);
-        assert_eq!(names(&mut one), [b"one"]);
-    }
-
-    #[test]
-    fn the_end_of_a_namespace_is_told_by_what_keeps_it_alive() {
-        let (proc, machine) = machine();
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
-        let pid = std::process::id();
-        let [ours, other] = [pid, pid + 1].map(|pid| found(&machine, pid, "eth0"));
-        let end = |one: &Elsewhere| match one.end {
-            End::Name => "name",
-            End::Process(_) => "process",
-            End::Ended => "ended",
-            End::Look => "look",
-        };
-        let watched = |found: &Found, by_process| {
-            let mut one = elsewhere(found, by_process);
-            one.end = End::Ended;
-            one.watch_end(&machine, &epoll);
-            end(&one)
-        };
-        let mounted = Found { is_mounted: true, ..ours.clone() };
-        assert_eq!([watched(&mounted, false), watched(&ours, true)], ["name", "name"]);
-        // Numbers of that proc file system may be others than ours.
-        assert_eq!(watched(&ours, false), "look");
-        symlink(pid.to_string(), proc.path().join("self")).unwrap();
-        let has_pidfd = machine.watch_end(&ours).is_some();
-        assert_eq!(watched(&ours, false), if has_pidfd { "process" } else { "look" });
-        // It is watched anew only for another process, and after the end of the one before.
-        let mut one = elsewhere(&ours, false);
-        one.end = End::Name;
-        one.go_on_with(ours.clone(), &machine, &epoll);
-        assert_eq!(end(&one), "name");
-        one.go_on_with(Found { is_mounted: true, ..other.clone() }, &machine, &epoll);
-        assert_eq!(end(&one), "name");
-        fs::remove_file(proc.path().join("self")).unwrap();
-        one.go_on_with(ours.clone(), &machine, &epoll);
-        assert_eq!(end(&one), "look");
-        one.end = End::Ended;
-        one.go_on_with(ours, &machine, &epoll);
-        assert_eq!(end(&one), "look");
-    }
-
-    #[test]
-    fn the_end_of_a_process_is_told_and_has_it_looked_soon() {
-        let (proc, machine) = machine();
-        let ours = std::process::id().to_string();
-        symlink(ours, proc.path().join("self")).unwrap();
-        let mut process = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        let one = found(&machine, process.id(), "eth0");
-        let mut spaces = Spaces::open(&tables(&proc, "processes"), false).unwrap().unwrap();
-        spaces.entered.push(elsewhere(&one, false));
-        spaces.entered[0].watch_end(&machine, &spaces.epoll);
-        let next_look = |spaces: &Spaces| spaces.next_look().map(|next| next - spaces.looked);
-        assert_eq!(next_look(&spaces), Some(LOOK));
-        let is_told = matches!(spaces.entered[0].end, End::Process(_));
-        // It ends with its input.
-        drop(process.stdin.take());
-        // From Linux 5.3 on.
-        if is_told {
-            eventually(|| {
-                spaces.take_events(&mut Scratch::default());
-                next_look(&spaces) == Some(LOOK_AFTER_END)
-            });
-        }
-        process.wait().unwrap();
-    }
-
-    #[test]
-    fn nobody_waits_for_events_that_cannot_be_told() {
-        let (proc, machine) = machine();
-        let asker = Asker::start().unwrap();
-        let (mut spaces, _kernels) = two_by_netlink(&proc, &machine, &asker);
-        let mut problems = Problems::new(Log { debug: false });
-        let (tables, mut scratch) = (tables(&proc, "processes"), Scratch::default());
-        spaces.read(&tables, None, &mut scratch, &mut problems, &mut || false);
-        assert!(spaces.events().is_some());
-        assert!(spaces.entered.iter().all(|one| one.is_watched && one.space.awaits_events()));
-        spaces.epoll = File::open("/dev/null").unwrap().into();
-        spaces.follow(&mut scratch);
-        assert!(spaces.events().is_none());
-        assert!(!spaces.entered.iter().any(|one| one.space.awaits_events()));
-        // The next gather takes them in, and waits anew.
-        spaces.read(&tables, None, &mut scratch, &mut problems, &mut || false);
-        assert!(spaces.events().is_some() && spaces.read_at().is_some());
-        assert!(spaces.entered.iter().all(|one| one.space.awaits_events()));
-    }
-
-    #[test]
-    fn namespaces_whose_netlink_fails_are_counted() {
-        let (proc, machine) = machine();
-        let asker = Asker::start().unwrap();
-        let (mut spaces, kernels) = two_by_netlink(&proc, &machine, &asker);
-        let tables = tables(&proc, "processes");
-        let mut problems = Problems::new(Log { debug: false });
-        let mut read = || {
-            spaces.read(&tables, None, &mut Scratch::default(), &mut problems, &mut || false);
-            problems.messages().join("\n")
-        };
-        assert_eq!(read(), "");
-        kernels.iter().for_each(Kernel::fail);
-        let message = read();
-        assert!(message.starts_with("netlink in 2 network namespaces, "), "{message}");
-        assert!(message.ends_with("; /proc/net/dev stands in for it"), "{message}");
-    }
-
-    #[test]
-    fn speeds_that_have_grown_old_are_asked_for_after_the_writing() {
-        let (proc, machine) = machine();
-        let asker = Asker::start().unwrap();
-        let (mut spaces, _kernels) = two_by_netlink(&proc, &machine, &asker);
-        let mut tables = tables(&proc, "processes");
-        tables[0].speed_refresh = Duration::from_nanos(1);
-        let mut problems = Problems::new(Log { debug: false });
-        eventually(|| {
-            spaces.read(&tables, None, &mut Scratch::default(), &mut problems, &mut || false);
-            let deadline = Instant::now() + Duration::from_secs(1);
-            spaces.read_details(&tables, deadline, &mut problems, &mut || false);
-            spaces.take_asked();
-            spaces.after_write();
-            spaces.take_asked() == 2
-        });
-    }
-
-    #[test]
-    fn names_that_may_change_without_an_event_are_looked_for_at_every_gather() {
-        let looked = |prepare: &dyn Fn(&Path)| {
-            let (proc, machine) = machine();
-            found(&machine, 1, "main0");
-            let run = machine.proc.join("1/root/run");
-            for folder in ["netns", "docker/netns"] {
-                fs::create_dir_all(run.join(folder)).unwrap();
-            }
-            prepare(&run);
-            let tables = tables(&proc, "named");
-            let mut problems = Problems::new(Log { debug: false });
-            let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
-            let mut look = || {
-                spaces.discover(&tables, None, &mut problems);
-                spaces.searched
-            };
-            look() != look()
-        };
-        assert!(!looked(&|_| {}));
-        // A symbolic link, whatever it leads to.
-        assert!(looked(&|run| symlink("/proc/self/ns/net", run.join("netns/link")).unwrap()));
-        // A folder that cannot be listed.
-        assert!(looked(&|run| {
-            fs::remove_dir(run.join("netns")).unwrap();
-            fs::write(run.join("netns"), "").unwrap();
-        }));
-    }
-
-    #[test]
-    fn those_that_are_left_out_are_counted_and_looked_for_again() {
-        let (proc, machine) = machine();
-        let names = machine.proc.join("1/root/run/netns");
-        fs::create_dir_all(&names).unwrap();
-        found(&machine, 1, "main0");
-        found(&machine, 10, "eth0");
-        let mut tables = tables(&proc, "processes");
-        // As where others take all the room.
-        tables[0].namespaces.limit = 0;
-        let look = || {
-            let mut problems = Problems::new(Log { debug: false });
-            let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
-            spaces.search(&tables, None, &mut problems).unwrap();
-            assert!(spaces.entered.is_empty());
-            (spaces.is_stale, problems.messages().join("\n"))
-        };
-        let (is_stale, message) = look();
-        let is_told = message.starts_with("1 network namespace is left out, such as ");
-        assert!(is_told && message.ends_with(": raise namespace_limit"), "{message}");
-        // There may be room the next time.
-        assert!(is_stale);
-        symlink("/proc/self/ns/net", names.join("link")).unwrap();
-        let (is_stale, message) = look();
-        let is_told = message.starts_with("2 network namespaces are left out, such as \"link\": ");
-        assert!(is_told && is_stale, "{message}");
-    }
-
-    #[test]
-    fn namespaces_that_cannot_be_read_are_counted() {
-        let (proc, machine) = machine();
-        for pid in [1, 10, 11] {
-            // No namespace is behind these files.
-            found(&machine, pid, "eth0");
-        }
-        let tables = tables(&proc, "processes");
-        let mut problems = Problems::new(Log { debug: false });
-        let mut spaces = Spaces::open(&tables, false).unwrap().unwrap();
-        spaces.discover(&tables, None, &mut problems);
-        let message = problems.messages().join("\n");
-        assert!(message.starts_with("cannot read 2 network namespaces, "), "{message}");
-        assert!(spaces.is_stale);
-    }
-
-    #[test]
-    fn what_is_missing_to_look_at_processes_is_said() {
-        let (proc, _) = machine();
-        let spaces = Spaces::open(&tables(&proc, "processes"), false).unwrap().unwrap();
-        let unseen = |denied| {
-            let mut problems = Problems::new(Log { debug: false });
-            spaces.report_unseen(denied, &mut problems);
-            problems.messages().join("\n")
-        };
-        let told = "of other users cannot be looked at for their network namespaces: needs \
-                    CAP_SYS_PTRACE";
-        let expected = [String::new(), format!("1 process {told}"), format!("2 processes {told}")];
-        assert_eq!([0, 1, 2].map(unseen), expected);
-        let no_main = |errno: Errno| {
-            let mut problems = Problems::new(Log { debug: false });
-            report_no_main(Path::new("/proc/self"), &errno.into(), &mut problems);
-            problems.messages().join("\n").ends_with(": it takes CAP_SYS_PTRACE")
-        };
-        assert_eq!([Errno::ACCESS, Errno::NOENT].map(no_main), [true, false]);
-    }
-
-    #[test]
-    fn as_many_are_read_as_there_may_be_files_open_and_nobody_is_taken_for_another() {
-        const FILES: usize = 200;
-        let test = "as_many_are_read_as_there_may_be_files_open_and_nobody_is_taken_for_another";
-        if !is_limited_to(FILES, test) {
-            return;
-        }
-        let open = || fs::read_dir("/proc/self/fd").unwrap().count();
-        let (proc, machine) = machine();
-        found(&machine, 1, "main0");
-        for pid in 10..110 {
-            let one = found(&machine, pid, "eth0");
-            fs::write(one.process().unwrap().join("cgroup"), "0::/init.scope\n").unwrap();
-        }
-        assert_eq!(netns::file_limit(), FILES);
-        let tables = tables(&proc, "processes");
-        let mut spaces = Spaces::open(&tables, true).unwrap().unwrap();
-        assert_eq!(netns::file_limit(), 2 * FILES);
-        // What one takes: three sockets, and each of its files below `/proc/net`.
-        let few = Purpose { by_netlink: true, ..Purpose::default() };
-        let groups = Group::ALL.into_iter().collect();
-        let many = Purpose { by_netlink: true, groups, interface_protocols: true };
-        let statistics = ProtocolFile::ALL.into_iter().count();
-        assert_eq!([few, many].map(|all| all.files()), [4, 4 + statistics + 1]);
-        let before = open();
-        let opened = (ProcNet::enter(groups, true).unwrap(), Sockets::open());
-        assert!(open() - before <= many.files());
-        drop(opened);
-        // That many were given to it, say, when it was started.
-        let given: Vec<_> = (0..100).map(|_| File::open("/dev/null").unwrap()).collect();
-        let mut problems = Problems::new(Log { debug: false });
-        spaces.discover(&tables, None, &mut problems);
-        let read = (2 * FILES - SPARE_FILES - open()) / (few.files() + 1);
-        let messages = problems.messages();
-        let [left_out, unread] = messages.as_slice() else { panic!("{messages:?}") };
-        let expected = format!("{} network namespaces are left out, such as ", 100 - read);
-        assert!(left_out.starts_with(&expected), "{left_out}");
-        assert!(left_out.ends_with(": raise the limit of open files (LimitNOFILE)"), "{left_out}");
-        assert!(unread.starts_with(&format!("cannot read {read} network namespaces")), "{unread}");
-        // A container that cannot be told for want of files is not taken for none.
-        let (inhabited, _) = netns::of_processes(&machine).unwrap();
-        let mut all = Vec::new();
-        while let Ok(file) = File::open("/dev/null") {
-            all.push(file);
-        }
-        assert!(spaces.join(Vec::new(), inhabited.clone(), Some(0)).is_err());
-        drop((given, all));
-        assert_eq!(spaces.join(Vec::new(), inhabited, Some(0)).unwrap().len(), 101);
-    }
-}
+mod tests;

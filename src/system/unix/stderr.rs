@@ -1,0 +1,20 @@
+//! Log lines on stderr, which must not hold metrics up.
+
+use std::io::Write as _;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pipe::PIPE_BUF;
+
+/// The longest line, with its end: what a pipe that can be written to takes without blocking, and in
+/// one piece (`pipe(7)`).
+pub const MAX_LINE: usize = PIPE_BUF;
+
+/// Writes one line, or drops it where stderr is closed or cannot take it now.
+pub fn write_line(line: &str) {
+    let stderr = std::io::stderr();
+    let mut is_writable = [PollFd::new(&stderr, PollFlags::OUT)];
+    if poll(&mut is_writable, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
+        // One write, so that lines of several processes on one stderr do not mix.
+        let _ = stderr.lock().write_all(line.as_bytes());
+    }
+}
