@@ -13,6 +13,7 @@ use crate::model::interface::{Interface, Presence, telegraf_name};
 use crate::model::protocol::{Group, ProtocolStatistic};
 use crate::quoted::Quoted;
 use crate::select::{KindClass, Kinds};
+use crate::system::Altname;
 
 /// Of so many entries that match nothing, each has a line of its own.
 const MAX_LINES: usize = 8;
@@ -168,10 +169,14 @@ impl<'t> Unmatched<'t> {
     }
 
     /// Takes in an alternative name of an interface that there is for the table of that number.
-    pub(super) fn see_altname(&mut self, table: usize, name: &[u8], altname: &[u8]) {
+    pub(super) fn see_altname(
+        &mut self,
+        table: usize,
+        Altname { interface, altname }: Altname<'_>,
+    ) {
         for one in self.entries.iter_mut().take(MAX_LINES).filter(|one| one.number == table) {
             if one.altname.is_none() && one.matches_name(altname) == Some(true) {
-                one.altname = Some([altname, name].map(<[u8]>::to_vec));
+                one.altname = Some([altname, interface].map(<[u8]>::to_vec));
             }
         }
     }
@@ -348,9 +353,16 @@ impl Unseen<'_> {
 pub(super) struct Doubles<'a> {
     log: Log,
     interfaces: HashMap<&'a [u8], usize>,
-    statistics: HashMap<(&'a [(&'static str, Vec<u8>)], &'a str), usize>,
+    statistics: HashMap<Statistic<'a>, usize>,
     is_interface_told: bool,
     is_statistic_told: bool,
+}
+
+/// A field of the record of protocol statistics that has these tags.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Statistic<'a> {
+    tags: &'a [(&'static str, Vec<u8>)],
+    field: &'a str,
 }
 
 impl<'a> Doubles<'a> {
@@ -380,7 +392,7 @@ impl<'a> Doubles<'a> {
                 ));
             }
             Reported::Statistic { tags, field } => {
-                let first = self.statistics.insert((tags, field), table);
+                let first = self.statistics.insert(Statistic { tags, field }, table);
                 let first = first.filter(|&first| first != table && !self.is_statistic_told);
                 let Some(first) = first else { return };
                 self.is_statistic_told = true;

@@ -187,9 +187,7 @@ impl<H: Host> Collector<H> {
         }
         show(tables, host, &mut |table, seen| unmatched.compare(table, seen));
         if unmatched.may_be_altnames() {
-            host.show_altnames(&mut |table, name, altname| {
-                unmatched.see_altname(table, name, altname);
-            });
+            host.show_altnames(&mut |table, altname| unmatched.see_altname(table, altname));
         }
         unmatched.report(problems.log());
     }

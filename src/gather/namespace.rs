@@ -103,7 +103,7 @@ impl<S: Source> Namespace<S> {
         }
         if report.choose(tables, source.version(), &source.interfaces()) {
             for (place, interface) in source.interfaces_mut().enumerate() {
-                interface.speed_refresh = report.speed_refresh(tables, place);
+                interface.set_reported(report.speed_refresh(tables, place));
             }
         }
     }

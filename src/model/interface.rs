@@ -96,8 +96,10 @@ pub struct Interface {
     pub generation: u64,
     /// What its driver tells while it is up; `None` when it has not answered yet.
     pub link_modes: Option<LinkModes>,
-    /// How old the answer may get; `None` when nobody reports the interface.
-    pub speed_refresh: Option<Duration>,
+    /// Whether a table reports it.
+    pub is_reported: bool,
+    /// How old the answer of its driver may get, where it is reported.
+    pub speed_refresh: Duration,
     /// The number of the reading in which what its line shows changed last.
     pub changed: u64,
     /// There when any is wanted.
@@ -148,6 +150,12 @@ impl Interface {
         if let Some(details) = &mut self.details {
             details.rates = Rates::default();
         }
+    }
+
+    /// Takes in whether a table reports it, and how old the answer of its driver may get then.
+    pub fn set_reported(&mut self, speed_refresh: Option<Duration>) {
+        self.is_reported = speed_refresh.is_some();
+        self.speed_refresh = speed_refresh.unwrap_or_default();
     }
 
     /// Takes in what its driver tells, at that reading.

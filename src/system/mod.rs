@@ -33,6 +33,15 @@ pub struct Capabilities {
     pub kinds: bool,
 }
 
+/// An alternative name of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Altname<'a> {
+    /// The interface's own name.
+    pub interface: &'a [u8],
+    /// The other one.
+    pub altname: &'a [u8],
+}
+
 /// The interfaces of one network namespace.
 ///
 /// A gather [reads](Self::read) first, which tells who is there, decides who is reported, and has
@@ -132,7 +141,7 @@ pub trait Host: Sized {
 
     /// Shows the names of interfaces with their alternative ones, by the numbers of the tables that
     /// report them.
-    fn show_altnames(&mut self, see: &mut dyn FnMut(usize, &[u8], &[u8]));
+    fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>));
 
     /// These end a wait when there are events of the kernel to [follow](Self::follow).
     fn events(&self) -> Events<'_>;

@@ -20,7 +20,7 @@ use crate::model::interface::Wants;
 use crate::model::protocol::{Groups, ProtocolStatistics};
 use crate::quoted::QuotedPath;
 use crate::system::unix::Events;
-use crate::system::{Host, SPEED_WAIT, Source as _};
+use crate::system::{Altname, Host, SPEED_WAIT, Source as _};
 
 /// All that tables report of this host, or of the one whose `/proc` they name.
 #[derive(Debug)]
@@ -212,12 +212,14 @@ impl Host for LinuxHost {
         self.others.as_ref().and_then(OtherNamespaces::names)
     }
 
-    fn show_altnames(&mut self, see: &mut dyn FnMut(usize, &[u8], &[u8])) {
+    fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>)) {
         let mut scratch = std::mem::take(&mut self.scratch);
         for (namespace, _) in self.namespaces_mut().filter(|(namespace, _)| namespace.is_read()) {
             let tables: Vec<_> = namespace.tables().collect();
-            namespace.source_mut().each_altname(&mut scratch, |name, altname| {
-                tables.iter().for_each(|&table| see(table, name, altname));
+            namespace.source_mut().each_altname(&mut scratch, |interface, altname| {
+                for &table in &tables {
+                    see(table, Altname { interface, altname });
+                }
             });
         }
         self.scratch = scratch;

@@ -424,7 +424,7 @@ impl ProcNet {
             return;
         }
         let _raised = self.raise();
-        for interface in interfaces.filter(|interface| interface.speed_refresh.is_some()) {
+        for interface in interfaces.filter(|interface| interface.is_reported) {
             if let Some(details) = &mut interface.details {
                 let statistics = &mut details.protocols;
                 self.read_protocols_of(&interface.name, wants.interface_protocols, statistics);

@@ -38,6 +38,7 @@ const LOOKS: usize = 10;
 ///
 /// All memory is used again from one gather to the next.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they know nothing of each other")]
 pub struct Procfs {
     class_net: ClassNet,
     /// Whether any sysfs may show it.
@@ -284,7 +285,7 @@ impl Procfs {
             return;
         }
         let mut hurried = false;
-        for interface in interfaces.iter_mut().filter(|one| one.speed_refresh.is_some()) {
+        for interface in interfaces.iter_mut().filter(|one| one.is_reported) {
             hurried = hurried || hurry();
             let asks = may_ask && !hurried;
             // What netlink knew stands where files can tell nothing.

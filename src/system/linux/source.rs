@@ -36,6 +36,7 @@ pub struct LinuxSource {
 
 impl LinuxSource {
     /// One that nothing was read of.
+    #[must_use]
     pub fn new(netlink: Option<Netlink>, procfs: Procfs) -> Self {
         let is_by_netlink = netlink.is_some();
         Self { netlink, procfs, is_by_netlink, epoch: 0, failure: None }
@@ -47,6 +48,7 @@ impl LinuxSource {
     }
 
     /// What of interfaces is to be known.
+    #[must_use]
     pub fn wants(&self) -> Wants {
         self.procfs.wants()
     }

@@ -177,7 +177,7 @@ impl Link {
     }
 
     fn is_asked(&self) -> bool {
-        self.is_up() && self.interface.speed_refresh.is_some()
+        self.is_up() && self.interface.is_reported
     }
 
     fn is_slow(&self) -> bool {
@@ -203,7 +203,7 @@ impl Link {
         let Some(answered) = self.answered else { return true };
         let limit = match self.interface.link_modes {
             _ if self.is_void => Duration::ZERO,
-            Some(_) => self.interface.speed_refresh.unwrap_or(Duration::MAX),
+            Some(_) => self.interface.speed_refresh,
             None => NO_ANSWER_REST,
         };
         let slow_rest = Duration::from_millis(self.rest_ms.unwrap_or_default().into());
@@ -215,7 +215,7 @@ impl Link {
     /// Whether its next line waits for what its driver tells. A slow one is asked when no network
     /// namespace is left to be read.
     fn is_waited_for(&self) -> bool {
-        let is_always_asked = self.interface.speed_refresh == Some(Duration::ZERO);
+        let is_always_asked = self.interface.speed_refresh.is_zero();
         !self.is_slow() && (is_always_asked || self.interface.link_modes.is_none())
     }
 
@@ -266,7 +266,7 @@ impl Links {
 
     /// Whether there is one that is down, and, with `is_reported`, that is reported.
     pub(super) fn has_any_down(&self, is_reported: bool) -> bool {
-        let counts = |link: &Link| !is_reported || link.interface.speed_refresh.is_some();
+        let counts = |link: &Link| !is_reported || link.interface.is_reported;
         self.table.iter().any(|link| !link.is_up() && counts(link))
     }
 

@@ -455,8 +455,8 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
     machine.set("a/ifalias", "one\n");
     machine.set("b/ifalias", "other\n");
     machine.gather();
-    machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
-    machine.procfs.interfaces[1].speed_refresh = Some(HOUR);
+    machine.procfs.interfaces[0].set_reported(Some(HOUR));
+    machine.procfs.interfaces[1].set_reported(Some(HOUR));
     let mut looks = 0;
     machine.procfs.fetch_details(&mut machine.problems, || {
         looks += 1;
@@ -493,7 +493,7 @@ fn what_netlink_told_of_a_speed_stands_where_files_can_tell_nothing() {
     machine.gather();
     machine.procfs.take_known([known("a", 2, "veth", "")].iter());
     for interface in machine.procfs.interfaces_mut() {
-        interface.speed_refresh = Some(HOUR);
+        interface.set_reported(Some(HOUR));
     }
     machine.procfs.fetch_details(&mut machine.problems, || false);
     let speeds = |machine: &Machine| {
@@ -532,7 +532,7 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
     machine.set("a/ifalias", "to the switch\n");
     machine.set_dev(&[("a", 1)]);
     machine.gather();
-    machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
+    machine.procfs.interfaces[0].set_reported(Some(HOUR));
     machine.procfs.fetch_details(&mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"to the switch");
     machine.gather();
@@ -545,7 +545,7 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
     let mut machine = Machine { procfs: Procfs::over(machine.procfs.class_net, false), ..machine };
     machine.procfs.add_wants(PROPERTIES);
     machine.gather();
-    machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
+    machine.procfs.interfaces[0].set_reported(Some(HOUR));
     machine.procfs.fetch_details(&mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"another one's");
 }
@@ -664,7 +664,7 @@ fn files_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
     let report = |machine: &mut Machine| {
         take_records();
         machine.gather();
-        machine.procfs.interfaces[0].speed_refresh = Some(HOUR);
+        machine.procfs.interfaces[0].set_reported(Some(HOUR));
         machine.procfs.fetch_details(&mut machine.problems, || false);
         machine.problems.end_of_gather();
         take_records()

@@ -871,7 +871,7 @@ fn labels_that_change_without_an_event_are_looked_for_where_they_may_be_reported
         assert_eq!(asked(&mut source), looked_for);
         assert_eq!(asked(&mut source), [ALL_STATS]);
         for interface in source.netlink.interfaces_mut() {
-            interface.speed_refresh = Some(Duration::ZERO);
+            interface.set_reported(Some(Duration::ZERO));
         }
         assert_eq!(asked(&mut source), looked_for);
         assert_eq!(asked(&mut source), looked_for);

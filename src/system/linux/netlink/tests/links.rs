@@ -32,7 +32,7 @@ fn table(interfaces: &[Interface], wants: Wants, speed_refresh: Duration) -> Lin
         tell(&mut links, &interface.link());
     }
     for interface in links.interfaces_mut() {
-        interface.speed_refresh = Some(speed_refresh);
+        interface.set_reported(Some(speed_refresh));
     }
     links.settle(1);
     links
@@ -137,9 +137,9 @@ fn only_for_a_question_that_has_become_void_is_its_answer_waited_for_twice() {
     tell(&mut links, &Interface { flags: 0, ..device }.link());
     assert!(!links.has_void_question());
     tell(&mut links, &device.link());
-    links.interfaces_mut().for_each(|interface| interface.speed_refresh = None);
+    links.interfaces_mut().for_each(|interface| interface.set_reported(None));
     assert!(!links.has_void_question());
-    links.interfaces_mut().for_each(|interface| interface.speed_refresh = Some(HOUR));
+    links.interfaces_mut().for_each(|interface| interface.set_reported(Some(HOUR)));
     assert!(links.has_void_question());
     answer_all(&mut links, questions, Duration::ZERO, now);
     assert!(!links.has_void_question());
@@ -246,7 +246,7 @@ fn whether_any_is_down_counts_all_or_those_that_are_reported() {
     tell(&mut links, &down.link());
     assert_eq!([false, true].map(|is_reported| links.has_any_down(is_reported)), [true, false]);
     for interface in links.interfaces_mut() {
-        interface.speed_refresh = Some(HOUR);
+        interface.set_reported(Some(HOUR));
     }
     assert_eq!([false, true].map(|is_reported| links.has_any_down(is_reported)), [true, true]);
 }

@@ -172,7 +172,7 @@ impl Machine {
         }
         for interface in self.netlink.interfaces_mut() {
             let is_reported = !self.unreported.contains(&interface.ifindex);
-            interface.speed_refresh = is_reported.then_some(self.speed_refresh);
+            interface.set_reported(is_reported.then_some(self.speed_refresh));
         }
         self.netlink.fetch_speeds(Instant::now() + SPEED_WAIT);
         self.speeds()
@@ -539,7 +539,7 @@ fn several_slow_drivers_share_the_time_in_which_they_may_be_asked() {
         machine.speed_refresh = Duration::ZERO;
         machine.read().unwrap();
         for interface in machine.netlink.interfaces_mut() {
-            interface.speed_refresh = Some(Duration::ZERO);
+            interface.set_reported(Some(Duration::ZERO));
         }
         let (now, links) = (Instant::now(), &mut machine.netlink.links);
         let numbers = |questions| -> Vec<_> {
