@@ -1,19 +1,23 @@
 use std::env;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::search::{MAX_AGE, SPARE_FILES, report_no_main};
 use super::*;
 use crate::config::{Config, HostProc};
 use crate::format::influx::Influx;
 use crate::log::Log;
-use crate::model::protocol::ProtocolFile;
+use crate::model::protocol::{Group, ProtocolFile};
 use crate::system::Source as _;
 use crate::system::linux::netlink::Sockets;
 use crate::system::linux::netlink::tests::{Kernel, eventually};
-use crate::system::linux::netns::Resident;
+use crate::system::linux::netns::{Discovered, Purpose, Resident};
+use crate::system::linux::proc_net::ProcNet;
+use crate::system::linux::procfs::Procfs;
 
 /// A proc file system that a test makes, and the machine that it is of.
 fn machine() -> (TempDir, Machine) {
@@ -31,7 +35,8 @@ fn found(machine: &Machine, pid: u32, name: &str) -> Discovered {
     let file = process.join("ns/net");
     fs::write(&file, "").unwrap();
     let row = format!("{name}: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
-    fs::write(process.join("net/dev"), format!("Inter-| |\n face |bytes\n{row}\n")).unwrap();
+    fs::write(process.join("net/dev"), format!("Inter-| |\n face |bytes\n{row}\n"))
+        .unwrap();
     Discovered {
         inode: fs::metadata(&file).unwrap().ino(),
         name: b"1".to_vec(),
@@ -49,7 +54,7 @@ fn elsewhere(found: &Discovered, by_process: bool) -> OtherNamespace {
         by_process,
         key: 1,
         is_watched: false,
-        end: End::Look,
+        end: EndWatch::Look,
         files: ProcNet::of_process(found.process().unwrap()),
         namespace: Namespace::new(LinuxSource::new(None, Procfs::without_sysfs()), &Influx),
     }
@@ -205,12 +210,12 @@ fn where_one_process_has_ended_the_next_one_is_read() {
         one.files.rows().map(|(name, ..)| name.to_vec()).collect()
     };
     assert_eq!(names(&mut one), [b"one"]);
-    one.go_on_with(next.clone(), &machine, &epoll);
+    one.update(next.clone(), &machine, &epoll);
     assert_eq!(names(&mut one), [b"other"]);
     assert_eq!(one.found, next);
     // What was opened inside stays open, whoever lives there.
     let mut one = elsewhere(&first, false);
-    one.go_on_with(next, &machine, &epoll);
+    one.update(next, &machine, &epoll);
     assert_eq!(names(&mut one), [b"one"]);
 }
 
@@ -221,14 +226,14 @@ fn the_end_of_a_namespace_is_told_by_what_keeps_it_alive() {
     let pid = std::process::id();
     let [ours, other] = [pid, pid + 1].map(|pid| found(&machine, pid, "eth0"));
     let end = |one: &OtherNamespace| match one.end {
-        End::Name => "name",
-        End::Process(_) => "process",
-        End::Ended => "ended",
-        End::Look => "look",
+        EndWatch::Name => "name",
+        EndWatch::Process(_) => "process",
+        EndWatch::Ended => "ended",
+        EndWatch::Look => "look",
     };
     let watched = |found: &Discovered, by_process| {
         let mut one = elsewhere(found, by_process);
-        one.end = End::Ended;
+        one.end = EndWatch::Ended;
         one.watch_end(&machine, &epoll);
         end(&one)
     };
@@ -241,16 +246,16 @@ fn the_end_of_a_namespace_is_told_by_what_keeps_it_alive() {
     assert_eq!(watched(&ours, false), if has_pidfd { "process" } else { "look" });
     // It is watched anew only for another process, and after the end of the one before.
     let mut one = elsewhere(&ours, false);
-    one.end = End::Name;
-    one.go_on_with(ours.clone(), &machine, &epoll);
+    one.end = EndWatch::Name;
+    one.update(ours.clone(), &machine, &epoll);
     assert_eq!(end(&one), "name");
-    one.go_on_with(Discovered { is_mounted: true, ..other.clone() }, &machine, &epoll);
+    one.update(Discovered { is_mounted: true, ..other.clone() }, &machine, &epoll);
     assert_eq!(end(&one), "name");
     fs::remove_file(proc.path().join("self")).unwrap();
-    one.go_on_with(ours.clone(), &machine, &epoll);
+    one.update(ours.clone(), &machine, &epoll);
     assert_eq!(end(&one), "look");
-    one.end = End::Ended;
-    one.go_on_with(ours, &machine, &epoll);
+    one.end = EndWatch::Ended;
+    one.update(ours, &machine, &epoll);
     assert_eq!(end(&one), "look");
 }
 
@@ -267,7 +272,7 @@ fn the_end_of_a_process_is_told_and_has_it_looked_soon() {
     others.entered[0].watch_end(&machine, &others.epoll);
     let next_look = |others: &OtherNamespaces| others.next_look().map(|next| next - others.looked);
     assert_eq!(next_look(&others), Some(LOOK));
-    let is_told = matches!(others.entered[0].end, End::Process(_));
+    let is_told = matches!(others.entered[0].end, EndWatch::Process(_));
     // It ends with its input.
     drop(process.stdin.take());
     // From Linux 5.3 on.
@@ -479,7 +484,7 @@ fn as_many_are_read_as_there_may_be_files_open_and_nobody_is_taken_for_another()
     while let Ok(file) = File::open("/dev/null") {
         all.push(file);
     }
-    assert!(others.join(Vec::new(), inhabited.clone(), Some(0)).is_err());
+    assert!(others.add_processes(Vec::new(), inhabited.clone(), Some(0)).is_err());
     drop((given, all));
-    assert_eq!(others.join(Vec::new(), inhabited, Some(0)).unwrap().len(), 101);
+    assert_eq!(others.add_processes(Vec::new(), inhabited, Some(0)).unwrap().len(), 101);
 }
