@@ -35,8 +35,7 @@ fn found(machine: &Machine, pid: u32, name: &str) -> Discovered {
     let file = process.join("ns/net");
     fs::write(&file, "").unwrap();
     let row = format!("{name}: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
-    fs::write(process.join("net/dev"), format!("Inter-| |\n face |bytes\n{row}\n"))
-        .unwrap();
+    fs::write(process.join("net/dev"), format!("Inter-| |\n face |bytes\n{row}\n")).unwrap();
     Discovered {
         inode: fs::metadata(&file).unwrap().ino(),
         name: b"1".to_vec(),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::speed::{Answer, Question, SLOW, Ticket, Told};
+use super::speed::{DumpReply, Query, QueryId, Reply, SLOW};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Presence, Wants};
 use crate::model::link::LinkModes;
@@ -22,7 +22,7 @@ use crate::parse::sysfs;
 use crate::system::linux::Unread;
 use crate::system::unix::file::{self, MAX_ATTRIBUTE};
 
-/// After a question that had no answer, the next one waits at least so long.
+/// After a query that had no answer, the next one waits at least so long.
 const NO_ANSWER_REST: Duration = Duration::from_secs(1);
 
 /// A slow driver is asked so rarely that the others have this many times its time.
@@ -34,7 +34,7 @@ const MAX_SHARED_REST: Duration = Duration::from_secs(3600);
 /// One interface of the table.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "they know nothing of each other")]
-struct Link {
+struct LinkEntry {
     interface: Interface,
     lower: Option<NonZeroU32>,
     master: Option<NonZeroU32>,
@@ -42,11 +42,11 @@ struct Link {
     may_be_device: bool,
     /// Whether it is one, where the kernel leaves that to sysfs, once that is known.
     is_device: Option<bool>,
-    /// The ticket of the question to its driver that has no answer yet, if there is one.
-    question: Option<Ticket>,
-    /// Something happened to it since that question, or the last one, was put: the answer is void.
+    /// The id of the query to its driver that has no answer yet, if there is one.
+    query: Option<QueryId>,
+    /// Something happened to it since that query, or the last one, was put: the answer is void.
     is_void: bool,
-    /// Why sysfs could not be read for that question, or the last one.
+    /// Why sysfs could not be read for that query, or the last one.
     unread: Option<Errno>,
     /// The link to its driver in sysfs, while that cannot be read, and why.
     unread_driver: Option<Box<(PathBuf, Errno)>>,
@@ -56,7 +56,7 @@ struct Link {
     /// one.
     rest_ms: Option<u32>,
     /// An event named it, or what it is stacked on, since the table was settled.
-    is_named: bool,
+    is_invalidated: bool,
     /// Told of by the dump that is being worked in.
     mark: bool,
 }
@@ -64,39 +64,39 @@ struct Link {
 /// The table.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    table: Vec<Link>,
+    table: Vec<LinkEntry>,
     wants: Wants,
     /// Grows with every change of what an interface is.
     version: u64,
     /// The version that the names of masters and lower ones were looked up for.
-    looked_up: u64,
+    resolved: u64,
     /// Whether messages told of changes since the table was settled.
     is_unsettled: bool,
-    last_ticket: Option<Ticket>,
-    /// The tickets of open questions that have become void.
-    withdrawn: Vec<Ticket>,
-    /// Whether questions tell the interface's name.
+    last_id: Option<QueryId>,
+    /// The ids of open queries that have become void.
+    cancelled: Vec<QueryId>,
+    /// Whether queries tell the interface's name.
     wants_names: bool,
     /// The folder `class/net` of the sysfs that shows this network namespace, if there is one.
     class_net: Option<PathBuf>,
 }
 
-/// Questions that were opened.
+/// Queries that were opened.
 #[derive(Debug)]
-pub(super) enum Questions {
-    Singly(Vec<Question>),
-    /// To be answered by a dump: their ticket, and how many there are.
-    Together(Ticket, usize),
+pub(super) enum Queries {
+    Single(Vec<Query>),
+    /// To be answered by a dump: their id, and how many there are.
+    Dump(QueryId, usize),
 }
 
 /// Whether a message tells of a change, or answers how things are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tells {
+pub(super) enum MessageKind {
     Change,
-    State,
+    Snapshot,
 }
 
-impl Link {
+impl LinkEntry {
     /// Takes in what the kernel tells now, and returns whether it is another one by that.
     fn update(
         &mut self,
@@ -194,7 +194,7 @@ impl Link {
 
     /// Whether its driver is to be asked now; `slow` is how many are slow.
     fn is_due(&self, now: Instant, slow: u32) -> bool {
-        self.is_asked() && self.question.is_none() && self.has_rested(now, slow)
+        self.is_asked() && self.query.is_none() && self.has_rested(now, slow)
     }
 
     /// Whether its driver's last answer has grown older than it may, and a slow driver has had its
@@ -219,20 +219,20 @@ impl Link {
         !self.is_slow() && (is_always_asked || self.interface.link_modes.is_none())
     }
 
-    fn open_question(&mut self, ticket: Ticket) {
-        self.question = Some(ticket);
+    fn open_query(&mut self, id: QueryId) {
+        self.query = Some(id);
         self.is_void = false;
     }
 
-    fn ask(&mut self, ticket: Ticket, wants_names: bool) -> Question {
-        self.open_question(ticket);
+    fn ask(&mut self, id: QueryId, wants_names: bool) -> Query {
+        self.open_query(id);
         let Interface { ifindex, name, .. } = &self.interface;
         let name = if wants_names { name.clone() } else { Box::default() };
-        Question { ifindex: *ifindex, name, ticket, is_slow: self.is_slow() }
+        Query { ifindex: *ifindex, name, id, is_slow: self.is_slow() }
     }
 
     /// Takes in what its driver tells, and how long that took.
-    fn set_answer(
+    fn set_reply(
         &mut self,
         link_modes: Option<LinkModes>,
         took: Option<Duration>,
@@ -266,17 +266,22 @@ impl Links {
 
     /// Whether there is one that is down, and, with `is_reported`, that is reported.
     pub(super) fn has_any_down(&self, is_reported: bool) -> bool {
-        let counts = |link: &Link| !is_reported || link.interface.is_reported;
+        let counts = |link: &LinkEntry| !is_reported || link.interface.is_reported;
         self.table.iter().any(|link| !link.is_up() && counts(link))
     }
 
     /// Whether there is one whose driver was slow.
     pub(super) fn has_slow(&self) -> bool {
-        self.table.iter().any(Link::is_slow)
+        self.table.iter().any(LinkEntry::is_slow)
     }
 
     /// Takes in an event, or a part of a dump.
-    pub(super) fn apply(&mut self, message: &LinkMessage<'_>, tells: Tells, next_reading: u64) {
+    pub(super) fn apply(
+        &mut self,
+        message: &LinkMessage<'_>,
+        kind: MessageKind,
+        next_reading: u64,
+    ) {
         let ifindex = match message {
             LinkMessage::New(link) => link.ifindex,
             LinkMessage::Gone(ifindex) => *ifindex,
@@ -287,7 +292,7 @@ impl Links {
             (LinkMessage::New(new), place) => {
                 let place = place.unwrap_or_else(|place| {
                     let interface = Interface::new(ifindex, new.name, wants);
-                    self.table.insert(place, Link { interface, ..Link::default() });
+                    self.table.insert(place, LinkEntry { interface, ..LinkEntry::default() });
                     place
                 });
                 let Self { table, class_net, .. } = self;
@@ -302,32 +307,32 @@ impl Links {
                 if link.master != master {
                     masters = [master, link.master];
                 }
-                if tells == Tells::Change {
-                    self.name(ifindex, next_reading);
+                if kind == MessageKind::Change {
+                    self.invalidate(ifindex, next_reading);
                 }
             }
             (LinkMessage::Gone(_), Ok(place)) => {
                 let gone = self.table.remove(place);
                 masters = [gone.master, None];
-                self.withdrawn.extend(gone.question);
+                self.cancelled.extend(gone.query);
                 self.is_unsettled = true;
                 self.version += 1;
             }
             (LinkMessage::Gone(_), Err(_)) => {}
         }
         for master in masters.into_iter().flatten() {
-            self.name(master.get(), next_reading);
+            self.invalidate(master.get(), next_reading);
         }
     }
 
     /// Something happened to an interface: what its driver told is void.
-    fn name(&mut self, ifindex: u32, next_reading: u64) {
+    fn invalidate(&mut self, ifindex: u32, next_reading: u64) {
         let Ok(place) = self.place(ifindex) else { return };
         let Some(link) = self.table.get_mut(place) else { return };
-        link.is_named = true;
+        link.is_invalidated = true;
         link.interface.set_link_modes(None, next_reading);
         if !std::mem::replace(&mut link.is_void, true) {
-            self.withdrawn.extend(link.question);
+            self.cancelled.extend(link.query);
         }
         self.is_unsettled = true;
     }
@@ -342,43 +347,44 @@ impl Links {
     /// names may have changed. This walks through the table, as no single event should.
     pub(super) fn settle(&mut self, next_reading: u64) {
         if self.is_unsettled {
-            self.name_stacked(next_reading);
+            self.invalidate_stacked(next_reading);
             self.is_unsettled = false;
         }
-        if self.wants.properties && self.looked_up != self.version {
-            self.look_names_up();
-            self.looked_up = self.version;
+        if self.wants.properties && self.resolved != self.version {
+            self.resolve_names();
+            self.resolved = self.version;
         }
     }
 
-    fn name_stacked(&mut self, next_reading: u64) {
+    fn invalidate_stacked(&mut self, next_reading: u64) {
         loop {
-            let is_named =
-                |link: NonZeroU32| self.get(link.get()).is_some_and(|link| link.is_named);
-            let is_unnamed =
-                |link: NonZeroU32| self.get(link.get()).is_some_and(|link| !link.is_named);
+            let is_invalidated =
+                |link: NonZeroU32| self.get(link.get()).is_some_and(|link| link.is_invalidated);
+            let is_untouched =
+                |link: NonZeroU32| self.get(link.get()).is_some_and(|link| !link.is_invalidated);
             let mut stacked = Vec::new();
             for link in &self.table {
-                if !link.is_named && link.lower.is_some_and(is_named) {
+                if !link.is_invalidated && link.lower.is_some_and(is_invalidated) {
                     stacked.push(link.interface.ifindex);
                 }
-                let master = link.master.filter(|&master| link.is_named && is_unnamed(master));
+                let master =
+                    link.master.filter(|&master| link.is_invalidated && is_untouched(master));
                 stacked.extend(master.map(NonZeroU32::get));
             }
             if stacked.is_empty() {
                 break;
             }
             for ifindex in stacked {
-                self.name(ifindex, next_reading);
+                self.invalidate(ifindex, next_reading);
             }
         }
         for link in &mut self.table {
-            link.is_named = false;
+            link.is_invalidated = false;
         }
     }
 
     /// Brings the names of masters and lower ones up to date.
-    fn look_names_up(&mut self) {
+    fn resolve_names(&mut self) {
         for place in 0..self.table.len() {
             let Some(link) = self.table.get(place) else { return };
             let name_of = |ifindex: Option<NonZeroU32>| {
@@ -423,7 +429,7 @@ impl Links {
         reading: &Reading,
         hint: usize,
     ) -> Option<usize> {
-        let is_here = |link: &Link| link.interface.ifindex == stats.ifindex;
+        let is_here = |link: &LinkEntry| link.interface.ifindex == stats.ifindex;
         let place = match self.table.get(hint) {
             Some(link) if is_here(link) => hint,
             _ => self.place(stats.ifindex).ok()?,
@@ -465,82 +471,82 @@ impl Links {
         unread.map(|interface| interface.ifindex)
     }
 
-    /// Opens a question about every interface whose driver is to be asked before its next line.
-    pub(super) fn needed_questions(&mut self, now: Instant) -> Questions {
-        self.questions(now, Link::is_waited_for)
+    /// Opens a query about every interface whose driver is to be asked before its next line.
+    pub(super) fn needed_queries(&mut self, now: Instant) -> Queries {
+        self.queries(now, LinkEntry::is_waited_for)
     }
 
-    /// Opens a question about every other interface whose driver is to be asked again.
-    pub(super) fn due_questions(&mut self, now: Instant) -> Questions {
-        self.questions(now, |link| !link.is_waited_for())
+    /// Opens a query about every other interface whose driver is to be asked again.
+    pub(super) fn due_queries(&mut self, now: Instant) -> Queries {
+        self.queries(now, |link| !link.is_waited_for())
     }
 
-    fn questions(&mut self, now: Instant, are_meant: impl Fn(&Link) -> bool) -> Questions {
+    fn queries(&mut self, now: Instant, are_meant: impl Fn(&LinkEntry) -> bool) -> Queries {
         if !self.table.iter().any(|link| link.is_due(now, 1) && are_meant(link)) {
-            return Questions::Singly(Vec::new());
+            return Queries::Single(Vec::new());
         }
         let slow = self.table.iter().filter(|link| link.is_slow()).count();
         let slow = u32::try_from(slow).unwrap_or(u32::MAX);
-        let is_meant = |link: &Link| link.is_due(now, slow) && are_meant(link);
+        let is_meant = |link: &LinkEntry| link.is_due(now, slow) && are_meant(link);
         let count = self.table.iter().filter(|link| is_meant(link)).count();
         if count == 0 {
-            return Questions::Singly(Vec::new());
+            return Queries::Single(Vec::new());
         }
         if self.may_ask_all(count) {
-            let ticket = next_ticket(&mut self.last_ticket);
+            let id = next_id(&mut self.last_id);
             for link in self.table.iter_mut().filter(|link| is_meant(link)) {
-                link.open_question(ticket);
+                link.open_query(id);
             }
-            return Questions::Together(ticket, count);
+            return Queries::Dump(id, count);
         }
-        let mut questions = Vec::with_capacity(count);
+        let mut queries = Vec::with_capacity(count);
         // Those made by software come first.
         for may_be_device in [false, true] {
             for link in &mut self.table {
                 if link.may_be_device == may_be_device && is_meant(link) {
-                    let ticket = next_ticket(&mut self.last_ticket);
-                    questions.push(link.ask(ticket, self.wants_names));
+                    let id = next_id(&mut self.last_id);
+                    queries.push(link.ask(id, self.wants_names));
                 }
             }
         }
-        Questions::Singly(questions)
+        Queries::Single(queries)
     }
 
-    /// Whether so many questions are best answered by a dump, which asks every driver: only when
+    /// Whether so many queries are best answered by a dump, which asks every driver: only when
     /// it bothers none that would not be asked anyway, none of them is slow, and the last dump was not
     /// either.
-    fn may_ask_all(&self, questions: usize) -> bool {
+    fn may_ask_all(&self, queries: usize) -> bool {
         const MIN_QUESTIONS: usize = 16;
-        /// What one question costs in entries of a dump.
+        /// What one query costs in entries of a dump.
         const COST: usize = 8;
-        let is_harmless = |link: &Link| match link.rest_ms {
+        let is_harmless = |link: &LinkEntry| match link.rest_ms {
             None => !link.may_be_device && link.answered.is_none(),
             Some(_) => !link.is_slow() && (link.is_asked() || !link.may_be_device),
         };
-        questions >= MIN_QUESTIONS
-            && questions.saturating_mul(COST) >= self.table.len()
+        queries >= MIN_QUESTIONS
+            && queries.saturating_mul(COST) >= self.table.len()
             && self.table.iter().all(is_harmless)
     }
 
-    /// The tickets of open questions that have become void since the last call.
-    pub(super) fn take_withdrawn(&mut self) -> Vec<Ticket> {
-        std::mem::take(&mut self.withdrawn)
+    /// The ids of open queries that have become void since the last call.
+    pub(super) fn take_cancelled(&mut self) -> Vec<QueryId> {
+        std::mem::take(&mut self.cancelled)
     }
 
     /// Whether a driver is being asked whose answer is void already, and that the next line waits for.
-    pub(super) fn has_void_question(&self) -> bool {
-        let is_void = |link: &Link| link.question.is_some() && link.is_void;
+    pub(super) fn has_void_query(&self) -> bool {
+        let is_void = |link: &LinkEntry| link.query.is_some() && link.is_void;
         self.table.iter().any(|link| is_void(link) && link.is_asked() && link.is_waited_for())
     }
 
     /// Takes in an answer.
-    pub(super) fn set_answer(&mut self, answer: &Answer, now: Instant, reading: u64) {
+    pub(super) fn set_reply(&mut self, answer: &Reply, now: Instant, reading: u64) {
         let link = self.get_mut(answer.ifindex);
-        let Some(link) = link.filter(|link| link.question == Some(answer.ticket)) else { return };
-        link.question = None;
+        let Some(link) = link.filter(|link| link.query == Some(answer.id)) else { return };
+        link.query = None;
         if let Some(took) = answer.took {
             link.unread = answer.unread;
-            link.set_answer(answer.link_modes, Some(took), now, reading);
+            link.set_reply(answer.link_modes, Some(took), now, reading);
         }
     }
 
@@ -565,26 +571,31 @@ impl Links {
 
     /// The names of interfaces whose speeds could not be read from sysfs, and why.
     pub(super) fn unread_speeds(&self) -> impl Iterator<Item = (&[u8], Errno)> {
-        let is_asked = |link: &&Link| link.is_asked();
+        let is_asked = |link: &&LinkEntry| link.is_asked();
         self.table
             .iter()
             .filter(is_asked)
             .filter_map(|link| Some((&*link.interface.name, link.unread?)))
     }
 
-    /// Takes in what a dump told, and opens a question for each that it left open.
-    pub(super) fn set_told(&mut self, told: &Told, now: Instant, reading: u64) -> Questions {
+    /// Takes in what a dump told, and opens a query for each that it left open.
+    pub(super) fn set_dump_reply(
+        &mut self,
+        told: &DumpReply,
+        now: Instant,
+        reading: u64,
+    ) -> Queries {
         let mut left = Vec::new();
-        for link in self.table.iter_mut().filter(|link| link.question == Some(told.ticket)) {
-            link.question = None;
+        for link in self.table.iter_mut().filter(|link| link.query == Some(told.id)) {
+            link.query = None;
             if let Some(link_modes) = told.link_modes(link.interface.ifindex) {
-                link.set_answer(Some(link_modes), told.took, now, reading);
+                link.set_reply(Some(link_modes), told.took, now, reading);
             } else if !link.is_void {
-                let ticket = next_ticket(&mut self.last_ticket);
-                left.push(link.ask(ticket, self.wants_names));
+                let id = next_id(&mut self.last_id);
+                left.push(link.ask(id, self.wants_names));
             }
         }
-        Questions::Singly(left)
+        Queries::Single(left)
     }
 
     fn place(&self, ifindex: u32) -> Result<usize, usize> {
@@ -595,18 +606,18 @@ impl Links {
         }
     }
 
-    fn get(&self, ifindex: u32) -> Option<&Link> {
+    fn get(&self, ifindex: u32) -> Option<&LinkEntry> {
         self.table.get(self.place(ifindex).ok()?)
     }
 
-    fn get_mut(&mut self, ifindex: u32) -> Option<&mut Link> {
+    fn get_mut(&mut self, ifindex: u32) -> Option<&mut LinkEntry> {
         let place = self.place(ifindex).ok()?;
         self.table.get_mut(place)
     }
 }
 
-fn next_ticket(last: &mut Option<Ticket>) -> Ticket {
-    *last.insert(last.map_or(Ticket::MIN, |ticket| ticket.saturating_add(1)))
+fn next_id(last: &mut Option<QueryId>) -> QueryId {
+    *last.insert(last.map_or(QueryId::MIN, |id| id.saturating_add(1)))
 }
 
 /// A link-layer address as sysfs writes it; empty when it is none.

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use self::links::{Links, Questions, Tells};
+use self::links::{Links, MessageKind, Queries};
 use self::socket::{Dump, Event, Socket};
-use self::speed::{SLOW, Speeds, Way};
+use self::speed::{Backend, SLOW, Speeds};
 use crate::log::{Level, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Wants};
@@ -73,7 +73,7 @@ pub enum ReadError {
 pub struct Sockets {
     requests: Socket,
     events: Socket,
-    way: Way,
+    way: Backend,
     /// The folder `class/net` of the sysfs that may show it.
     class_net: Option<PathBuf>,
 }
@@ -85,7 +85,7 @@ impl Sockets {
     ///
     /// [`NetlinkError`], where the kernel lacks or forbids netlink, or has no more room for it.
     pub fn open() -> Result<Self, NetlinkError> {
-        let way = Way::open()?;
+        let way = Backend::open()?;
         let (requests, events) = (Socket::route()?, Socket::link_events()?);
         Ok(Self { requests, events, way, class_net: None })
     }
@@ -151,7 +151,7 @@ pub struct Netlink {
     /// The version of the table after the last reading, for which it was decided who is reported.
     decided: Option<u64>,
     /// The numbers of interfaces that the last dump told of and the table lacks.
-    strangers: Vec<u32>,
+    unknown: Vec<u32>,
     /// How many drivers were asked since that was [taken](Source::take_asked).
     asked: usize,
 }
@@ -161,7 +161,7 @@ impl Netlink {
     #[must_use]
     pub fn new(sockets: Sockets, speed_thread: &SpeedThread, wants: Wants) -> Self {
         let Sockets { requests, events, way, class_net } = sockets;
-        let speeds = speed_thread.seat(way);
+        let speeds = speed_thread.client(way);
         Self {
             requests,
             events,
@@ -172,7 +172,7 @@ impl Netlink {
             is_broken: false,
             reading: Reading::default(),
             decided: None,
-            strangers: Vec::new(),
+            unknown: Vec::new(),
             asked: 0,
         }
     }
@@ -250,7 +250,7 @@ impl Netlink {
                 Ok(Some(Event::Datagram(datagram))) => {
                     for message in messages(datagram) {
                         if let Some(link) = message.ok().as_ref().and_then(LinkMessage::of) {
-                            self.links.apply(&link, Tells::Change, next_reading);
+                            self.links.apply(&link, MessageKind::Change, next_reading);
                         }
                     }
                     Following::Behind
@@ -268,7 +268,7 @@ impl Netlink {
             };
         }
         if self.links.is_unsettled() {
-            self.withdraw_questions();
+            self.cancel_queries();
         }
     }
 
@@ -302,10 +302,10 @@ impl Netlink {
             self.follow_up_to(MAX_QUEUE, scratch);
         }
         if self.following != Following::Current {
-            self.take_stock(scratch)?;
+            self.resync(scratch)?;
         } else if self.wants.link_state || self.has_silent_labels() {
             // A carrier that came and went is not always an event.
-            self.dump_links(scratch, Tells::State)?;
+            self.dump_links(scratch, MessageKind::Snapshot)?;
         }
         self.read_counters(scratch)
     }
@@ -356,19 +356,19 @@ impl Netlink {
     pub fn fetch_speeds(&mut self, deadline: Instant) {
         // In this order, so that no answer is missed.
         let is_asking = self.speeds.is_asking();
-        let mut is_asked = self.take_answers(Instant::now());
-        if is_asking && self.links.has_void_question() {
+        let mut is_asked = self.take_replies(Instant::now());
+        if is_asking && self.links.has_void_query() {
             // It is put again when the driver has answered.
             self.speeds.wait(deadline, SPEED_WAIT);
-            is_asked |= self.take_answers(Instant::now());
+            is_asked |= self.take_replies(Instant::now());
         }
         let now = Instant::now();
-        let questions = self.links.needed_questions(now);
-        is_asked |= self.ask(questions);
+        let queries = self.links.needed_queries(now);
+        is_asked |= self.ask(queries);
         while is_asked {
             self.speeds.wait(deadline, SPEED_WAIT);
             // What a dump left open is asked for singly.
-            is_asked = self.take_answers(Instant::now());
+            is_asked = self.take_replies(Instant::now());
         }
     }
 
@@ -397,16 +397,16 @@ impl Netlink {
     }
 
     /// Returns whether there was anything to ask.
-    fn ask(&mut self, questions: Questions) -> bool {
-        match questions {
-            Questions::Singly(questions) if questions.is_empty() => return false,
-            Questions::Singly(questions) => {
-                self.asked += questions.len();
-                self.speeds.ask(questions);
+    fn ask(&mut self, queries: Queries) -> bool {
+        match queries {
+            Queries::Single(queries) if queries.is_empty() => return false,
+            Queries::Single(queries) => {
+                self.asked += queries.len();
+                self.speeds.ask(queries);
             }
-            Questions::Together(ticket, count) => {
+            Queries::Dump(id, count) => {
                 self.asked += count;
-                self.speeds.ask_all(ticket, count);
+                self.speeds.ask_all(id, count);
             }
         }
         true
@@ -429,25 +429,25 @@ impl Netlink {
     }
 
     /// Returns whether something was asked by that.
-    fn take_answers(&mut self, now: Instant) -> bool {
+    fn take_replies(&mut self, now: Instant) -> bool {
         let reading = self.reading.number;
-        self.speeds.take_answers(|answer| self.links.set_answer(&answer, now, reading));
+        self.speeds.take_replies(|answer| self.links.set_reply(&answer, now, reading));
         let mut is_asked = false;
-        for told in self.speeds.take_told() {
-            let left = self.links.set_told(&told, now, reading);
+        for told in self.speeds.take_dump_replies() {
+            let left = self.links.set_dump_reply(&told, now, reading);
             is_asked |= self.ask(left);
         }
         is_asked
     }
 
     /// Fills the table anew.
-    fn take_stock(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+    fn resync(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         const TRIES: usize = 3;
         // Without all events, nothing tells which of them are still the same.
         self.links.interfaces_mut().for_each(Interface::forget_rates);
         for _ in 0..TRIES {
             self.drop_events(scratch)?;
-            self.dump_links(scratch, Tells::Change)?;
+            self.dump_links(scratch, MessageKind::Change)?;
             // What happened since the dump began.
             self.follow_up_to(MAX_QUEUE, scratch);
             if self.following == Following::Current {
@@ -473,19 +473,19 @@ impl Netlink {
         Err(NetlinkError::Overrun)
     }
 
-    fn dump_links(&mut self, scratch: &mut Scratch, tells: Tells) -> Result<(), NetlinkError> {
+    fn dump_links(&mut self, scratch: &mut Scratch, kind: MessageKind) -> Result<(), NetlinkError> {
         let Self { requests, links, reading, .. } = self;
         links.clear_marks();
         let apply = |message: &Message<'_>| {
             if let Some(link) = LinkMessage::of(message) {
-                links.apply(&link, tells, reading.number);
+                links.apply(&link, kind, reading.number);
             }
         };
         let is_whole = dump_twice(requests, scratch, rtnl_link::request_all, apply)?;
         // The dump may have left one out that is there.
         for (number, ifindex) in self.links.unmarked().into_iter().enumerate() {
             if is_whole || number >= MAX_SINGLE || !self.ask_for_link(scratch, ifindex)? {
-                self.links.apply(&LinkMessage::Gone(ifindex), tells, self.reading.number);
+                self.links.apply(&LinkMessage::Gone(ifindex), kind, self.reading.number);
             }
         }
         Ok(())
@@ -496,13 +496,13 @@ impl Netlink {
         let is_unsettled = self.links.is_unsettled();
         self.links.settle(next_reading);
         if is_unsettled {
-            self.withdraw_questions();
+            self.cancel_queries();
         }
     }
 
-    /// Takes the questions back that have become void.
-    fn withdraw_questions(&mut self) {
-        self.speeds.withdraw(&self.links.take_withdrawn());
+    /// Takes the queries back that have become void.
+    fn cancel_queries(&mut self) {
+        self.speeds.cancel(&self.links.take_cancelled());
     }
 
     /// Takes one interface in; returns whether it is there.
@@ -513,7 +513,7 @@ impl Netlink {
             |buffer, sequence| rtnl_link::request_one(buffer, sequence, ifindex),
             |message| {
                 if let Some(link) = LinkMessage::of(message) {
-                    links.apply(&link, Tells::Change, reading.number);
+                    links.apply(&link, MessageKind::Change, reading.number);
                 }
             },
         );
@@ -521,10 +521,10 @@ impl Netlink {
     }
 
     fn read_counters(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
-        self.strangers.clear();
+        self.unknown.clear();
         let mut next = 0;
         let mut is_first = true;
-        let Self { requests, links, strangers, reading, .. } = self;
+        let Self { requests, links, unknown, reading, .. } = self;
         let take = |message: &Message<'_>| {
             let Some(stats) = Stats::of(message) else { return };
             // The kernel keeps a request waiting while others hold its lock.
@@ -533,7 +533,7 @@ impl Netlink {
             }
             match links.set_stats(&stats, reading, next) {
                 Some(place) => next = place + 1,
-                None => strangers.push(stats.ifindex),
+                None => unknown.push(stats.ifindex),
             }
         };
         let is_whole = dump_twice(requests, scratch, rtnl_stats::request_all, take)?;
@@ -543,7 +543,7 @@ impl Netlink {
                 self.ask_for_stats(scratch, ifindex)?;
             }
         }
-        if self.strangers.is_empty() { Ok(()) } else { self.meet_strangers(scratch) }
+        if self.unknown.is_empty() { Ok(()) } else { self.add_unknown(scratch) }
     }
 
     /// Reads the counters of one interface, if it is there.
@@ -562,13 +562,13 @@ impl Netlink {
     }
 
     /// Takes those in that came since the table was filled, or that its dump left out.
-    fn meet_strangers(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
-        let mut strangers = std::mem::take(&mut self.strangers);
-        strangers.truncate(MAX_SINGLE);
+    fn add_unknown(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
+        let mut unknown = std::mem::take(&mut self.unknown);
+        unknown.truncate(MAX_SINGLE);
         // They may have names that others had until now.
         self.catch_up(scratch)?;
         let mut is_asked = false;
-        for &ifindex in &strangers {
+        for &ifindex in &unknown {
             if self.links.is_read(ifindex, &self.reading).is_none() {
                 is_asked |= self.ask_for_link(scratch, ifindex)?;
             }
@@ -576,19 +576,19 @@ impl Netlink {
         if is_asked {
             self.catch_up(scratch)?;
         }
-        for &ifindex in &strangers {
+        for &ifindex in &unknown {
             if self.links.is_read(ifindex, &self.reading) == Some(false) {
                 self.ask_for_stats(scratch, ifindex)?;
             }
         }
-        self.strangers = strangers;
+        self.unknown = unknown;
         Ok(())
     }
 
     /// Makes the table what it is after the events that are there.
     fn catch_up(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         self.follow_up_to(MAX_QUEUE, scratch);
-        if self.following == Following::Current { Ok(()) } else { self.take_stock(scratch) }
+        if self.following == Following::Current { Ok(()) } else { self.resync(scratch) }
     }
 }
 
@@ -625,8 +625,8 @@ impl Source for Netlink {
     /// Asks the drivers whose answers have grown old, and the slow ones, and waits for none. The
     /// kernel's lock may be held from here on, so that no network namespace should be left to be read.
     fn refresh(&mut self) {
-        let questions = self.links.due_questions(Instant::now());
-        self.ask(questions);
+        let queries = self.links.due_queries(Instant::now());
+        self.ask(queries);
     }
 
     fn take_asked(&mut self) -> usize {

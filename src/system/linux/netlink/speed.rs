@@ -32,38 +32,38 @@ const STUCK: Duration = Duration::from_millis(20).saturating_mul(PATIENCE);
 /// What one interface of a dump may take, for all of them to count as quick.
 const QUICK_IN_DUMP: Duration = Duration::from_micros(20).saturating_mul(PATIENCE);
 
-/// What the answer to a question is told by.
-pub(super) type Ticket = NonZeroU64;
+/// What the answer to a query is told by.
+pub(super) type QueryId = NonZeroU64;
 
-/// A question about one interface.
+/// A query about one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Question {
+pub(super) struct Query {
     pub(super) ifindex: u32,
     /// Where [`Speeds::wants_names`] says so.
     pub(super) name: Box<[u8]>,
     /// Comes back with the answer.
-    pub(super) ticket: Ticket,
+    pub(super) id: QueryId,
     /// Its driver was slow before.
     pub(super) is_slow: bool,
 }
 
-/// The answer to a [`Question`]; each has one.
+/// The answer to a [`Query`]; each has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct Reply {
     pub(super) ifindex: u32,
-    pub(super) ticket: Ticket,
+    pub(super) id: QueryId,
     /// What the driver tells, that it tells nothing among it; `None` when there was no answer.
     pub(super) link_modes: Option<LinkModes>,
     /// Why sysfs could not be read, if that is why there was none.
     pub(super) unread: Option<Errno>,
-    /// How long the driver took; `None` when it was not asked, because the question was withdrawn.
+    /// How long the driver took; `None` when it was not asked, because the query was withdrawn.
     pub(super) took: Option<Duration>,
 }
 
-/// What a dump told: the answers to all questions of that ticket. One that was not made told nothing.
+/// What a dump told: the answers to all queries of that id. One that was not made told nothing.
 #[derive(Debug)]
-pub(super) struct Told {
-    pub(super) ticket: Ticket,
+pub(super) struct DumpReply {
+    pub(super) id: QueryId,
     /// How long each driver took, where all were quick.
     pub(super) took: Option<Duration>,
     /// In the order of the interfaces' numbers.
@@ -72,7 +72,7 @@ pub(super) struct Told {
     is_whole: bool,
 }
 
-impl Told {
+impl DumpReply {
     /// What the driver of an interface tells; `None` when it is left open.
     pub(super) fn link_modes(&self, ifindex: u32) -> Option<LinkModes> {
         let place = self.replies.binary_search_by_key(&ifindex, |reply| reply.ifindex);
@@ -86,7 +86,7 @@ impl Told {
 
 /// How speeds are asked for.
 #[derive(Debug)]
-pub(super) enum Way {
+pub(super) enum Backend {
     /// By ethtool netlink, whose family has that number.
     Ethtool(Socket, u16),
     /// By the files of that folder `class/net`, on kernels before 5.6 and where generic netlink is
@@ -99,14 +99,14 @@ pub(super) enum Way {
 /// The thread that asks drivers. It ends with this.
 #[derive(Debug)]
 pub struct SpeedThread {
-    desk: Arc<Desk>,
+    requests: Arc<RequestQueue>,
 }
 
 /// What one network namespace has to do with it.
 #[derive(Debug)]
 pub(super) struct Speeds {
-    desk: Arc<Desk>,
-    seat: Arc<Seat>,
+    requests: Arc<RequestQueue>,
+    client: Arc<Client>,
     wants_names: bool,
 }
 
@@ -114,25 +114,25 @@ pub(super) struct Speeds {
 const NOTHING: LinkModes = LinkModes { speed_mbits: SPEED_UNKNOWN, duplex: None };
 
 #[derive(Debug, Default)]
-struct Desk {
-    state: Mutex<State>,
-    /// A question came, an answer came, or the end.
+struct RequestQueue {
+    state: Mutex<Pending>,
+    /// A query came, an answer came, or the end.
     change: Condvar,
 }
 
 /// A network namespace: how to ask there, and the answers.
 #[derive(Debug)]
-struct Seat {
+struct Client {
     /// Used by the thread alone.
-    way: Mutex<Way>,
-    answers: Mutex<Vec<Answer>>,
-    told: Mutex<Vec<Told>>,
+    way: Mutex<Backend>,
+    answers: Mutex<Vec<Reply>>,
+    told: Mutex<Vec<DumpReply>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Pending {
     /// To be filled by one dump each.
-    bulk: Vec<(Arc<Seat>, Told)>,
+    bulk: Vec<(Arc<Client>, DumpReply)>,
     quick: Queue,
     slow: Queue,
     /// Since when the kernel is being asked, and whether for one that was slow before.
@@ -140,55 +140,55 @@ struct State {
     is_over: bool,
 }
 
-/// Questions in the order in which they were asked. No batch is empty.
+/// Queries in the order in which they were asked. No batch is empty.
 #[derive(Debug, Default)]
-struct Queue(VecDeque<Batch>);
+struct Queue(VecDeque<QueryBatch>);
 
-/// Questions that were asked together, in the order of their tickets.
+/// Queries that were asked together, in the order of their ids.
 #[derive(Debug)]
-struct Batch {
-    seat: Arc<Seat>,
-    questions: VecDeque<Question>,
+struct QueryBatch {
+    client: Arc<Client>,
+    queries: VecDeque<Query>,
 }
 
-impl Batch {
-    fn is_from(&self, seat: &Arc<Seat>) -> bool {
-        Arc::ptr_eq(&self.seat, seat)
+impl QueryBatch {
+    fn is_from(&self, client: &Arc<Client>) -> bool {
+        Arc::ptr_eq(&self.client, client)
     }
 }
 
 impl Queue {
-    fn push(&mut self, seat: &Arc<Seat>, questions: impl Into<VecDeque<Question>>) {
-        let questions = questions.into();
-        if !questions.is_empty() {
-            self.0.push_back(Batch { seat: Arc::clone(seat), questions });
+    fn push(&mut self, client: &Arc<Client>, queries: impl Into<VecDeque<Query>>) {
+        let queries = queries.into();
+        if !queries.is_empty() {
+            self.0.push_back(QueryBatch { client: Arc::clone(client), queries });
         }
     }
 
-    fn pop(&mut self) -> Option<(Arc<Seat>, Question)> {
+    fn pop(&mut self) -> Option<(Arc<Client>, Query)> {
         let batch = self.0.front_mut()?;
-        let next = batch.questions.pop_front().map(|question| (Arc::clone(&batch.seat), question));
-        if batch.questions.is_empty() {
+        let next = batch.queries.pop_front().map(|query| (Arc::clone(&batch.client), query));
+        if batch.queries.is_empty() {
             self.0.pop_front();
         }
         next
     }
 
-    /// Takes those questions out that are here.
-    fn remove(&mut self, seat: &Arc<Seat>, tickets: &[Ticket]) {
-        for Batch { questions, .. } in self.0.iter_mut().filter(|batch| batch.is_from(seat)) {
-            for ticket in tickets {
-                let place = questions.binary_search_by_key(ticket, |question| question.ticket);
-                if let Some(question) = place.ok().and_then(|place| questions.remove(place)) {
-                    seat.answer(&question, Ok(None), None);
+    /// Takes those queries out that are here.
+    fn remove(&mut self, client: &Arc<Client>, ids: &[QueryId]) {
+        for QueryBatch { queries, .. } in self.0.iter_mut().filter(|batch| batch.is_from(client)) {
+            for id in ids {
+                let place = queries.binary_search_by_key(id, |query| query.id);
+                if let Some(query) = place.ok().and_then(|place| queries.remove(place)) {
+                    client.answer(&query, Ok(None), None);
                 }
             }
         }
-        self.0.retain(|batch| !batch.questions.is_empty());
+        self.0.retain(|batch| !batch.queries.is_empty());
     }
 
-    fn forget(&mut self, seat: &Arc<Seat>) {
-        self.0.retain(|batch| !batch.is_from(seat));
+    fn forget(&mut self, client: &Arc<Client>) {
+        self.0.retain(|batch| !batch.is_from(client));
     }
 
     fn is_empty(&self) -> bool {
@@ -197,8 +197,8 @@ impl Queue {
 }
 
 enum Task {
-    All(Arc<Seat>, Told),
-    One(Arc<Seat>, Question),
+    All(Arc<Client>, DumpReply),
+    One(Arc<Client>, Query),
 }
 
 impl SpeedThread {
@@ -208,113 +208,113 @@ impl SpeedThread {
     ///
     /// When the system gives no more threads.
     pub fn start() -> io::Result<Self> {
-        let desk = Arc::<Desk>::default();
-        let work = Arc::clone(&desk);
+        let requests = Arc::<RequestQueue>::default();
+        let work = Arc::clone(&requests);
         thread::Builder::new().name("speed".into()).spawn(move || work.answer_all())?;
-        Ok(Self { desk })
+        Ok(Self { requests })
     }
 
     /// Takes a network namespace in.
-    pub(super) fn seat(&self, way: Way) -> Speeds {
-        let wants_names = matches!(way, Way::Sysfs(_));
+    pub(super) fn client(&self, way: Backend) -> Speeds {
+        let wants_names = matches!(way, Backend::Sysfs(_));
         let (way, answers, told) = (Mutex::new(way), Mutex::default(), Mutex::default());
-        let seat = Seat { way, answers, told };
-        Speeds { desk: Arc::clone(&self.desk), seat: Arc::new(seat), wants_names }
+        let client = Client { way, answers, told };
+        Speeds { requests: Arc::clone(&self.requests), client: Arc::new(client), wants_names }
     }
 }
 
 impl Drop for SpeedThread {
     /// Lets the thread end, when it comes back from the kernel.
     fn drop(&mut self) {
-        lock(&self.desk.state).is_over = true;
-        self.desk.change.notify_all();
+        lock(&self.requests.state).is_over = true;
+        self.requests.change.notify_all();
     }
 }
 
 impl Speeds {
-    /// Whether a question must tell the interface's name.
+    /// Whether a query must tell the interface's name.
     pub(super) fn wants_names(&self) -> bool {
         self.wants_names
     }
 
-    /// Puts questions on the desk, to be answered one by one, the quick ones first.
-    pub(super) fn ask(&self, questions: Vec<Question>) {
+    /// Puts queries on the queue, to be answered one by one, the quick ones first.
+    pub(super) fn ask(&self, queries: Vec<Query>) {
         // In one piece, which goes back to the system when the answers are taken.
-        lock(&self.seat.answers).reserve_exact(questions.len());
-        let mut quick = questions;
-        let slow: Vec<_> = quick.extract_if(.., |question| question.is_slow).collect();
-        let mut state = lock(&self.desk.state);
-        state.quick.push(&self.seat, quick);
-        state.slow.push(&self.seat, slow);
-        self.desk.change.notify_all();
+        lock(&self.client.answers).reserve_exact(queries.len());
+        let mut quick = queries;
+        let slow: Vec<_> = quick.extract_if(.., |query| query.is_slow).collect();
+        let mut state = lock(&self.requests.state);
+        state.quick.push(&self.client, quick);
+        state.slow.push(&self.client, slow);
+        self.requests.change.notify_all();
     }
 
-    /// Has all drivers asked together, for so many questions of that ticket.
-    pub(super) fn ask_all(&self, ticket: Ticket, count: usize) {
+    /// Has all drivers asked together, for so many queries of that id.
+    pub(super) fn ask_all(&self, id: QueryId, count: usize) {
         let replies = Vec::with_capacity(count);
-        let told = Told { ticket, took: None, replies, is_whole: false };
-        lock(&self.desk.state).bulk.push((Arc::clone(&self.seat), told));
-        self.desk.change.notify_all();
+        let told = DumpReply { id, took: None, replies, is_whole: false };
+        lock(&self.requests.state).bulk.push((Arc::clone(&self.client), told));
+        self.requests.change.notify_all();
     }
 
-    /// After events: takes the questions of these tickets back, as far as no driver is being asked
+    /// After events: takes the queries of these ids back, as far as no driver is being asked
     /// yet, and all that a dump is to answer.
-    pub(super) fn withdraw(&self, tickets: &[Ticket]) {
-        let mut state = lock(&self.desk.state);
-        state.quick.remove(&self.seat, tickets);
-        state.slow.remove(&self.seat, tickets);
+    pub(super) fn cancel(&self, ids: &[QueryId]) {
+        let mut state = lock(&self.requests.state);
+        state.quick.remove(&self.client, ids);
+        state.slow.remove(&self.client, ids);
         // It would also ask a device that has gone down since.
-        let ours = state.bulk.extract_if(.., |(seat, _)| Arc::ptr_eq(seat, &self.seat));
-        lock(&self.seat.told).extend(ours.map(|(_, told)| told));
+        let ours = state.bulk.extract_if(.., |(client, _)| Arc::ptr_eq(client, &self.client));
+        lock(&self.client.told).extend(ours.map(|(_, told)| told));
     }
 
-    /// Waits until all questions are answered that are not expected to take long, or until the
+    /// Waits until all queries are answered that are not expected to take long, or until the
     /// deadline. One driver is waited for no longer than the limit, however often this is called.
     pub(super) fn wait(&self, deadline: Instant, limit: Duration) {
-        let mut state = lock(&self.desk.state);
+        let mut state = lock(&self.requests.state);
         while state.is_worth_waiting() {
             let until = state.asking.map_or(deadline, |(since, _)| deadline.min(since + limit));
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            let waited = self.desk.change.wait_timeout(state, left);
+            let waited = self.requests.change.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Whether an answer may be about to come.
     pub(super) fn is_asking(&self) -> bool {
-        lock(&self.desk.state).asking.is_some()
+        lock(&self.requests.state).asking.is_some()
     }
 
     /// Whether the kernel has been asked for so long, or will be, that its lock on all interfaces is
     /// held.
     pub(super) fn is_stuck(&self) -> bool {
-        lock(&self.desk.state).is_stuck()
+        lock(&self.requests.state).is_stuck()
     }
 
     /// Hands the answers on that came.
-    pub(super) fn take_answers(&self, take: impl FnMut(Answer)) {
+    pub(super) fn take_replies(&self, take: impl FnMut(Reply)) {
         // Not to be kept: they are many only once.
-        let answers = std::mem::take(&mut *lock(&self.seat.answers));
+        let answers = std::mem::take(&mut *lock(&self.client.answers));
         answers.into_iter().for_each(take);
     }
 
     /// What dumps told.
-    pub(super) fn take_told(&self) -> Vec<Told> {
-        std::mem::take(&mut *lock(&self.seat.told))
+    pub(super) fn take_dump_replies(&self) -> Vec<DumpReply> {
+        std::mem::take(&mut *lock(&self.client.told))
     }
 }
 
 impl Drop for Speeds {
-    /// Leaves no question behind: with it, the socket would stay open and keep its network namespace
+    /// Leaves no query behind: with it, the socket would stay open and keep its network namespace
     /// alive.
     fn drop(&mut self) {
-        let mut state = lock(&self.desk.state);
-        state.bulk.retain(|(seat, _)| !Arc::ptr_eq(seat, &self.seat));
-        state.quick.forget(&self.seat);
-        state.slow.forget(&self.seat);
+        let mut state = lock(&self.requests.state);
+        state.bulk.retain(|(client, _)| !Arc::ptr_eq(client, &self.client));
+        state.quick.forget(&self.client);
+        state.slow.forget(&self.client);
     }
 }
 
@@ -322,7 +322,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl State {
+impl Pending {
     fn is_worth_waiting(&self) -> bool {
         match self.asking {
             Some((_, is_slow)) => !is_slow,
@@ -337,33 +337,33 @@ impl State {
     }
 
     fn next_task(&mut self) -> Option<Task> {
-        if let Some((seat, told)) = self.bulk.pop() {
-            return Some(Task::All(seat, told));
+        if let Some((client, told)) = self.bulk.pop() {
+            return Some(Task::All(client, told));
         }
         let next = self.quick.pop().or_else(|| self.slow.pop());
-        next.map(|(seat, question)| Task::One(seat, question))
+        next.map(|(client, query)| Task::One(client, query))
     }
 }
 
-impl Desk {
+impl RequestQueue {
     /// The thread's life.
     fn answer_all(&self) {
         let mut scratch = Scratch::default();
         while let Some((task, start)) = self.wait_for_task() {
             match task {
-                Task::One(seat, question) => {
-                    let told = lock(&seat.way).ask(&mut scratch, &question);
-                    seat.answer(&question, told, Some(start.elapsed()));
+                Task::One(client, query) => {
+                    let told = lock(&client.way).ask(&mut scratch, &query);
+                    client.answer(&query, told, Some(start.elapsed()));
                 }
-                Task::All(seat, mut told) => {
-                    seat.fill(&mut told, &mut scratch, start);
-                    lock(&seat.told).push(told);
+                Task::All(client, mut told) => {
+                    client.fill(&mut told, &mut scratch, start);
+                    lock(&client.told).push(told);
                 }
             }
         }
     }
 
-    /// Waits for a question; `None` at the end. The moment is what waiting for the answer counts from,
+    /// Waits for a query; `None` at the end. The moment is what waiting for the answer counts from,
     /// so that a driver that was waited for in vain took too long.
     fn wait_for_task(&self) -> Option<(Task, Instant)> {
         let mut state = lock(&self.state);
@@ -373,7 +373,7 @@ impl Desk {
                 return None;
             }
             if let Some(task) = state.next_task() {
-                let is_slow = matches!(&task, Task::One(_, question) if question.is_slow);
+                let is_slow = matches!(&task, Task::One(_, query) if query.is_slow);
                 let start = Instant::now();
                 state.asking = Some((start, is_slow));
                 if is_slow {
@@ -387,21 +387,21 @@ impl Desk {
     }
 }
 
-impl Seat {
+impl Client {
     fn answer(
         &self,
-        question: &Question,
+        query: &Query,
         told: Result<Option<LinkModes>, Errno>,
         took: Option<Duration>,
     ) {
-        let Question { ifindex, ticket, .. } = *question;
+        let Query { ifindex, id, .. } = *query;
         let (link_modes, unread) = (told.unwrap_or_default(), told.err());
-        lock(&self.answers).push(Answer { ifindex, ticket, link_modes, unread, took });
+        lock(&self.answers).push(Reply { ifindex, id, link_modes, unread, took });
     }
 
     /// Makes a dump.
-    fn fill(&self, told: &mut Told, scratch: &mut Scratch, start: Instant) {
-        let Told { replies, .. } = told;
+    fn fill(&self, told: &mut DumpReply, scratch: &mut Scratch, start: Instant) {
+        let DumpReply { replies, .. } = told;
         let end = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
         replies.sort_unstable_by_key(|reply| reply.ifindex);
         let limit = STUCK + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
@@ -411,7 +411,7 @@ impl Seat {
     }
 }
 
-impl Way {
+impl Backend {
     /// Ethtool netlink where the kernel has it.
     pub(super) fn open() -> Result<Self, NetlinkError> {
         Self::of(Socket::generic(), None)
@@ -442,18 +442,14 @@ impl Way {
     }
 
     /// `Ok(None)` when there is no answer, and an error when sysfs cannot be read.
-    fn ask(
-        &mut self,
-        scratch: &mut Scratch,
-        question: &Question,
-    ) -> Result<Option<LinkModes>, Errno> {
+    fn ask(&mut self, scratch: &mut Scratch, query: &Query) -> Result<Option<LinkModes>, Errno> {
         match self {
             Self::Ethtool(socket, family) => {
                 let family = *family;
                 let answer = socket.get(
                     scratch,
                     |buffer, sequence| {
-                        ethtool::request_one(buffer, sequence, family, question.ifindex);
+                        ethtool::request_one(buffer, sequence, family, query.ifindex);
                     },
                     |message| LinkModesReply::of(message, family),
                 );
@@ -464,7 +460,7 @@ impl Way {
                     Err(_) => None,
                 })
             }
-            Self::Sysfs(folder) => sysfs_link_modes(folder, question).map(Some),
+            Self::Sysfs(folder) => sysfs_link_modes(folder, query).map(Some),
             Self::Nowhere => Ok(None),
         }
     }
@@ -488,12 +484,12 @@ impl Way {
     }
 }
 
-/// What sysfs tells, if it is the sysfs of the namespace in question.
-fn sysfs_link_modes(folder: &Path, question: &Question) -> Result<LinkModes, Errno> {
-    let folder = folder.join(OsStr::from_bytes(&question.name));
+/// What sysfs tells, if it is the sysfs of the namespace in query.
+fn sysfs_link_modes(folder: &Path, query: &Query) -> Result<LinkModes, Errno> {
+    let folder = folder.join(OsStr::from_bytes(&query.name));
     let mut text = Vec::new();
     let ifindex = attribute(&folder.join("ifindex"), &mut text, sysfs::number)?;
-    if ifindex != Some(question.ifindex) {
+    if ifindex != Some(query.ifindex) {
         return Ok(NOTHING);
     }
     let speed_mbits = attribute(&folder.join("speed"), &mut text, sysfs::speed)?;

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use super::super::socket::Socket;
-use super::super::speed::Way;
+use super::super::speed::Backend;
 use super::super::{Following, Netlink, NetlinkError, ReadError, Scratch, Sockets, SpeedThread};
 use super::kernel::{
     Asked, ENODEV, EOPNOTSUPP, IFF_UP, Interface, NLMSG_DONE, RTM_GETLINK, RTM_GETSTATS, Request,
@@ -197,7 +197,7 @@ fn sockets(
     let (route, seen) = play(answer);
     let (events, sender) = pair();
     (
-        Sockets { requests: route, events, way: Way::Sysfs("/none".into()), class_net: None },
+        Sockets { requests: route, events, way: Backend::Sysfs("/none".into()), class_net: None },
         seen,
         sender,
     )
@@ -291,9 +291,9 @@ fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
         datagrams
     });
     // Speeds are read there too, where the kernel does not tell them.
-    sockets.way = Way::Nowhere;
+    sockets.way = Backend::Nowhere;
     let sockets = sockets.with_sysfs(sys.path());
-    assert!(matches!(&sockets.way, Way::Sysfs(folder) if *folder == class_net));
+    assert!(matches!(&sockets.way, Backend::Sysfs(folder) if *folder == class_net));
     let wants = Wants { kind: true, properties: true, ..Wants::default() };
     let mut netlink = Netlink::new(sockets, &speed_thread, wants);
     netlink.read_now(&mut Scratch::default()).unwrap();

@@ -146,7 +146,7 @@ impl Stranger {
 /// A socket of the protocol that processes talk to each other by, and one of them.
 pub(super) fn pair_with_stranger() -> (Socket, Stranger) {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let [ours, strangers] = [(); 2].map(|()| {
+    let [ours, unknown] = [(); 2].map(|()| {
         let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(USERSOCK));
         let fd = fd.unwrap();
         // Port 0 stands for any that is free.
@@ -156,7 +156,7 @@ pub(super) fn pair_with_stranger() -> (Socket, Stranger) {
     // So that the queue holds all that a test sends.
     sockopt::set_socket_recv_buffer_size(&ours, 4 << 20).unwrap();
     let to = getsockname(&ours).unwrap().try_into().unwrap();
-    (Socket::over(ours), Stranger { fd: strangers, to })
+    (Socket::over(ours), Stranger { fd: unknown, to })
 }
 
 /// Gives a datagram's messages the number of a request, where they have none.

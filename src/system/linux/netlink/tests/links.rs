@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::super::links::{Links, Questions, Tells};
-use super::super::speed::{Answer, Question, SLOW};
+use super::super::links::{Links, MessageKind, Queries};
+use super::super::speed::{Query, Reply, SLOW};
 use super::kernel::{
     IFLA_ADDRESS, IFLA_PARENT_DEV_BUS_NAME, IFLA_PARENT_DEV_NAME, Interface, with_attribute,
 };
@@ -40,7 +40,7 @@ fn table(interfaces: &[Interface], wants: Wants, speed_refresh: Duration) -> Lin
 
 fn tell(links: &mut Links, datagram: &[u8]) {
     for message in messages(datagram) {
-        links.apply(&LinkMessage::of(&message.unwrap()).unwrap(), Tells::Change, 1);
+        links.apply(&LinkMessage::of(&message.unwrap()).unwrap(), MessageKind::Change, 1);
     }
 }
 
@@ -49,25 +49,25 @@ fn devices() -> Vec<Interface> {
 }
 
 /// The numbers of those that are asked one by one.
-fn singly(questions: &Questions) -> Vec<u32> {
-    match questions {
-        Questions::Singly(questions) => questions.iter().map(|one| one.ifindex).collect(),
-        Questions::Together(..) => panic!("{questions:?}"),
+fn singly(queries: &Queries) -> Vec<u32> {
+    match queries {
+        Queries::Single(queries) => queries.iter().map(|one| one.ifindex).collect(),
+        Queries::Dump(..) => panic!("{queries:?}"),
     }
 }
 
-fn answer(links: &mut Links, question: &Question, took: Duration, now: Instant) {
+fn answer(links: &mut Links, query: &Query, took: Duration, now: Instant) {
     let link_modes = Some(LinkModes { speed_mbits: 1000, duplex: None });
-    let (ifindex, ticket) = (question.ifindex, question.ticket);
-    let answer = Answer { ifindex, ticket, link_modes, unread: None, took: Some(took) };
-    links.set_answer(&answer, now, 1);
+    let (ifindex, id) = (query.ifindex, query.id);
+    let answer = Reply { ifindex, id, link_modes, unread: None, took: Some(took) };
+    links.set_reply(&answer, now, 1);
 }
 
 /// Answers them all.
-fn answer_all(links: &mut Links, questions: Questions, took: Duration, now: Instant) {
-    let Questions::Singly(questions) = questions else { panic!("{questions:?}") };
-    for question in questions {
-        answer(links, &question, took, now);
+fn answer_all(links: &mut Links, queries: Queries, took: Duration, now: Instant) {
+    let Queries::Single(queries) = queries else { panic!("{queries:?}") };
+    for query in queries {
+        answer(links, &query, took, now);
     }
 }
 
@@ -86,7 +86,7 @@ fn what_has_a_device_is_one_though_software_made_it() {
         assert_eq!((&*properties.kind, properties.is_physical), (b"wwan".as_slice(), Some(true)));
     }
     // Drivers that nobody has asked yet may be slow, and a dump would ask them in one go.
-    assert_eq!(singly(&links.needed_questions(Instant::now())), (1..=MANY).collect::<Vec<_>>());
+    assert_eq!(singly(&links.needed_queries(Instant::now())), (1..=MANY).collect::<Vec<_>>());
 }
 
 #[test]
@@ -94,19 +94,19 @@ fn drivers_that_are_slow_share_the_time_but_each_is_asked_once_an_hour() {
     let start = Instant::now();
     let slow = Duration::from_secs(3);
     let mut links = table(&devices(), Wants::default(), Duration::from_secs(1));
-    let questions = links.needed_questions(start);
-    answer_all(&mut links, questions, slow, start);
+    let queries = links.needed_queries(start);
+    answer_all(&mut links, queries, slow, start);
     // A hundred times what all of them take would be more than three hours.
     let almost = start + Duration::from_millis(3_599_999);
-    assert_eq!(singly(&links.due_questions(almost)), []);
-    assert_eq!(singly(&links.due_questions(start + HOUR)), (1..=MANY).collect::<Vec<_>>());
+    assert_eq!(singly(&links.due_queries(almost)), []);
+    assert_eq!(singly(&links.due_queries(start + HOUR)), (1..=MANY).collect::<Vec<_>>());
     // One that takes longer than a hundredth of an hour has its own rest all the same.
     let mut links = table(&devices()[..1], Wants::default(), Duration::from_secs(1));
-    let questions = links.needed_questions(start);
-    answer_all(&mut links, questions, Duration::from_secs(40), start);
+    let queries = links.needed_queries(start);
+    answer_all(&mut links, queries, Duration::from_secs(40), start);
     let [almost, rest] = [3_999_999, 4_000_000].map(Duration::from_millis);
-    assert_eq!(singly(&links.due_questions(start + almost)), []);
-    assert_eq!(singly(&links.due_questions(start + rest)), [1]);
+    assert_eq!(singly(&links.due_queries(start + almost)), []);
+    assert_eq!(singly(&links.due_queries(start + rest)), [1]);
 }
 
 #[test]
@@ -115,11 +115,11 @@ fn a_driver_is_slow_when_it_takes_longer_than_is_waited_for() {
     let refresh = Duration::from_secs(10);
     for (took, is_slow) in [(SLOW, false), (SLOW + Duration::from_millis(1), true)] {
         let mut links = table(&devices()[..1], Wants::default(), refresh);
-        let questions = links.needed_questions(start);
-        answer_all(&mut links, questions, took, start);
+        let queries = links.needed_queries(start);
+        answer_all(&mut links, queries, took, start);
         assert_eq!(links.has_slow(), is_slow, "{took:?}");
         let asked = if is_slow { vec![] } else { vec![1] };
-        assert_eq!(singly(&links.due_questions(start + refresh)), asked, "{took:?}");
+        assert_eq!(singly(&links.due_queries(start + refresh)), asked, "{took:?}");
     }
 }
 
@@ -128,28 +128,28 @@ fn only_for_a_question_that_has_become_void_is_its_answer_waited_for_twice() {
     let (now, device) = (Instant::now(), Interface::device(1, "dev"));
     let mut links = table(&[device], Wants::default(), HOUR);
     // Void, and asked by nobody yet.
-    assert!(!links.has_void_question());
-    let questions = links.needed_questions(now);
-    assert!(!links.has_void_question());
+    assert!(!links.has_void_query());
+    let queries = links.needed_queries(now);
+    assert!(!links.has_void_query());
     tell(&mut links, &device.link());
-    assert!(links.has_void_question());
+    assert!(links.has_void_query());
     // Nobody waits for one that is down, or that is not reported.
     tell(&mut links, &Interface { flags: 0, ..device }.link());
-    assert!(!links.has_void_question());
+    assert!(!links.has_void_query());
     tell(&mut links, &device.link());
     links.interfaces_mut().for_each(|interface| interface.set_reported(None));
-    assert!(!links.has_void_question());
+    assert!(!links.has_void_query());
     links.interfaces_mut().for_each(|interface| interface.set_reported(Some(HOUR)));
-    assert!(links.has_void_question());
-    answer_all(&mut links, questions, Duration::ZERO, now);
-    assert!(!links.has_void_question());
+    assert!(links.has_void_query());
+    answer_all(&mut links, queries, Duration::ZERO, now);
+    assert!(!links.has_void_query());
     // Nor for a slow one.
-    let questions = links.needed_questions(now);
-    answer_all(&mut links, questions, 2 * SLOW, now);
+    let queries = links.needed_queries(now);
+    answer_all(&mut links, queries, 2 * SLOW, now);
     tell(&mut links, &device.link());
-    assert_eq!(singly(&links.due_questions(now + HOUR)), [1]);
+    assert_eq!(singly(&links.due_queries(now + HOUR)), [1]);
     tell(&mut links, &device.link());
-    assert!(!links.has_void_question());
+    assert!(!links.has_void_query());
 }
 
 fn properties(links: &Links, ifindex: u32) -> &Properties {
@@ -228,7 +228,7 @@ fn a_state_that_changes_shows_in_the_next_line_and_in_no_other() {
     let mut told = |flags, reading| {
         let datagram = Interface { flags, ..device }.link();
         let message = messages(&datagram).next().unwrap().unwrap();
-        links.apply(&LinkMessage::of(&message).unwrap(), Tells::State, reading);
+        links.apply(&LinkMessage::of(&message).unwrap(), MessageKind::Snapshot, reading);
         let interface = links.interfaces().next().unwrap();
         (interface.details.as_ref().unwrap().state.flags, interface.changed)
     };

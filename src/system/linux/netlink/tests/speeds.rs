@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::super::links::{self, Questions};
-use super::super::speed::{Answer, SLOW, Way};
+use super::super::links::{self, Queries};
+use super::super::speed::{Backend, Reply, SLOW};
 use super::super::{Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets, SpeedThread};
 use super::eventually;
 use super::kernel::{
@@ -38,7 +38,7 @@ struct Drivers(Arc<(Mutex<DriverState>, Condvar)>);
 
 #[derive(Debug, Default)]
 struct DriverState {
-    /// In Mbit/s; who is not here supports no such question.
+    /// In Mbit/s; who is not here supports no such query.
     speeds: BTreeMap<u32, i32>,
     /// Those that do not answer until they are released.
     hanging: BTreeSet<u32>,
@@ -124,12 +124,12 @@ impl Machine {
         }
         let kernel = drivers.clone();
         let (ethtool, requests) = play(move |request| kernel.answer(request));
-        let way = Way::Ethtool(ethtool, ETHTOOL);
+        let way = Backend::Ethtool(ethtool, ETHTOOL);
         Self { drivers, asked: requests, ..Self::with(speed_thread, interfaces, way) }
     }
 
     /// Its drivers are asked that way.
-    fn with(speed_thread: Rc<SpeedThread>, interfaces: &[Interface], way: Way) -> Self {
+    fn with(speed_thread: Rc<SpeedThread>, interfaces: &[Interface], way: Backend) -> Self {
         let by_number = interfaces.iter().map(|interface| (interface.ifindex, *interface));
         let interfaces: Arc<Mutex<BTreeMap<_, _>>> = Arc::new(Mutex::new(by_number.collect()));
         let known = Arc::clone(&interfaces);
@@ -215,8 +215,8 @@ impl Machine {
     fn refresh_rested(&mut self) {
         self.rests += 1;
         let now = Instant::now() + self.rests * 24 * HOUR;
-        let questions = self.netlink.links.due_questions(now);
-        self.netlink.ask(questions);
+        let queries = self.netlink.links.due_queries(now);
+        self.netlink.ask(queries);
     }
 
     /// Has the driver of an interface asked again, which does not answer.
@@ -350,16 +350,16 @@ fn a_driver_that_was_slow_is_asked_rarely() {
     machine.gather_until(3, 3000);
     machine.speed_refresh = Duration::ZERO;
     machine.gather();
-    let numbers = |questions| -> Vec<_> {
-        let Questions::Singly(questions) = questions else { panic!("{questions:?}") };
-        questions.into_iter().map(|question| question.ifindex).collect()
+    let numbers = |queries| -> Vec<_> {
+        let Queries::Single(queries) = queries else { panic!("{queries:?}") };
+        queries.into_iter().map(|query| query.ifindex).collect()
     };
     // It took a second at least, so that it has a hundred to rest.
     let now = Instant::now() + Duration::from_secs(60);
-    assert_eq!(numbers(machine.netlink.links.needed_questions(now)), [3]);
-    assert_eq!(numbers(machine.netlink.links.due_questions(now)), []);
+    assert_eq!(numbers(machine.netlink.links.needed_queries(now)), [3]);
+    assert_eq!(numbers(machine.netlink.links.due_queries(now)), []);
     let later = now + 24 * HOUR;
-    assert_eq!(numbers(machine.netlink.links.due_questions(later)), [2]);
+    assert_eq!(numbers(machine.netlink.links.due_queries(later)), [2]);
 }
 
 #[test]
@@ -451,7 +451,7 @@ fn many_and(devices: &[Interface]) -> Vec<Interface> {
 #[test]
 fn many_software_interfaces_are_asked_by_one_dump() {
     let mut machine = Machine::new(&many_and(&[]));
-    // The loopback supports no such question, so that dumps pass it over.
+    // The loopback supports no such query, so that dumps pass it over.
     machine.drivers.change(|state| {
         state.speeds.remove(&1);
     });
@@ -542,19 +542,19 @@ fn several_slow_drivers_share_the_time_in_which_they_may_be_asked() {
             interface.set_reported(Some(Duration::ZERO));
         }
         let (now, links) = (Instant::now(), &mut machine.netlink.links);
-        let numbers = |questions| -> Vec<_> {
-            let Questions::Singly(questions) = questions else { panic!("{questions:?}") };
-            questions.into_iter().map(|question| (question.ifindex, question.ticket)).collect()
+        let numbers = |queries| -> Vec<_> {
+            let Queries::Single(queries) = queries else { panic!("{queries:?}") };
+            queries.into_iter().map(|query| (query.ifindex, query.id)).collect()
         };
-        let asked = numbers(links.needed_questions(now));
+        let asked = numbers(links.needed_queries(now));
         assert_eq!(asked.len(), 2);
-        for (ifindex, ticket) in asked {
+        for (ifindex, id) in asked {
             let took = if slow.contains(&ifindex) { took } else { Duration::ZERO };
             let link_modes = Some(LinkModes { speed_mbits: 10, duplex: None });
-            let answer = Answer { ifindex, ticket, link_modes, unread: None, took: Some(took) };
-            links.set_answer(&answer, now, 1);
+            let answer = Reply { ifindex, id, link_modes, unread: None, took: Some(took) };
+            links.set_reply(&answer, now, 1);
         }
-        let mut due = |rests: u32| numbers(links.due_questions(now + took * rests));
+        let mut due = |rests: u32| numbers(links.due_queries(now + took * rests));
         assert_eq!(due(rest - 1), []);
         assert_eq!(due(rest).into_iter().map(|(ifindex, _)| ifindex).collect::<Vec<_>>(), slow);
     }
@@ -824,20 +824,20 @@ fn with_a_speed_refresh_of_zero_each_line_has_the_speed_of_its_moment() {
 }
 
 /// What the family `ethtool` is found to be by.
-fn way(answer: impl Fn() -> Vec<u8> + Send + 'static) -> (Way, Requests) {
+fn way(answer: impl Fn() -> Vec<u8> + Send + 'static) -> (Backend, Requests) {
     let (socket, requests) = play(move |_| vec![answer()]);
-    (Way::of(Ok(socket), Some("/none".into())).unwrap(), requests)
+    (Backend::of(Ok(socket), Some("/none".into())).unwrap(), requests)
 }
 
 #[test]
 fn the_family_is_found_by_its_name_where_the_kernel_has_it() {
     let recording = include_bytes!("../../../../../fixtures/netlink-linux-6.18/family.bin");
     let (found, requests) = way(|| recorded(recording).remove(0));
-    assert!(matches!(found, Way::Ethtool(_, ETHTOOL)));
+    assert!(matches!(found, Backend::Ethtool(_, ETHTOOL)));
     assert_eq!(requests.take(), [Asked::One(GENL_ID_CTRL, 0)]);
     for nothing in [refusal(ENOENT), link_modes(1, 1), vec![1; 5]] {
         let (found, _) = way(move || nothing.clone());
-        assert!(matches!(found, Way::Sysfs(_)), "{found:?}");
+        assert!(matches!(found, Backend::Sysfs(_)), "{found:?}");
     }
 }
 
@@ -881,7 +881,7 @@ fn without_the_family_speeds_are_read_from_sysfs() {
             Interface::device(9, "bad2"),
         ]);
         let speed_thread = Rc::new(SpeedThread::start().unwrap());
-        let way = Way::of(generic, Some(folder.path().to_owned())).unwrap();
+        let way = Backend::of(generic, Some(folder.path().to_owned())).unwrap();
         let mut machine = Machine::with(speed_thread, &interfaces, way);
         let speeds = machine.gather();
         let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
@@ -912,9 +912,9 @@ fn a_driver_whose_link_cannot_be_read_is_not_taken_for_none() {
 
 #[test]
 fn where_too_much_is_open_it_is_not_said_that_the_kernel_lacks_the_family() {
-    let of = |errno| Way::of(Err(NetlinkError::Call("socket", errno)), None);
+    let of = |errno| Backend::of(Err(NetlinkError::Call("socket", errno)), None);
     assert!(matches!(of(Errno::MFILE), Err(NetlinkError::Call("socket", Errno::MFILE))));
-    assert!(matches!(of(Errno::PROTONOSUPPORT), Ok(Way::Nowhere)));
+    assert!(matches!(of(Errno::PROTONOSUPPORT), Ok(Backend::Nowhere)));
 }
 
 #[test]
@@ -997,10 +997,10 @@ fn a_dump_of_many_interfaces_may_take_longer_than_one_of_few() {
             dump.clone()
         });
         let speed_thread = SpeedThread::start().unwrap();
-        let speeds = speed_thread.seat(Way::Ethtool(ethtool, ETHTOOL));
-        speeds.ask_all(super::super::speed::Ticket::MIN, 1);
+        let speeds = speed_thread.client(Backend::Ethtool(ethtool, ETHTOOL));
+        speeds.ask_all(super::super::speed::QueryId::MIN, 1);
         speeds.wait(Instant::now() + 10 * SPEED_WAIT, HOUR);
-        let told = speeds.take_told();
+        let told = speeds.take_dump_replies();
         let told: Vec<_> =
             told.iter().map(|told| (told.took.is_some(), told.link_modes(count))).collect();
         let expected = LinkModes { speed_mbits: 10, duplex: None };
