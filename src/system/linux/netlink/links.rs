@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::speed::{DumpReply, Query, QueryId, Reply, SLOW};
+use super::speed::{DumpReply, Query, QueryId, Reply};
+use super::speed_state::SpeedState;
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Presence, Wants};
 use crate::model::link::LinkModes;
@@ -22,18 +23,8 @@ use crate::parse::sysfs;
 use crate::system::linux::Unread;
 use crate::system::unix::file::{self, MAX_ATTRIBUTE};
 
-/// After a query that had no answer, the next one waits at least so long.
-const NO_ANSWER_REST: Duration = Duration::from_secs(1);
-
-/// A slow driver is asked so rarely that the others have this many times its time.
-const SLOW_REST: u32 = 100;
-
-/// And for no longer than so, though there be many slow ones.
-const MAX_SHARED_REST: Duration = Duration::from_secs(3600);
-
 /// One interface of the table.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "they know nothing of each other")]
 struct LinkEntry {
     interface: Interface,
     lower: Option<NonZeroU32>,
@@ -42,19 +33,10 @@ struct LinkEntry {
     may_be_device: bool,
     /// Whether it is one, where the kernel leaves that to sysfs, once that is known.
     is_device: Option<bool>,
-    /// The id of the query to its driver that has no answer yet, if there is one.
-    query: Option<QueryId>,
-    /// Something happened to it since that query, or the last one, was put: the answer is void.
-    is_void: bool,
-    /// Why sysfs could not be read for that query, or the last one.
-    unread: Option<Errno>,
+    /// How far its driver was asked for its speed.
+    speed: SpeedState,
     /// The link to its driver in sysfs, while that cannot be read, and why.
     unread_driver: Option<Box<(PathBuf, Errno)>>,
-    /// When its driver last answered, void or not.
-    answered: Option<Instant>,
-    /// How long its driver is left alone, where it was measured how long that takes; zero for a quick
-    /// one.
-    rest_ms: Option<u32>,
     /// An event named it, or what it is stacked on, since the table was settled.
     is_invalidated: bool,
     /// Told of by the dump that is being worked in.
@@ -180,68 +162,37 @@ impl LinkEntry {
         self.is_up() && self.interface.is_reported
     }
 
-    fn is_slow(&self) -> bool {
-        self.rest_ms.is_some_and(|rest_ms| rest_ms > 0)
-    }
-
-    /// Takes in how long its driver took, where that was measured.
-    fn set_took(&mut self, took: Option<Duration>) {
-        self.rest_ms = took.map(|took| {
-            let rest = if took > SLOW { took * SLOW_REST } else { Duration::ZERO };
-            u32::try_from(rest.as_millis()).unwrap_or(u32::MAX)
-        });
-    }
-
     /// Whether its driver is to be asked now; `slow` is how many are slow.
     fn is_due(&self, now: Instant, slow: u32) -> bool {
-        self.is_asked() && self.query.is_none() && self.has_rested(now, slow)
-    }
-
-    /// Whether its driver's last answer has grown older than it may, and a slow driver has had its
-    /// rest, whatever happened since.
-    fn has_rested(&self, now: Instant, slow: u32) -> bool {
-        let Some(answered) = self.answered else { return true };
-        let limit = match self.interface.link_modes {
-            _ if self.is_void => Duration::ZERO,
-            Some(_) => self.interface.speed_refresh,
-            None => NO_ANSWER_REST,
-        };
-        let slow_rest = Duration::from_millis(self.rest_ms.unwrap_or_default().into());
-        // They share the time.
-        let slow_rest = slow_rest.max(slow_rest.saturating_mul(slow).min(MAX_SHARED_REST));
-        now.duration_since(answered) >= limit.max(slow_rest)
+        let Interface { link_modes, speed_refresh, .. } = &self.interface;
+        self.is_asked() && self.speed.is_due(now, slow, link_modes.is_some(), *speed_refresh)
     }
 
     /// Whether its next line waits for what its driver tells. A slow one is asked when no network
     /// namespace is left to be read.
     fn is_waited_for(&self) -> bool {
         let is_always_asked = self.interface.speed_refresh.is_zero();
-        !self.is_slow() && (is_always_asked || self.interface.link_modes.is_none())
-    }
-
-    fn open_query(&mut self, id: QueryId) {
-        self.query = Some(id);
-        self.is_void = false;
+        !self.speed.is_slow() && (is_always_asked || self.interface.link_modes.is_none())
     }
 
     fn ask(&mut self, id: QueryId, wants_names: bool) -> Query {
-        self.open_query(id);
+        self.speed.open(id);
         let Interface { ifindex, name, .. } = &self.interface;
         let name = if wants_names { name.clone() } else { Box::default() };
-        Query { ifindex: *ifindex, name, id, is_slow: self.is_slow() }
+        Query { ifindex: *ifindex, name, id, is_slow: self.speed.is_slow() }
     }
 
     /// Takes in what its driver tells, and how long that took.
-    fn set_reply(
+    fn take_reply(
         &mut self,
         link_modes: Option<LinkModes>,
         took: Option<Duration>,
+        unread: Option<Errno>,
         now: Instant,
         reading: u64,
     ) {
-        self.answered = Some(now);
-        self.set_took(took);
-        if !self.is_void {
+        self.speed.reply(now, took, unread);
+        if !self.speed.is_void() {
             self.interface.set_link_modes(link_modes, reading);
         }
     }
@@ -272,7 +223,7 @@ impl Links {
 
     /// Whether there is one whose driver was slow.
     pub(super) fn has_slow(&self) -> bool {
-        self.table.iter().any(LinkEntry::is_slow)
+        self.table.iter().any(|link| link.speed.is_slow())
     }
 
     /// Takes in an event, or a part of a dump.
@@ -314,7 +265,7 @@ impl Links {
             (LinkMessage::Gone(_), Ok(place)) => {
                 let gone = self.table.remove(place);
                 masters = [gone.master, None];
-                self.cancelled.extend(gone.query);
+                self.cancelled.extend(gone.speed.query());
                 self.is_unsettled = true;
                 self.version += 1;
             }
@@ -331,9 +282,7 @@ impl Links {
         let Some(link) = self.table.get_mut(place) else { return };
         link.is_invalidated = true;
         link.interface.set_link_modes(None, next_reading);
-        if !std::mem::replace(&mut link.is_void, true) {
-            self.cancelled.extend(link.query);
-        }
+        self.cancelled.extend(link.speed.invalidate());
         self.is_unsettled = true;
     }
 
@@ -485,7 +434,7 @@ impl Links {
         if !self.table.iter().any(|link| link.is_due(now, 1) && are_meant(link)) {
             return Queries::Single(Vec::new());
         }
-        let slow = self.table.iter().filter(|link| link.is_slow()).count();
+        let slow = self.table.iter().filter(|link| link.speed.is_slow()).count();
         let slow = u32::try_from(slow).unwrap_or(u32::MAX);
         let is_meant = |link: &LinkEntry| link.is_due(now, slow) && are_meant(link);
         let count = self.table.iter().filter(|link| is_meant(link)).count();
@@ -495,7 +444,7 @@ impl Links {
         if self.may_ask_all(count) {
             let id = next_id(&mut self.last_id);
             for link in self.table.iter_mut().filter(|link| is_meant(link)) {
-                link.open_query(id);
+                link.speed.open(id);
             }
             return Queries::Dump(id, count);
         }
@@ -519,9 +468,12 @@ impl Links {
         const MIN_QUESTIONS: usize = 16;
         /// What one query costs in entries of a dump.
         const COST: usize = 8;
-        let is_harmless = |link: &LinkEntry| match link.rest_ms {
-            None => !link.may_be_device && link.answered.is_none(),
-            Some(_) => !link.is_slow() && (link.is_asked() || !link.may_be_device),
+        let is_harmless = |link: &LinkEntry| {
+            if link.speed.is_measured() {
+                !link.speed.is_slow() && (link.is_asked() || !link.may_be_device)
+            } else {
+                !link.may_be_device && link.speed.last().is_none()
+            }
         };
         queries >= MIN_QUESTIONS
             && queries.saturating_mul(COST) >= self.table.len()
@@ -535,18 +487,18 @@ impl Links {
 
     /// Whether a driver is being asked whose answer is void already, and that the next line waits for.
     pub(super) fn has_void_query(&self) -> bool {
-        let is_void = |link: &LinkEntry| link.query.is_some() && link.is_void;
+        let is_void = |link: &LinkEntry| link.speed.query().is_some() && link.speed.is_void();
         self.table.iter().any(|link| is_void(link) && link.is_asked() && link.is_waited_for())
     }
 
     /// Takes in an answer.
     pub(super) fn set_reply(&mut self, answer: &Reply, now: Instant, reading: u64) {
         let link = self.get_mut(answer.ifindex);
-        let Some(link) = link.filter(|link| link.query == Some(answer.id)) else { return };
-        link.query = None;
-        if let Some(took) = answer.took {
-            link.unread = answer.unread;
-            link.set_reply(answer.link_modes, Some(took), now, reading);
+        let is_it = |link: &&mut LinkEntry| link.speed.query() == Some(answer.id);
+        let Some(link) = link.filter(is_it) else { return };
+        match answer.took {
+            None => link.speed.cancel(),
+            took => link.take_reply(answer.link_modes, took, answer.unread, now, reading),
         }
     }
 
@@ -575,7 +527,7 @@ impl Links {
         self.table
             .iter()
             .filter(is_asked)
-            .filter_map(|link| Some((&*link.interface.name, link.unread?)))
+            .filter_map(|link| Some((&*link.interface.name, link.speed.unread()?)))
     }
 
     /// Takes in what a dump told, and opens a query for each that it left open.
@@ -586,11 +538,15 @@ impl Links {
         reading: u64,
     ) -> Queries {
         let mut left = Vec::new();
-        for link in self.table.iter_mut().filter(|link| link.query == Some(told.id)) {
-            link.query = None;
+        let is_meant = |link: &&mut LinkEntry| link.speed.query() == Some(told.id);
+        for link in self.table.iter_mut().filter(is_meant) {
             if let Some(link_modes) = told.link_modes(link.interface.ifindex) {
-                link.set_reply(Some(link_modes), told.took, now, reading);
-            } else if !link.is_void {
+                link.take_reply(Some(link_modes), told.took, None, now, reading);
+                continue;
+            }
+            let is_void = link.speed.is_void();
+            link.speed.cancel();
+            if !is_void {
                 let id = next_id(&mut self.last_id);
                 left.push(link.ask(id, self.wants_names));
             }

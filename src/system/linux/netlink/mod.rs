@@ -8,6 +8,7 @@
 mod links;
 mod socket;
 mod speed;
+mod speed_state;
 #[cfg(test)]
 pub(crate) mod tests;
 
