@@ -39,48 +39,6 @@ pub enum Group {
     Softnet,
 }
 
-/// A file that holds statistics, below `/proc/net`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProtocolFile {
-    /// `snmp`.
-    Snmp,
-    /// `snmp6`.
-    Snmp6,
-    /// `netstat`.
-    Netstat,
-    /// `sockstat`.
-    Sockstat,
-    /// `sockstat6`.
-    Sockstat6,
-    /// `softnet_stat`.
-    SoftnetStat,
-}
-
-impl ProtocolFile {
-    /// All of them, in the order of their fields in a line.
-    pub const ALL: [Self; 6] = [
-        Self::Snmp,
-        Self::Snmp6,
-        Self::Netstat,
-        Self::Sockstat,
-        Self::Sockstat6,
-        Self::SoftnetStat,
-    ];
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Snmp => "snmp",
-            Self::Snmp6 => "snmp6",
-            Self::Netstat => "netstat",
-            Self::Sockstat => "sockstat",
-            Self::Sockstat6 => "sockstat6",
-            Self::SoftnetStat => "softnet_stat",
-        }
-    }
-}
-
 impl Group {
     /// All of them.
     pub const ALL: [Self; 16] = [
@@ -137,35 +95,14 @@ impl Group {
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|group| group.name().eq_ignore_ascii_case(name))
     }
-
-    /// The file that holds it.
-    #[must_use]
-    pub fn file(self) -> ProtocolFile {
-        match self {
-            Self::Ip | Self::Icmp | Self::IcmpMsg | Self::Tcp | Self::Udp | Self::UdpLite => {
-                ProtocolFile::Snmp
-            }
-            Self::Ip6 | Self::Icmp6 | Self::Udp6 | Self::UdpLite6 => ProtocolFile::Snmp6,
-            Self::TcpExt | Self::IpExt | Self::MptcpExt => ProtocolFile::Netstat,
-            Self::Sockstat => ProtocolFile::Sockstat,
-            Self::Sockstat6 => ProtocolFile::Sockstat6,
-            Self::Softnet => ProtocolFile::SoftnetStat,
-        }
-    }
-}
-
-/// Whether a statistic of `sockstat` is the whole machine's, whichever network namespace the file is
-/// read in (`sockstat_seq_show` in `net/ipv4/proc.c`): orphans, allocated sockets and memory are
-/// counted by protocol. So is all of [`Group::Softnet`], which is counted by processor; all else is
-/// the namespace's.
-#[must_use]
-pub fn is_of_machine(row: &str, column: &str) -> bool {
-    matches!((row, column), ("TCP", "orphan" | "alloc" | "mem") | ("UDP", "mem"))
 }
 
 /// A set of groups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Groups(u16);
+pub struct Groups(u32);
+
+// A group's bit is the number of its variant.
+const _: () = assert!(Group::ALL.len() <= u32::BITS as usize, "there is a bit for each group");
 
 impl Groups {
     /// Of no group.
@@ -174,7 +111,7 @@ impl Groups {
     /// Whether it holds the group.
     #[must_use]
     pub fn contains(self, group: Group) -> bool {
-        self.0 & (1 << group as u16) != 0
+        self.0 & (1 << group as u32) != 0
     }
 
     /// Whether it holds any.
@@ -192,19 +129,13 @@ impl Groups {
     /// Those but that one.
     #[must_use]
     pub fn without(self, group: Group) -> Self {
-        Self(self.0 & !(1 << group as u16))
+        Self(self.0 & !(1 << group as u32))
     }
 
-    /// Whether it holds a group of that file.
+    /// Those that it holds of these.
     #[must_use]
-    pub fn has_any_of(self, file: ProtocolFile) -> bool {
-        !self.of(file).is_empty()
-    }
-
-    /// Those of that file.
-    #[must_use]
-    pub fn of(self, file: ProtocolFile) -> Self {
-        self.iter().filter(|group| group.file() == file).collect()
+    pub fn among(self, groups: &[Group]) -> Self {
+        groups.iter().copied().filter(|&group| self.contains(group)).collect()
     }
 
     /// Each of them.
@@ -226,7 +157,7 @@ impl fmt::Display for Groups {
 
 impl FromIterator<Group> for Groups {
     fn from_iter<I: IntoIterator<Item = Group>>(groups: I) -> Self {
-        Self(groups.into_iter().fold(0, |set, group| set | 1 << group as u16))
+        Self(groups.into_iter().fold(0, |set, group| set | 1 << group as u32))
     }
 }
 
@@ -343,14 +274,14 @@ mod tests {
 
     #[test]
     fn a_set_holds_what_was_put_in() {
+        let numbers = Group::ALL.map(|group| group as usize).into_iter();
+        assert!(numbers.eq(0..Group::ALL.len()));
         let groups: Groups = [Group::Tcp, Group::Softnet].into_iter().collect();
         let held: Vec<_> = Group::ALL.into_iter().filter(|&group| groups.contains(group)).collect();
         assert_eq!(held, [Group::Tcp, Group::Softnet]);
-        let files: Vec<_> =
-            ProtocolFile::ALL.into_iter().filter(|&file| groups.has_any_of(file)).collect();
-        assert_eq!(files, [ProtocolFile::Snmp, ProtocolFile::SoftnetStat]);
         assert!(Groups::default().is_empty() && !groups.is_empty());
         assert_eq!(groups.to_string(), r#""tcp", "softnet""#);
-        assert_eq!(groups.of(ProtocolFile::Snmp).iter().collect::<Vec<_>>(), [Group::Tcp]);
+        let among = groups.among(&[Group::Ip, Group::Tcp]);
+        assert_eq!(among.iter().collect::<Vec<_>>(), [Group::Tcp]);
     }
 }

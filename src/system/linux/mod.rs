@@ -15,6 +15,7 @@ pub mod privileges;
 pub mod proc_net;
 pub mod procfs;
 pub mod source;
+pub mod statistics;
 
 use std::io;
 use std::time::Duration;

@@ -22,12 +22,13 @@ use rustix::process::{
 use rustix::thread::{CapabilitySet, LinkNameSpaceType, capabilities, move_into_link_name_space};
 
 use crate::config::HostProc;
-use crate::model::protocol::{Groups, ProtocolFile};
+use crate::model::protocol::Groups;
 use crate::parse::proc_pid_cgroup;
 use crate::system::linux::is_shortage;
 use crate::system::linux::netlink::{self, NetlinkError, Sockets};
 use crate::system::linux::privileges::{self, ENTER, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
 use crate::system::linux::proc_net::ProcNet;
+use crate::system::linux::statistics::FILES;
 use crate::system::unix::file::{self, MAX_RECORD};
 
 /// The folders of names, below the root of the file system.
@@ -632,7 +633,7 @@ impl Purpose {
     #[must_use]
     pub fn files(&self) -> usize {
         const SOCKETS: usize = 3;
-        let statistics = ProtocolFile::ALL.into_iter().filter(|&file| self.groups.has_any_of(file));
+        let statistics = FILES.iter().filter(|file| !self.groups.among(file.groups).is_empty());
         let sockets = if self.by_netlink { SOCKETS } else { 0 };
         sockets + 1 + statistics.count() + usize::from(self.interface_protocols)
     }

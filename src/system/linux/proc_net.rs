@@ -1,7 +1,6 @@
 //! What lies under `/proc/net`: the counters of `dev`, and protocol statistics.
 
 use std::ffi::{CStr, OsStr};
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -17,18 +16,13 @@ use crate::config::HostProc;
 use crate::log::{Level, Log, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Wants};
-use crate::model::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics, is_of_machine};
-use crate::parse::{
-    proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,
-};
-use crate::quoted::Quoted;
+use crate::model::protocol::{Group, Groups, ProtocolStatistics};
+use crate::parse::{proc_net_dev, proc_net_snmp6};
 use crate::quoted::QuotedPath;
 use crate::system::linux::is_shortage;
 use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES, Raised};
+use crate::system::linux::statistics::{BadRows, FILES, Shown, Wanted};
 use crate::system::unix::file::{self, Look, MAX_RECORD, MAX_TABLE, Made};
-
-/// The most bad rows of one file that are logged one by one.
-const MAX_ROW_PROBLEMS: usize = 8;
 
 /// The folder `net` of a proc file system.
 ///
@@ -68,7 +62,7 @@ struct Folder {
     dev: KernelFile,
     /// Statistics per interface.
     dev_snmp6: DevSnmp6,
-    protocol_files: [KernelFile; ProtocolFile::ALL.len()],
+    statistics_files: [KernelFile; FILES.len()],
 }
 
 #[derive(Debug)]
@@ -109,16 +103,8 @@ impl Folder {
         Self {
             dev: KernelFile { state: FileState::Shut, ..file("dev", Made::RowByRow) },
             dev_snmp6: DevSnmp6::At(folder.join("dev_snmp6")),
-            protocol_files: ProtocolFile::ALL.map(|one| file(one.name(), made(one))),
+            statistics_files: FILES.each_ref().map(|one| file(one.name, one.made)),
         }
-    }
-}
-
-/// How the kernel makes a file of protocol statistics.
-fn made(file: ProtocolFile) -> Made {
-    match file {
-        ProtocolFile::SoftnetStat => Made::RowByRow,
-        _ => Made::AtOnce,
     }
 }
 
@@ -192,8 +178,8 @@ impl ProcNet {
         let net = Path::new("/proc/thread-self/net");
         let mut folder = Folder::at(net, || FileState::Entered(None));
         folder.dev.state = FileState::Entered(unless_missing(file::open(&folder.dev.path))?);
-        for (file, kernel_file) in ProtocolFile::ALL.into_iter().zip(&mut folder.protocol_files) {
-            if groups.has_any_of(file) {
+        for (file, kernel_file) in FILES.iter().zip(&mut folder.statistics_files) {
+            if !groups.among(file.groups).is_empty() {
                 let opened = unless_missing(file::open(&kernel_file.path))?;
                 kernel_file.state = FileState::Entered(opened);
             }
@@ -338,8 +324,8 @@ impl ProcNet {
         let groups = if self.leaves_machine_out { groups.without(Group::Softnet) } else { groups };
         // Of these it is certain what there is.
         let mut told = Groups::NONE;
-        for (number, file) in ProtocolFile::ALL.into_iter().enumerate() {
-            let ours = groups.of(file);
+        for (number, file) in FILES.iter().enumerate() {
+            let ours = groups.among(file.groups);
             if ours.is_empty() {
                 continue;
             }
@@ -348,14 +334,14 @@ impl ProcNet {
             } = self;
             let (mut found, mut failed) = (None, None);
             for (place, folder) in folders.iter_mut().enumerate() {
-                let Some(kernel_file) = folder.protocol_files.get_mut(number) else { continue };
+                let Some(kernel_file) = folder.statistics_files.get_mut(number) else { continue };
                 let read = kernel_file.read(text);
                 let path = kernel_file.path.as_path();
                 match read {
                     Ok(()) => {
                         let mut bad_rows = BadRows::new(Shown(path, namespace), problems);
-                        let groups = (groups, *leaves_machine_out);
-                        take_statistics(file, text, groups, protocols, &mut bad_rows);
+                        let wanted = Wanted { groups: ours, without_machine: *leaves_machine_out };
+                        (file.take)(text, wanted, protocols, &mut bad_rows);
                         if bad_rows.count == 0 {
                             told = told.or(ours);
                         }
@@ -383,9 +369,9 @@ impl ProcNet {
                     let key = format!("{} unread", path.display());
                     problems.report(&key, Level::Debug, message);
                 } else {
-                    let is_named = !named.of(file).is_empty();
+                    let is_named = !named.among(file.groups).is_empty();
                     let level = if is_named { Level::Warn } else { Level::Info };
-                    problems.report(file.name(), level, message);
+                    problems.report(file.name, level, message);
                 }
             }
             if let Some(place) = found
@@ -596,119 +582,6 @@ pub fn hides_processes(proc: &Path) -> bool {
     let _raised = privileges::raise(LOOK_AT_PROCESSES);
     let is_proc = || statfs(proc).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC);
     stat(proc.join("1")).err() == Some(Errno::NOENT) && is_proc()
-}
-
-/// Takes what the text of a file tells of these groups, perhaps without what is the whole machine's.
-fn take_statistics(
-    file: ProtocolFile,
-    text: &[u8],
-    (groups, leaves_machine_out): (Groups, bool),
-    protocols: &mut ProtocolStatistics,
-    bad_rows: &mut BadRows<'_>,
-) {
-    let wanted = |name: &str| {
-        Group::of_name(name).filter(|&group| group.file() == file && groups.contains(group))
-    };
-    match file {
-        ProtocolFile::Snmp | ProtocolFile::Netstat => proc_net_snmp::statistics(
-            text,
-            |group| wanted(group).is_some(),
-            |statistic| {
-                if let Some(group) = wanted(statistic.group) {
-                    protocols.push(group, None, statistic.column, statistic.value);
-                }
-            },
-            |error| bad_rows.report(error.line, [error.group, error.column], &error),
-        ),
-        ProtocolFile::Snmp6 => {
-            for statistic in proc_net_snmp6::statistics(text) {
-                match statistic {
-                    Ok(statistic) if groups.contains(statistic.group) => {
-                        protocols.push(statistic.group, None, statistic.column, statistic.value);
-                    }
-                    Ok(_) => {}
-                    Err(error) => bad_rows.report(error.line, [Some(error.name), None], &error),
-                }
-            }
-        }
-        ProtocolFile::Sockstat | ProtocolFile::Sockstat6 => {
-            let group = match file {
-                ProtocolFile::Sockstat => Group::Sockstat,
-                _ => Group::Sockstat6,
-            };
-            proc_net_sockstat::statistics(
-                text,
-                |one| {
-                    if !(leaves_machine_out && is_of_machine(one.row, one.column)) {
-                        protocols.push(group, Some(one.row), one.column, one.value);
-                    }
-                },
-                |error| bad_rows.report(error.line, [None, None], &error),
-            );
-        }
-        ProtocolFile::SoftnetStat => match proc_net_softnet_stat::sums(text) {
-            Ok(sums) => {
-                for (column, value) in sums {
-                    protocols.push(Group::Softnet, None, column, value);
-                }
-            }
-            Err(error) => bad_rows.report(error.line, [None, None], &error),
-        },
-    }
-}
-
-/// A file as it is named in messages: by its path, and the network namespace that it is of, where it has
-/// been told.
-#[derive(Clone, Copy)]
-struct Shown<'a>(&'a Path, &'a Option<Vec<u8>>);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(path, namespace) = self;
-        QuotedPath(path).fmt(f)?;
-        match namespace {
-            Some(name) => write!(f, " of network namespace {}", Quoted(name)),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Reports the bad rows of one file: the first few one by one, then how many more there are.
-struct BadRows<'a> {
-    file: Shown<'a>,
-    problems: &'a mut Problems,
-    count: usize,
-}
-
-impl<'a> BadRows<'a> {
-    fn new(file: Shown<'a>, problems: &'a mut Problems) -> Self {
-        Self { file, problems, count: 0 }
-    }
-
-    /// The names make it the same problem at the next gather; without one, the line's number does.
-    fn report(&mut self, line: usize, names: [Option<&[u8]>; 2], error: &dyn fmt::Display) {
-        self.count += 1;
-        if self.count <= MAX_ROW_PROBLEMS {
-            let file = self.file;
-            let key = match names.map(|name| name.map(Quoted)) {
-                [Some(name), None] => format!("{file} {name}"),
-                [Some(group), Some(column)] => format!("{file} {group} {column}"),
-                [None, _] => format!("{file} {line}"),
-            };
-            self.problems.report(&key, Level::Error, format_args!("{file} {error}"));
-        }
-    }
-}
-
-impl Drop for BadRows<'_> {
-    /// Says how many more there are.
-    fn drop(&mut self) {
-        if let Some(more @ 1..) = self.count.checked_sub(MAX_ROW_PROBLEMS) {
-            let file = self.file;
-            let message = format_args!("{file}: {more} more bad rows");
-            self.problems.report(&format!("{file} more"), Level::Error, message);
-        }
-    }
 }
 
 /// What was opened; `None` where there is nothing.

@@ -11,13 +11,14 @@ use super::*;
 use crate::config::{Config, HostProc};
 use crate::format::influx::Influx;
 use crate::log::Log;
-use crate::model::protocol::{Group, ProtocolFile};
+use crate::model::protocol::Group;
 use crate::system::Source as _;
 use crate::system::linux::netlink::Sockets;
 use crate::system::linux::netlink::tests::{Kernel, eventually};
 use crate::system::linux::netns::{Discovered, Purpose, Resident};
 use crate::system::linux::proc_net::ProcNet;
 use crate::system::linux::procfs::Procfs;
+use crate::system::linux::statistics;
 
 /// A proc file system that a test makes, and the machine that it is of.
 fn machine() -> (TempDir, Machine) {
@@ -460,7 +461,7 @@ fn as_many_are_read_as_there_may_be_files_open_and_nobody_is_taken_for_another()
     let few = Purpose { by_netlink: true, ..Purpose::default() };
     let groups = Group::ALL.into_iter().collect();
     let many = Purpose { by_netlink: true, groups, interface_protocols: true };
-    let statistics = ProtocolFile::ALL.into_iter().count();
+    let statistics = statistics::FILES.len();
     assert_eq!([few, many].map(|all| all.files()), [4, 4 + statistics + 1]);
     let before = open();
     let opened = (ProcNet::enter(groups, true).unwrap(), Sockets::open());
