@@ -5,7 +5,7 @@
 
 mod error;
 mod expand;
-mod options;
+pub mod options;
 mod read;
 
 use std::ffi::OsString;

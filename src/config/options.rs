@@ -53,31 +53,94 @@ pub(super) enum CounterSet {
     All,
 }
 
-/// The keys of [`Options`], and what each takes.
-pub(super) const OPTIONS: [(&str, &str); 23] = [
-    ("interfaces", r#"a list of names and patterns, such as ["eth*", "lo"]"#),
-    ("interface_exclude", r#"a list of names and patterns, such as ["veth*"]"#),
-    ("kind_include", r#"a list of kinds and patterns, such as ["physical", "bond"]"#),
-    ("kind_exclude", r#"a list of kinds and patterns, such as ["veth"]"#),
-    ("include_down", "true or false"),
-    ("include_loopback", "true or false"),
-    ("counters", r#""basic" or "all""#),
-    ("link_state", "true or false"),
-    ("rates", "true or false"),
-    ("interface_tags", r#"a list of properties, such as ["alias", "mac"]"#),
-    ("ignore_protocol_stats", "true or false"),
-    ("protocols", r#"a list of groups, such as ["tcp", "tcpext:listen*"]"#),
-    ("interface_protocols", r#"a list out of "ip6" and "icmp6""#),
-    ("influx_uint_support", "true or false"),
-    ("dedup_interval", r#"a duration, such as "10m""#),
-    ("namespace_include", r#"a list of names and patterns, such as ["", "blue*"]"#),
-    ("namespace_exclude", r#"a list of names and patterns, such as ["cni-*"]"#),
-    ("namespace_discovery", r#""named" or "processes""#),
-    ("namespace_limit", "a whole number from 1 up"),
-    ("host_proc", r#"a folder, such as "/hostfs/proc""#),
-    ("host_sys", r#"a folder, such as "/hostfs/sys""#),
-    ("source", r#""auto", "netlink" or "procfs""#),
-    ("speed_refresh", r#"a duration, such as "60s""#),
+/// An option: a row of the table.
+#[derive(Debug)]
+pub struct OptionRow {
+    /// Its key, which is also the name of its field in [`Options`].
+    pub key: &'static str,
+    /// What it takes.
+    pub takes: &'static str,
+    /// What holds without it, as TOML; `None` where the environment says so.
+    pub default: Option<&'static str>,
+}
+
+/// The options of a table. Each stands in `plugin.conf` and in the README's table, with its default.
+pub const OPTIONS: [OptionRow; 23] = [
+    OptionRow {
+        key: "interfaces",
+        takes: r#"a list of names and patterns, such as ["eth*", "lo"]"#,
+        default: Some("[]"),
+    },
+    OptionRow {
+        key: "interface_exclude",
+        takes: r#"a list of names and patterns, such as ["veth*"]"#,
+        default: Some("[]"),
+    },
+    OptionRow {
+        key: "kind_include",
+        takes: r#"a list of kinds and patterns, such as ["physical", "bond"]"#,
+        default: Some("[]"),
+    },
+    OptionRow {
+        key: "kind_exclude",
+        takes: r#"a list of kinds and patterns, such as ["veth"]"#,
+        default: Some("[]"),
+    },
+    OptionRow { key: "include_down", takes: "true or false", default: Some("false") },
+    OptionRow { key: "include_loopback", takes: "true or false", default: Some("false") },
+    OptionRow { key: "counters", takes: r#""basic" or "all""#, default: Some(r#""basic""#) },
+    OptionRow { key: "link_state", takes: "true or false", default: Some("false") },
+    OptionRow { key: "rates", takes: "true or false", default: Some("false") },
+    OptionRow {
+        key: "interface_tags",
+        takes: r#"a list of properties, such as ["alias", "mac"]"#,
+        default: Some("[]"),
+    },
+    OptionRow { key: "ignore_protocol_stats", takes: "true or false", default: Some("false") },
+    OptionRow {
+        key: "protocols",
+        takes: r#"a list of groups, such as ["tcp", "tcpext:listen*"]"#,
+        default: Some(r#"["ip", "icmp", "icmpmsg", "tcp", "udp", "udplite"]"#),
+    },
+    OptionRow {
+        key: "interface_protocols",
+        takes: r#"a list out of "ip6" and "icmp6""#,
+        default: Some("[]"),
+    },
+    OptionRow { key: "influx_uint_support", takes: "true or false", default: Some("false") },
+    OptionRow {
+        key: "dedup_interval",
+        takes: r#"a duration, such as "10m""#,
+        default: Some(r#""0s""#),
+    },
+    OptionRow {
+        key: "namespace_include",
+        takes: r#"a list of names and patterns, such as ["", "blue*"]"#,
+        default: Some("[]"),
+    },
+    OptionRow {
+        key: "namespace_exclude",
+        takes: r#"a list of names and patterns, such as ["cni-*"]"#,
+        default: Some("[]"),
+    },
+    OptionRow {
+        key: "namespace_discovery",
+        takes: r#""named" or "processes""#,
+        default: Some(r#""named""#),
+    },
+    OptionRow { key: "namespace_limit", takes: "a whole number from 1 up", default: Some("1000") },
+    OptionRow { key: "host_proc", takes: r#"a folder, such as "/hostfs/proc""#, default: None },
+    OptionRow { key: "host_sys", takes: r#"a folder, such as "/hostfs/sys""#, default: None },
+    OptionRow {
+        key: "source",
+        takes: r#""auto", "netlink" or "procfs""#,
+        default: Some(r#""auto""#),
+    },
+    OptionRow {
+        key: "speed_refresh",
+        takes: r#"a duration, such as "60s""#,
+        default: Some(r#""60s""#),
+    },
 ];
 
 /// Options that Telegraf gives every input, and those of `inputs.execd` itself: they act on

@@ -287,7 +287,7 @@ impl Reader<'_> {
     }
 
     fn check_key(&self, span: Range<usize>, key: &str) -> Result<(), ConfigError> {
-        if OPTIONS.iter().any(|(option, _)| *option == key) {
+        if OPTIONS.iter().any(|option| option.key == key) {
             return Ok(());
         }
         if EXECD_OPTIONS.contains(&key) {
@@ -301,13 +301,13 @@ impl Reader<'_> {
         let nearest = OPTIONS
             .iter()
             .filter(|_| key.len() <= MAX_LIKE_A_KEY)
-            .map(|(option, _)| *option)
+            .map(|option| option.key)
             .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
         let hint = match nearest.filter(|option| likeness(option) > 0.8) {
             Some(option) => format!("; did you mean {option:?}?"),
             None => String::new(),
         };
-        let known = OPTIONS.map(|(option, _)| option).join(", ");
+        let known = OPTIONS.each_ref().map(|option| option.key).join(", ");
         let message =
             format!("{key:?} is not an option of [[inputs.net]]{hint} (its options: {known})");
         Err(self.error(span, message))
@@ -415,8 +415,8 @@ impl Reader<'_> {
             .iter()
             .find(|(_, value)| value.span().start <= span.start && span.start < value.span().end);
         let takes = entry.and_then(|(key, _)| {
-            let (option, takes) = OPTIONS.iter().find(|(option, _)| key.get_ref() == option)?;
-            Some(format!("{option:?} takes {takes}: "))
+            let option = OPTIONS.iter().find(|option| key.get_ref() == option.key)?;
+            Some(format!("{:?} takes {}: ", option.key, option.takes))
         });
         self.error(span, takes.unwrap_or_default() + error.message())
     }

@@ -37,7 +37,7 @@ fn the_sample_is_valid_and_names_every_option_with_its_default() {
     assert!(!table.protocols.is_empty());
     assert_eq!(table.fields.unsigned, Unsigned::AsSigned);
     assert_eq!((table.source, table.speed_refresh), (SourceOption::Auto, Duration::from_secs(60)));
-    for (option, _) in OPTIONS {
+    for option in OPTIONS.iter().map(|option| option.key) {
         let line = SAMPLE.lines().find(|line| line.starts_with(&format!("  # {option} = ")));
         let uncommented = line.unwrap_or_else(|| panic!("{option} is missing")).replace("# ", "");
         parse(&format!("[[inputs.net]]\n{uncommented}")).unwrap();
@@ -262,7 +262,7 @@ fn every_error_says_the_line_the_key_and_the_way_out() {
 #[test]
 fn every_option_says_the_line_of_a_value_that_it_does_not_take() {
     let mut cases = Vec::new();
-    for (option, takes) in OPTIONS {
+    for (option, takes) in OPTIONS.iter().map(|option| (option.key, option.takes)) {
         let problem = format!(" takes {takes}: ");
         cases.push((option, "-5".to_owned(), 2, problem.clone()));
         if takes.starts_with("a list") {

@@ -33,7 +33,7 @@ use influxdb_line_protocol::LineProtocolBuilder;
 use super::{Fields, Format, Tags, Unsigned};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::Interface;
-use crate::model::link::{Duplex, LinkState, is_known_speed};
+use crate::model::link::{LinkState, StateField, StateValue, is_known_speed};
 use crate::model::protocol::ProtocolStatistic;
 
 /// `InfluxDB`'s line protocol.
@@ -157,33 +157,20 @@ fn push_tag(line: &mut Vec<u8>, key: &'static str, value: &[u8]) {
 }
 
 fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
-    let numbers = [
-        ("admin_up", state.flags.map(|flags| u32::from(flags.is_up()))),
-        ("carrier", state.carrier.map(u32::from)),
-        ("mtu", state.mtu),
-        ("carrier_changes", state.carrier_changes),
-        ("carrier_up_count", state.carrier_up_count),
-        ("carrier_down_count", state.carrier_down_count),
-        ("promiscuity", state.promiscuity),
-        ("tx_queue_len", state.tx_queue_len),
-        ("ifindex", state.ifindex),
-    ];
-    for (key, value) in numbers {
-        if let Some(value) = value {
-            push_key(line, key);
-            push_signed(line, value.into());
-            line.push(b'i');
-        }
-    }
-    // No text from outside, which would need escapes.
-    let words: [(_, Option<&'static str>); 2] =
-        [("operstate", state.operstate), ("duplex", interface.duplex().map(Duplex::name))];
-    for (key, value) in words {
-        if let Some(value) = value {
-            push_key(line, key);
-            line.push(b'"');
-            line.extend_from_slice(value.as_bytes());
-            line.push(b'"');
+    for StateField { name, value, .. } in &LinkState::FIELDS {
+        match value(state, interface.duplex()) {
+            Some(StateValue::Number(value)) => {
+                push_key(line, name);
+                push_signed(line, value.into());
+                line.push(b'i');
+            }
+            Some(StateValue::Word(word)) => {
+                push_key(line, name);
+                line.push(b'"');
+                line.extend_from_slice(word.as_bytes());
+                line.push(b'"');
+            }
+            None => {}
         }
     }
 }

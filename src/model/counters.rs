@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 
+use super::Unit;
+
 /// One counter: a row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counter {
@@ -11,6 +13,8 @@ pub struct Counter {
     pub key: &'static str,
     /// Its rate's, `,bytes_sent_rate=`.
     pub rate_key: &'static str,
+    /// What it counts.
+    pub unit: Unit,
     /// What it is the sum of by netlink.
     pub stats: &'static [Stat],
     /// Where it stands in `/proc/net/dev`, if there.
@@ -45,13 +49,21 @@ pub enum Stat {
     TxWindowErrors,
     RxCompressed,
     TxCompressed,
-    /// Linux 4.6 and later.
     RxNohandler,
-    /// Linux 5.19 and later.
     RxOtherhostDropped,
 }
 
 impl Stat {
+    /// Since which Linux it is told, where that is later than 3.10.
+    #[must_use]
+    pub fn since(self) -> Option<&'static str> {
+        match self {
+            Self::RxNohandler => Some("4.6"),
+            Self::RxOtherhostDropped => Some("5.19"),
+            _ => None,
+        }
+    }
+
     /// The kernel's name of it, which is also that of its file in `/sys/class/net/<interface>/statistics`,
     /// where it has one.
     #[must_use]
@@ -108,13 +120,13 @@ pub enum Column {
     TxCompressed,
 }
 
-/// Makes a struct of counters with its table. A row is a field's name, what it is the sum of in
-/// [`Stat`], and its [`Column`], if it has one; fields stand in lines in the order of the rows.
+/// Makes a struct of counters with its table. A row is a field's name, its [`Unit`], what it is the sum of
+/// in [`Stat`], and its [`Column`], if it has one; fields stand in lines in the order of the rows.
 macro_rules! counters {
     (
         $(#[$docs:meta])*
         $name:ident: [$value:ty; $count:literal] {
-            $($(#[$row_docs:meta])* $field:ident: [$($stat:ident),+] $(=> $column:ident)?;)*
+            $($(#[$row_docs:meta])* $field:ident: $unit:ident [$($stat:ident),+] $(=> $column:ident)?;)*
         }
     ) => {
         $(#[$docs])*
@@ -130,6 +142,7 @@ macro_rules! counters {
                     name: stringify!($field),
                     key: concat!(",", stringify!($field), "="),
                     rate_key: concat!(",", stringify!($field), "_rate="),
+                    unit: Unit::$unit,
                     stats: &[$(Stat::$stat),+],
                     column: counters!(@column $($column)?),
                 },
@@ -165,21 +178,21 @@ counters! {
     /// the same name makes smaller, as long as the driver tells the truth.
     Counters: [u64; 8] {
         /// Bytes transmitted.
-        bytes_sent: [TxBytes] => TxBytes;
+        bytes_sent: Bytes [TxBytes] => TxBytes;
         /// Bytes received.
-        bytes_recv: [RxBytes] => RxBytes;
+        bytes_recv: Bytes [RxBytes] => RxBytes;
         /// Packets transmitted.
-        packets_sent: [TxPackets] => TxPackets;
+        packets_sent: Packets [TxPackets] => TxPackets;
         /// Packets received.
-        packets_recv: [RxPackets] => RxPackets;
+        packets_recv: Packets [RxPackets] => RxPackets;
         /// Receive errors.
-        err_in: [RxErrors] => RxErrs;
+        err_in: Packets [RxErrors] => RxErrs;
         /// Transmit errors.
-        err_out: [TxErrors] => TxErrs;
+        err_out: Packets [TxErrors] => TxErrs;
         /// Packets dropped on receive.
-        drop_in: [RxDropped, RxMissedErrors] => RxDrop;
+        drop_in: Packets [RxDropped, RxMissedErrors] => RxDrop;
         /// Packets dropped on transmit.
-        drop_out: [TxDropped] => TxDrop;
+        drop_out: Packets [TxDropped] => TxDrop;
     }
 }
 
@@ -188,41 +201,41 @@ counters! {
     /// lump together. `None` is what the source does not tell.
     MoreCounters: [Option<u64>; 17] {
         /// Errors of the receiver's queue.
-        fifo_in: [RxFifoErrors] => RxFifo;
+        fifo_in: Packets [RxFifoErrors] => RxFifo;
         /// Frames received that are malformed.
-        frame_in: [RxLengthErrors, RxOverErrors, RxCrcErrors, RxFrameErrors] => RxFrame;
+        frame_in: Packets [RxLengthErrors, RxOverErrors, RxCrcErrors, RxFrameErrors] => RxFrame;
         /// Compressed packets received.
-        compressed_in: [RxCompressed] => RxCompressed;
+        compressed_in: Packets [RxCompressed] => RxCompressed;
         /// Multicast packets received.
-        multicast_in: [Multicast] => RxMulticast;
+        multicast_in: Packets [Multicast] => RxMulticast;
         /// Errors of the transmitter's queue.
-        fifo_out: [TxFifoErrors] => TxFifo;
+        fifo_out: Packets [TxFifoErrors] => TxFifo;
         /// Collisions while transmitting.
-        collisions: [Collisions] => TxColls;
+        collisions: Count [Collisions] => TxColls;
         /// Frames that were not transmitted, for want of a carrier among other reasons.
-        carrier_out:
+        carrier_out: Packets
             [TxCarrierErrors, TxAbortedErrors, TxWindowErrors, TxHeartbeatErrors] => TxCarrier;
         /// Compressed packets transmitted.
-        compressed_out: [TxCompressed] => TxCompressed;
+        compressed_out: Packets [TxCompressed] => TxCompressed;
         /// Packets that the host was too slow for, a part of `drop_in`.
-        missed_in: [RxMissedErrors];
+        missed_in: Packets [RxMissedErrors];
         /// Packets dropped because the interface is not to receive, as the inactive port of a bond is
         /// not; a part of nothing else.
-        nohandler_in: [RxNohandler];
+        nohandler_in: Packets [RxNohandler];
         /// Frames of a wrong length, a part of `frame_in`.
-        length_err_in: [RxLengthErrors];
+        length_err_in: Packets [RxLengthErrors];
         /// Overflows of the receiver's queue, a part of `frame_in`.
-        over_err_in: [RxOverErrors];
+        over_err_in: Packets [RxOverErrors];
         /// Frames with a wrong checksum, a part of `frame_in`.
-        crc_err_in: [RxCrcErrors];
+        crc_err_in: Packets [RxCrcErrors];
         /// Frames that the transmitter gave up, a part of `carrier_out`.
-        aborted_err_out: [TxAbortedErrors];
+        aborted_err_out: Packets [TxAbortedErrors];
         /// Late collisions, a part of `carrier_out`.
-        window_err_out: [TxWindowErrors];
+        window_err_out: Packets [TxWindowErrors];
         /// Missing heartbeats of the transceiver, a part of `carrier_out`.
-        heartbeat_err_out: [TxHeartbeatErrors];
+        heartbeat_err_out: Packets [TxHeartbeatErrors];
         /// Packets dropped because their link-layer address is another host's; a part of nothing else.
-        otherhost_dropped_in: [RxOtherhostDropped];
+        otherhost_dropped_in: Packets [RxOtherhostDropped];
     }
 }
 

@@ -1,5 +1,7 @@
 //! The link of an interface: its state, and what its driver tells of it.
 
+use super::Unit;
+
 /// The device flags of an interface, `IFF_*` of `linux/if.h`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flags(pub u32);
@@ -92,4 +94,111 @@ pub struct LinkState {
     pub promiscuity: Option<u32>,
     /// The length of the transmit queue, in packets.
     pub tx_queue_len: Option<u32>,
+}
+
+/// A field of [`LinkState`]: a row of the table.
+#[derive(Debug)]
+pub struct StateField {
+    /// The field's name.
+    pub name: &'static str,
+    /// What it counts or tells.
+    pub unit: Unit,
+    /// The kernel's word for it in netlink.
+    pub kernel: &'static str,
+    /// Since which Linux it is told, where that is later than 3.10.
+    pub since: Option<&'static str>,
+    /// Its value, where it is known; the second is what the driver tells while the interface is up.
+    pub value: fn(&LinkState, Option<Duplex>) -> Option<StateValue>,
+}
+
+/// What a field of a link's state is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateValue {
+    /// A count, a size, or 0 and 1 for no and yes.
+    Number(u32),
+    /// A word of the kernel's, which needs no escapes.
+    Word(&'static str),
+}
+
+impl LinkState {
+    /// What each field is called and how it is had, in the order in which they are written.
+    pub const FIELDS: [StateField; 11] = [
+        StateField {
+            name: "admin_up",
+            unit: Unit::YesNo,
+            kernel: "IFF_UP",
+            since: None,
+            value: |state, _| Some(StateValue::Number(state.flags?.is_up().into())),
+        },
+        StateField {
+            name: "carrier",
+            unit: Unit::YesNo,
+            kernel: "IFLA_CARRIER",
+            since: None,
+            value: |state, _| Some(StateValue::Number(state.carrier?.into())),
+        },
+        StateField {
+            name: "mtu",
+            unit: Unit::Bytes,
+            kernel: "IFLA_MTU",
+            since: None,
+            value: |state, _| state.mtu.map(StateValue::Number),
+        },
+        StateField {
+            name: "carrier_changes",
+            unit: Unit::Count,
+            kernel: "IFLA_CARRIER_CHANGES",
+            since: Some("3.15"),
+            value: |state, _| state.carrier_changes.map(StateValue::Number),
+        },
+        StateField {
+            name: "carrier_up_count",
+            unit: Unit::Count,
+            kernel: "IFLA_CARRIER_UP_COUNT",
+            since: Some("4.16"),
+            value: |state, _| state.carrier_up_count.map(StateValue::Number),
+        },
+        StateField {
+            name: "carrier_down_count",
+            unit: Unit::Count,
+            kernel: "IFLA_CARRIER_DOWN_COUNT",
+            since: Some("4.16"),
+            value: |state, _| state.carrier_down_count.map(StateValue::Number),
+        },
+        StateField {
+            name: "promiscuity",
+            unit: Unit::Count,
+            kernel: "IFLA_PROMISCUITY",
+            since: None,
+            value: |state, _| state.promiscuity.map(StateValue::Number),
+        },
+        StateField {
+            name: "tx_queue_len",
+            unit: Unit::Packets,
+            kernel: "IFLA_TXQLEN",
+            since: None,
+            value: |state, _| state.tx_queue_len.map(StateValue::Number),
+        },
+        StateField {
+            name: "ifindex",
+            unit: Unit::Number,
+            kernel: "ifi_index",
+            since: None,
+            value: |state, _| state.ifindex.map(StateValue::Number),
+        },
+        StateField {
+            name: "operstate",
+            unit: Unit::Word,
+            kernel: "IFLA_OPERSTATE",
+            since: None,
+            value: |state, _| state.operstate.map(StateValue::Word),
+        },
+        StateField {
+            name: "duplex",
+            unit: Unit::Word,
+            kernel: "ETHTOOL_A_LINKMODES_DUPLEX",
+            since: None,
+            value: |_, duplex| duplex.map(|duplex| StateValue::Word(duplex.name())),
+        },
+    ];
 }

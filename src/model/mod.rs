@@ -7,3 +7,20 @@ pub mod link;
 pub mod properties;
 pub mod protocol;
 pub mod rates;
+
+/// What a field counts or tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Packets, or frames.
+    Packets,
+    /// How often something happened.
+    Count,
+    /// Something's number.
+    Number,
+    /// 1 or 0.
+    YesNo,
+    /// A word.
+    Word,
+}
