@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::process;
 use crate::rows::Program;
-use crate::subject::Site;
+use crate::site::Site;
 use crate::workspace::Workspace;
 
 /// Where `node_exporter` listens, inside the namespace.

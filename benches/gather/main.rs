@@ -11,9 +11,11 @@ mod floor;
 mod http;
 mod measure;
 mod namespace;
+mod plan;
 mod process;
 mod report;
 mod rows;
+mod site;
 mod subject;
 mod tools;
 mod traffic;
@@ -26,11 +28,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::measure::Plan;
 use crate::namespace::{Namespace, Namespaces};
+use crate::plan::Plan;
 use crate::report::{Figures, Report};
 use crate::rows::{FLOOR, ROWS, Row, SPREAD};
-use crate::subject::Site;
+use crate::site::Site;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::subject::Site;
+use crate::site::Site;
 use crate::workspace::remove_cgroup;
 use crate::{Result, namespace::Namespace};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use crate::Result;
-use crate::measure::Plan;
+use crate::plan::Plan;
 use crate::process::Memory;
 use crate::rows::{
     APART, FLOOR, FLOOR_TRAFFIC, INPUTS_NET, INPUTS_NET_SOME, Row, SPREAD, STEADY, TELEGRAF_DEDUP,

@@ -9,23 +9,15 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::command::{PORT, command, once};
-use crate::namespace::{Namespace, PREFIX};
+use crate::namespace::PREFIX;
 use crate::process::{self, Process};
 use crate::rows::{End, Program, Row};
-use crate::tools::Tools;
+use crate::site::Site;
 use crate::traffic::Traffic;
-use crate::workspace::Workspace;
 use crate::{Result, http};
 
 /// What the plugin writes at most in one go.
 const READ_BYTES: usize = 1024 * 1024;
-
-/// What programs of one size share.
-pub(crate) struct Site<'a> {
-    pub(crate) workspace: &'a Workspace,
-    pub(crate) namespace: &'a Namespace,
-    pub(crate) tools: &'a Tools,
-}
 
 /// A program that runs.
 pub(crate) struct Subject {
