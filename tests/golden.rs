@@ -1,5 +1,5 @@
-//! One folder under `fixtures/` per case: `proc/`, `sys/` and `plugin.conf` go in, the lines of
-//! `expected.lp`, less their time, and those of `expected.log` come out.
+//! One folder under `fixtures/` per case, and one test: `proc/`, `sys/` and `plugin.conf` go in, the
+//! lines of `expected.lp`, less their time, and those of `expected.log` come out.
 //!
 //! `make golden` rewrites what is expected; read the difference before you commit it.
 
@@ -8,24 +8,27 @@ mod common;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use common::{PLUGIN, output, text};
+use libtest_mimic::{Arguments, Failed, Trial};
 
-#[test]
-fn every_case_gives_its_expected_lines() {
+fn main() -> ExitCode {
     let rewrite = std::env::var_os("REWRITE_GOLDEN").is_some();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let folders = fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path());
     // Without a configuration, it is a recording for other tests.
     let is_case = |path: &PathBuf| path.join("plugin.conf").is_file();
-    let cases: BTreeSet<_> = folders.filter(is_case).collect();
-    assert!(cases.len() > 20, "{cases:?}");
-    let failures: Vec<_> = cases.iter().filter_map(|case| check(case, rewrite).err()).collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let trial = |case: PathBuf| {
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        Trial::test(name, move || check(&case, rewrite))
+    };
+    let trials: Vec<_> = folders.filter(is_case).map(trial).collect();
+    assert!(trials.len() > 20, "{} cases", trials.len());
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn check(case: &Path, rewrite: bool) -> Result<(), String> {
+fn check(case: &Path, rewrite: bool) -> Result<(), Failed> {
     assert!(case.join("ORIGIN.md").is_file(), "{} has no ORIGIN.md", case.display());
     let mut command = Command::new(PLUGIN);
     command.current_dir(case).args(["--once", "--config", "plugin.conf"]);
@@ -41,7 +44,7 @@ fn check(case: &Path, rewrite: bool) -> Result<(), String> {
         let expected = fs::read(&file).expect("`make golden` writes it");
         if actual != expected {
             let (actual, expected) = (text(&actual), text(&expected));
-            return Err(format!("{}:\n{actual}\ninstead of:\n{expected}", file.display()));
+            return Err(format!("{}:\n{actual}\ninstead of:\n{expected}", file.display()).into());
         }
     }
     Ok(())
