@@ -66,7 +66,7 @@ fn run(asked: &Asked) -> Result<(), Failure> {
 
 fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
     // Before anything else that takes time: a signal that comes earlier ends the process.
-    let triggers = Triggers::install(args.poll_interval)
+    let triggers = Triggers::install(args.clock())
         .map_err(|error| Failure::failed(format!("cannot take over signals: {error}")))?;
     let collector = Collector::new(read_config(args.config.as_deref(), log)?, log);
     if Triggers::are_typed() {
