@@ -15,7 +15,7 @@ use crate::interface::Wants;
 use crate::lines::Batch;
 use crate::log::{Level, Log, Problems};
 use crate::parse::Quoted;
-use crate::privileges::{self, LOOK_AT_PROCESSES};
+use crate::privileges::{self, ENTER_HOST, LOOK_AT_PROCESSES, Needed};
 use crate::protocol::Groups;
 use crate::selection::Tally;
 use crate::source::Wanted;
@@ -623,8 +623,8 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Opening
                 namespaces::open_sockets(&file, inode).map_err(|error| no_thread(&error))?;
             let sockets = opened.map_err(|error| {
                 let way_out = match error {
-                    EnterError::Forbidden(_) => ": it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE",
-                    _ => "",
+                    EnterError::Forbidden(_) => format!(": it takes {}", Needed(ENTER_HOST)),
+                    _ => String::new(),
                 };
                 let why = format!("cannot enter {}: {error}{way_out}", QuotedPath(&file));
                 if error.is_shortage() {
@@ -642,8 +642,9 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Opening
         }
         Reach::Hidden { file, error } => {
             let why = format!(
-                "cannot look at {}: {error}: it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE",
-                QuotedPath(&file)
+                "cannot look at {}: {error}: it takes {}",
+                QuotedPath(&file),
+                Needed(ENTER_HOST)
             );
             // Without it that is no proc file system, or it hides process 1.
             let _raised = privileges::raise(LOOK_AT_PROCESSES);

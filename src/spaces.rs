@@ -17,7 +17,9 @@ use crate::interface::Wants;
 use crate::lines::Batch;
 use crate::log::{Level, Problems};
 use crate::parse::Quoted;
-use crate::privileges::{self, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
+use crate::privileges::{
+    self, ENTER, LOOK_AT_FOLDERS, LOOK_AT_NAMES, LOOK_AT_PROCESSES, Needed, Standing,
+};
 use crate::protocol::{Group, Groups};
 use crate::selection::Tally;
 use crate::source::Wanted;
@@ -431,8 +433,13 @@ impl Spaces {
         let (count, reported) = (self.forbidden.len(), reported.len());
         let left_out = count.saturating_sub(reported);
         let namespaces = if count == 1 { "namespace" } else { "namespaces" };
-        // It may be there, and not count for who made the namespace.
-        let reason = if namespaces::may_enter() { reason } else { "CAP_SYS_ADMIN missing" };
+        let reason = match Standing::of(ENTER) {
+            Standing::Missing => "CAP_SYS_ADMIN missing".into(),
+            Standing::Barred(_) | Standing::Confined => format!("needs {}", Needed(ENTER)),
+            Standing::Held => format!(
+                "{reason}: a sandbox forbids it despite CAP_SYS_ADMIN, as by RestrictNamespaces=yes"
+            ),
+        };
         let message = format_args!(
             "{count} network {namespaces} cannot be entered ({reason}): {reported} {} reported through \
              /proc, without flags, speed and tags; {left_out} {} not reported",
@@ -451,15 +458,17 @@ impl Spaces {
         if proc_net::hides_processes(proc) {
             let message = format_args!(
                 "{} hides the processes of other users (hidepid), and so their network namespaces: \
-                 needs CAP_SYS_PTRACE, or a /proc that is mounted without hidepid",
-                QuotedPath(proc)
+                 needs {}, or a /proc that is mounted without hidepid",
+                QuotedPath(proc),
+                Needed(LOOK_AT_PROCESSES)
             );
             problems.report("processes hidden", Level::Warn, message);
         } else if denied > 0 {
             let processes = if denied == 1 { "process" } else { "processes" };
             let message = format_args!(
                 "{denied} {processes} of other users cannot be looked at for their network \
-                 namespaces: needs CAP_SYS_PTRACE"
+                 namespaces: needs {}",
+                Needed(LOOK_AT_PROCESSES)
             );
             problems.report("namespaces of processes", Level::Warn, message);
         }
@@ -528,9 +537,9 @@ impl Spaces {
         };
         if let Some((file, error)) = named.unread.iter().find(may_matter) {
             let message = format_args!(
-                "network namespaces with a name in {} are not reported: {error}: it takes \
-                 CAP_DAC_READ_SEARCH, and for a host's CAP_SYS_PTRACE",
-                QuotedPath(file)
+                "network namespaces with a name in {} are not reported: {error}: it takes {}",
+                QuotedPath(file),
+                Needed(if self.machine.is_own() { LOOK_AT_FOLDERS } else { LOOK_AT_NAMES })
             );
             problems.report("namespaces unlisted", Level::Warn, message);
         }
@@ -816,7 +825,8 @@ fn enter_all(orders: Vec<(PathBuf, u64, Purpose)>) -> Vec<Result<Entered, EnterE
 fn report_no_main(process: &Path, error: &io::Error, problems: &mut Problems) {
     let process = QuotedPath(process);
     let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-    let hint = if is_denied { ": it takes CAP_SYS_PTRACE" } else { "" };
+    let hint =
+        if is_denied { format!(": it takes {}", Needed(LOOK_AT_PROCESSES)) } else { String::new() };
     let message = format_args!(
         "no network namespace without a name is reported: that of {process} cannot be told: {error}{hint}"
     );
@@ -1340,14 +1350,16 @@ mod tests {
             spaces.report_unseen(denied, &mut problems);
             problems.messages().join("\n")
         };
-        let told = "of other users cannot be looked at for their network namespaces: needs \
-                    CAP_SYS_PTRACE";
+        let needed = Needed(LOOK_AT_PROCESSES);
+        let told = format!(
+            "of other users cannot be looked at for their network namespaces: needs {needed}"
+        );
         let expected = [String::new(), format!("1 process {told}"), format!("2 processes {told}")];
         assert_eq!([0, 1, 2].map(unseen), expected);
         let no_main = |errno: Errno| {
             let mut problems = Problems::new(Log { debug: false });
             report_no_main(Path::new("/proc/self"), &errno.into(), &mut problems);
-            problems.messages().join("\n").ends_with(": it takes CAP_SYS_PTRACE")
+            problems.messages().join("\n").ends_with(&format!(": it takes {needed}"))
         };
         assert_eq!([Errno::ACCESS, Errno::NOENT].map(no_main), [true, false]);
     }

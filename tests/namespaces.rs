@@ -313,7 +313,8 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     let kinds = "W! kinds of veth, macvlan and ifb are unknown without netlink: kind_exclude keeps them, \
                  kind_include drops them; use interface_exclude = [\"veth*\"]\n";
     let netlink = "I! HOST_PROC: netlink is not used: cannot enter \"/run/proc/1/ns/net\": Operation not \
-                   permitted (os error 1): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE\n";
+                   permitted (os error 1): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE, and the bounding set \
+                   lacks CAP_SYS_ADMIN, as by CapabilityBoundingSet= or without cap-add\n";
     for (by, source, why) in [(&[][..], "procfs", ""), (NO_ADMIN, "auto", netlink)] {
         let (lines, log) = inside(by, source);
         assert!(lines.len() > 5 && text(&lines.concat()).contains("interface=own0"), "{lines:?}");

@@ -19,7 +19,7 @@ use crate::log::{Level, Log, Problems};
 use crate::parse::{
     Quoted, proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat,
 };
-use crate::privileges::{self, LOOK_AT_PROCESSES, Raised};
+use crate::privileges::{self, LOOK_AT_PROCESSES, Needed, Raised};
 use crate::protocol::{Group, Groups, ProtocolFile, ProtocolStatistics, is_of_machine};
 use crate::source::is_shortage;
 
@@ -496,8 +496,9 @@ impl ProcNet {
                 match denied {
                     Some(denied) => log.warn(format_args!(
                         "HOST_PROC: counters come from {dev}, which are those of this process's own \
-                         network namespace: {denied}: it takes CAP_SYS_PTRACE, or a /proc that is \
-                         mounted without hidepid, or with gid= for a group of this process"
+                         network namespace: {denied}: it takes {}, or a /proc that is mounted \
+                         without hidepid, or with gid= for a group of this process",
+                        Needed(LOOK_AT_PROCESSES)
                     )),
                     None => log.info(format_args!("HOST_PROC: counters come from {dev}")),
                 }
