@@ -14,8 +14,10 @@ TELEGRAF_TAGS := custom,inputs.execd,inputs.net,outputs.file,parsers.influx,seri
 TELEGRAF_FOLDER := target/telegraf
 ifdef TELEGRAF
 TELEGRAFS := $(abspath $(TELEGRAF))
+TELEGRAF_SERVICE := /lib/systemd/system/telegraf.service
 else
 TELEGRAFS := $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf)
+TELEGRAF_SERVICE := $(lastword $(TELEGRAFS)).service
 endif
 
 # The processors that a release is for.
@@ -52,7 +54,8 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-dist golden record e2e bench documents deb rpm test-packages lint ci clean
+.PHONY: help build dist install test test-dist golden record e2e bench documents deb rpm test-packages \
+    test-systemd lint ci clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -108,6 +111,11 @@ $(TELEGRAF_FOLDER)/%/telegraf:
 	        "installed Telegraf: make e2e TELEGRAF=/usr/bin/telegraf" >&2; exit 1; }
 	GOBIN="$(CURDIR)/$(@D)" $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
 
+# The unit that Telegraf's packages have.
+$(TELEGRAF_FOLDER)/%/telegraf.service:
+	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+	    install -D -m 644 $$module/scripts/telegraf.service $@
+
 bench: $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_OUT=docs/BENCHMARKS.md writes it there)
 	$(CARGO) bench --locked --bench gather -- --telegraf $(lastword $(TELEGRAFS)) \
 	    $(if $(BENCH_OUT),--out $(BENCH_OUT)) $(BENCH_ARGS)
@@ -142,6 +150,9 @@ rpm: build documents $(CARGO_GENERATE_RPM) ## Make the RPM package in target/pac
 
 test-packages: deb rpm $(lastword $(TELEGRAFS)) ## Check, install, upgrade and remove the packages, as root
 	packaging/test $(PACKAGES)/*.deb $(PACKAGES)/*.rpm $(lastword $(TELEGRAFS)) $(CARGO_GENERATE_RPM)
+
+test-systemd: build $(lastword $(TELEGRAFS)) $(TELEGRAF_SERVICE) ## Run Telegraf's service under a real systemd, hardened in many ways, as root
+	packaging/test-systemd $(BUILT) $(lastword $(TELEGRAFS)) $(TELEGRAF_SERVICE)
 
 $(CARGO_DEB):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION) \
