@@ -179,7 +179,7 @@ $(CONTAINER_LINTERS)/complete:
 	touch $@
 
 $(KUSTOMIZE):
-	GOBIN=$(@D) $(GO) install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
+	GOBIN="$(CURDIR)/$(@D)" $(GO) install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
 
 lint: ## Check the format and clippy's findings
 	$(CARGO) fmt --check

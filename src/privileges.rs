@@ -204,9 +204,12 @@ impl fmt::Display for Needed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&names(self.0))?;
         match Standing::of(self.0) {
-            Standing::Held | Standing::Missing => Ok(()),
+            Standing::Missing => Ok(()),
+            Standing::Held => f.write_str(
+                ", which this process has: a security module (AppArmor, SELinux) or a sandbox forbids it",
+            ),
             Standing::Confined => {
-                f.write_str(", which counts in this user namespace alone, as by PrivateUsers=yes")
+                f.write_str(", which counts in this user namespace alone, as by PrivateUsers=yes or in a rootless container")
             }
             Standing::Barred(barred) => {
                 if barred == self.0 {

@@ -1630,8 +1630,8 @@ fn one_namespace_that_may_not_be_entered_keeps_no_other_out() {
         // By netlink, as speeds show.
         assert_eq!(spaces.field("made", "lo", "speed"), Some(-1));
     }
-    let why =
-        "needs CAP_SYS_ADMIN, which counts in this user namespace alone, as by PrivateUsers=yes";
+    let why = "needs CAP_SYS_ADMIN, which counts in this user namespace alone, as by PrivateUsers=yes \
+         or in a rootless container";
     assert_eq!(watcher.end(), forbidden_for(why, 1, 0));
 }
 
