@@ -456,11 +456,10 @@ impl Spaces {
         }
         let proc = &self.machine.proc;
         if proc_net::hides_processes(proc) {
+            let (proc, needed) = (QuotedPath(proc), Needed(LOOK_AT_PROCESSES));
             let message = format_args!(
-                "{} hides the processes of other users (hidepid), and so their network namespaces: \
-                 needs {}, or a /proc that is mounted without hidepid",
-                QuotedPath(proc),
-                Needed(LOOK_AT_PROCESSES)
+                "{proc} hides the processes of other users (hidepid), and so their network namespaces: \
+                 needs {needed}, or a /proc that is mounted without hidepid"
             );
             problems.report("processes hidden", Level::Warn, message);
         } else if denied > 0 {

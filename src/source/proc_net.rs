@@ -449,10 +449,10 @@ impl ProcNet {
             && !self.folders.iter().any(has_any)
         {
             let net = folder.dev.path.with_file_name("dev_snmp6");
+            let net = QuotedPath(&net);
             let message = format_args!(
-                "interface_protocols: interfaces have none: {} is not there, or empty as by \
-                 ProcSubset=pid",
-                QuotedPath(&net)
+                "interface_protocols: interfaces have none: {net} is not there, or empty as by \
+                 ProcSubset=pid"
             );
             problems.report("interface_protocols", Level::Warn, message);
         }
