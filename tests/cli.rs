@@ -259,8 +259,8 @@ fn an_argument_that_cannot_be_used_is_named_with_status_2() {
             "the argument '--once' cannot be used with '--poll-interval <DURATION>'; --help lists",
         ),
         (
-            &["-poll_interval", "1s", "-poll_interval_disabled"],
-            "the argument '--poll-interval <DURATION>' cannot be used with '--poll-interval-disabled'; ",
+            &["-poll_interval_disabled=maybe"],
+            "invalid value 'maybe' for '--poll-interval-disabled[=<BOOL>]'; [possible values: true, false]; --help",
         ),
         (&["--config"], "a value is required for '--config <FILE>' but none was supplied; --help"),
     ] {

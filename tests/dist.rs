@@ -5,9 +5,10 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -114,9 +115,19 @@ fn sums_are_those_of_the_archives_and_of_each_of_them() {
 #[test]
 fn archives_hold_what_it_takes_to_install_it() {
     for release in releases() {
-        for file in ["LICENSE", "README.md", "CHANGELOG.md", "plugin.conf"] {
+        for file in ["LICENSE", "CHANGELOG.md", "plugin.conf"] {
             let ours = fs::read(Path::new(SOURCE).join(file)).unwrap();
             assert_eq!(fs::read(release.folder.join(file)).unwrap(), ours, "{file}");
+        }
+        let readme = fs::read_to_string(release.folder.join("README.md")).unwrap();
+        let links = readme.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        for link in links.filter(|link| !link.is_empty() && !link.contains(':')) {
+            assert!(release.folder.join(link).exists(), "{link}");
+        }
+        let notices = fs::read_to_string(release.folder.join("copyright")).unwrap();
+        for crate_name in linked(&release.target).iter().filter_map(|line| line.split(' ').next()) {
+            let has_it = notices.lines().any(|line| line.trim_start().starts_with(crate_name));
+            assert!(has_it, "{crate_name}: {notices}");
         }
         let block = release.folder.join("telegraf.d/telegraf-net.conf");
         let block = fs::read_to_string(block).unwrap();
@@ -126,20 +137,38 @@ fn archives_hold_what_it_takes_to_install_it() {
     }
 }
 
+/// The crates that are linked into the binary: name and version.
+fn linked(target: &str) -> BTreeSet<String> {
+    let mut tree = Command::new(env!("CARGO"));
+    let edges = "normal,no-proc-macro";
+    tree.args(["tree", "--locked", "--edges", edges, "--prefix", "none", "--format", "{p}"]);
+    let output = run(tree.args(["--target", target]).current_dir(SOURCE));
+    let words = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    text(&output.stdout)
+        .lines()
+        .map(words)
+        .filter(|one| !one.starts_with("telegraf-net "))
+        .collect()
+}
+
 #[test]
-fn the_list_of_components_names_what_the_program_is_made_of() {
+fn the_list_of_components_names_what_the_binary_is_made_of_and_no_more() {
     for release in releases() {
         let sbom = fs::read_to_string(release.folder.join("telegraf-net.cdx.json")).unwrap();
         assert!(sbom.contains("\"bomFormat\": \"CycloneDX\""), "{sbom}");
-        let mut tree = Command::new(env!("CARGO"));
-        tree.args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
-        tree.args(["--target", &release.target]).current_dir(SOURCE);
-        for line in text(&run(&mut tree).stdout).lines() {
-            let mut words = line.split(' ');
-            let (name, version) = (words.next().unwrap(), words.next().unwrap());
-            let version = version.trim_start_matches('v');
-            assert!(sbom.contains(&format!("pkg:cargo/{name}@{version}")), "{line}: {sbom}");
-        }
+        let purls = sbom.lines().filter_map(|line| line.trim().strip_prefix("\"purl\": \"pkg:"));
+        let purls = purls.map(|purl| purl.trim_end_matches([',', '"']));
+        let (crates, others): (Vec<_>, Vec<_>) = purls.partition(|purl| purl.starts_with("cargo/"));
+        let crates = crates.iter().filter(|purl| !purl.starts_with("cargo/telegraf-net@"));
+        let crates = crates.map(|purl| purl.trim_start_matches("cargo/").replace('@', " v"));
+        assert_eq!(crates.collect::<BTreeSet<_>>(), linked(&release.target));
+        // What a static binary has of the system that it was built on.
+        let is_versioned = |name: &str| {
+            let rest =
+                others.iter().find_map(|purl| purl.strip_prefix(&format!("generic/{name}@")));
+            rest.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
+        };
+        assert!(is_versioned("rust-std") && is_versioned("glibc"), "{others:?}");
     }
 }
 
@@ -227,8 +256,14 @@ fn another_folder_gives_the_same_bytes() {
     let version = text(&run(Command::new(release.binary()).arg("--version")).stdout);
     let commit = version.split_once("(commit ").unwrap().1.split_once(',').unwrap().0;
 
+    // By a link, which no file may tell of.
+    let link = other.path().join("a link");
+    symlink(other.path(), &link).unwrap();
     let mut make = Command::new("make");
-    make.current_dir(other.path()).arg("dist").arg(format!("DIST_TARGETS={}", release.target));
+    make.current_dir(&link)
+        .env("PWD", &link)
+        .arg("dist")
+        .arg(format!("DIST_TARGETS={}", release.target));
     make.arg(format!("TOOLS={}", env::var("TELEGRAF_NET_TOOLS").unwrap()));
     // Make's own, of the make that runs this.
     make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env_remove("MFLAGS");
@@ -254,11 +289,17 @@ fn nothing_tells_of_the_machine_that_built_it() {
 
 #[test]
 fn install_puts_everything_below_destdir_and_keeps_a_changed_configuration() {
+    const RELATIVE: &str = "target/install to";
     let root = tempfile::tempdir().unwrap();
     let install = || {
         let mut make = Command::new("make");
         make.current_dir(SOURCE).args(["install", "PREFIX=/opt/net"]);
-        run(make.arg(format!("DESTDIR={}", root.path().display())));
+        // As packagers write it, and with a space.
+        let link = Path::new(SOURCE).join(RELATIVE);
+        let _ = fs::remove_file(&link);
+        symlink(root.path(), &link).unwrap();
+        run(make.arg(format!("DESTDIR={RELATIVE}")));
+        fs::remove_file(link).unwrap();
     };
     install();
     let installed = |file: &str| root.path().join(file);
@@ -268,10 +309,12 @@ fn install_puts_everything_below_destdir_and_keeps_a_changed_configuration() {
     let block = fs::read_to_string(block).unwrap();
     let command = r#"["/opt/net/bin/telegraf-net", "--config", "/etc/telegraf-net/plugin.conf"]"#;
     assert!(block.contains(&format!("\n  command = {command}\n")), "{block}");
-    for document in ["README.md", "CHANGELOG.md", "LICENSE"] {
+    for document in ["README.md", "CHANGELOG.md", "LICENSE", "docs/BENCHMARKS.md"] {
         let file = installed("opt/net/share/doc/telegraf-net").join(document);
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o7777, 0o644);
     }
+    let page = installed("opt/net/share/man/man1/telegraf-net.1.gz");
+    assert!(page.exists());
     let entries = fs::read_dir(root.path()).unwrap();
     let mut entries = entries.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     entries.sort();

@@ -241,6 +241,29 @@ fn a_host_proc_that_hides_process_1_is_a_warning() {
     }
 }
 
+#[test]
+fn capabilities_that_count_for_nothing_are_not_asked_for() {
+    let test = "capabilities_that_count_for_nothing_are_not_asked_for";
+    if is_skipped(test) {
+        return;
+    }
+    // Root of a user namespace of its own, as in a rootless container.
+    let once = |by: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--net"]).args(by).args([PLUGIN, "--once"]);
+        text(&run(command.env("HOST_PROC", "/proc").env("HOST_SYS", "/sys")).stderr)
+    };
+    let needed = "it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE";
+    let log = once(&[]);
+    let confined = format!(
+        "{needed}, which counts in this user namespace alone, as by PrivateUsers=yes or in a rootless container\n"
+    );
+    assert!(log.contains(&confined), "{log}");
+    let log = once(&["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]);
+    let barred = format!("{needed}, and the bounding set lacks CAP_SYS_PTRACE, as by ");
+    assert!(log.contains(&barred), "{log}");
+}
+
 /// What takes from root the right to enter namespaces, and leaves it the others.
 const NO_ADMIN: &[&str] = &["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
 
@@ -313,7 +336,8 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     let kinds = "W! kinds of veth, macvlan and ifb are unknown without netlink: kind_exclude keeps them, \
                  kind_include drops them; use interface_exclude = [\"veth*\"]\n";
     let netlink = "I! HOST_PROC: netlink is not used: cannot enter \"/run/proc/1/ns/net\": Operation not \
-                   permitted (os error 1): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE\n";
+                   permitted (os error 1): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE, and the bounding set \
+                   lacks CAP_SYS_ADMIN, as by CapabilityBoundingSet= or without cap-add\n";
     for (by, source, why) in [(&[][..], "procfs", ""), (NO_ADMIN, "auto", netlink)] {
         let (lines, log) = inside(by, source);
         assert!(lines.len() > 5 && text(&lines.concat()).contains("interface=own0"), "{lines:?}");

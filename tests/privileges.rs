@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use common::machine::{Machine, last_descendant};
 use common::plugin::{Daemon, config_file};
-use common::{PLUGIN, eventually, is_skipped, is_skipped_without, proc_net_dev, run, text};
+use common::{PLUGIN, eventually, is_skipped, is_skipped_without, output, proc_net_dev, run, text};
 
 /// What turns a command into one of a user who is nobody in particular.
 const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
@@ -99,6 +99,44 @@ fn privileges_of_its_file_open_no_file_for_its_caller() {
         assert_eq!(lines, "");
         assert!(log.contains("secret\": Permission denied"), "{log}");
     }
+}
+
+#[test]
+fn whom_a_configuration_is_for_is_said_to_others() {
+    let test = "whom_a_configuration_is_for_is_said_to_others";
+    if is_skipped(test) {
+        return;
+    }
+    let folder = open_folder();
+    let conf = folder.path().join("plugin.conf");
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    fs::write(&conf, "[[inputs.net]]\n").unwrap();
+    chown(&conf, Some(0), Some(65533)).unwrap();
+    let said = |groups: &str| {
+        let user = ["--reuid=65534", "--regid=65534", groups, PLUGIN, "--once", "--config"];
+        let output = output(Command::new("setpriv").args(user).arg(&conf));
+        (output.status.code(), text(&output.stderr))
+    };
+    let denied = |why: &str| {
+        let denied = format!("E! cannot read {conf:?}: Permission denied (os error 13)");
+        (Some(2), format!("{denied}{why}\n"))
+    };
+    set_mode(&conf, 0o640);
+    let for_group = ": it is for user 0 and group 65533, and this is user 65534: let Telegraf's service have \
+                     that group (SupplementaryGroups=65533), or change its owner, group or mode";
+    assert_eq!(said("--clear-groups"), denied(for_group));
+    // As advised.
+    assert_eq!(said("--groups=65533").0, Some(0));
+    set_mode(&conf, 0o600);
+    let for_root = ": it is for user 0, and this is user 65534: change its owner, group or mode";
+    assert_eq!(said("--clear-groups"), denied(for_root));
+    // Its group may not.
+    assert_eq!(said("--groups=65533"), denied(for_root));
+    set_mode(folder.path(), 0o700);
+    let folder_of_root = ": user 65534 may not look into a folder that it lies in";
+    assert_eq!(said("--clear-groups"), denied(folder_of_root));
 }
 
 /// The capabilities that each of its threads holds.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::namespaces::{self, OtherNamespaces};
 use super::netlink::{Netlink, NetlinkError, ReadError, Scratch, Sockets, SpeedThread};
 use super::netns::{self, EnterError, Machine, Reach};
-use super::privileges::{self, LOOK_AT_PROCESSES};
+use super::privileges::{self, ENTER_HOST, LOOK_AT_PROCESSES, Needed};
 use super::proc_net::ProcNet;
 use super::procfs::Procfs;
 use super::source::{LinuxSource, Shared};
@@ -475,8 +475,8 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Access)
             let opened = netns::open_sockets(&file, inode).map_err(|error| no_thread(&error))?;
             let sockets = opened.map_err(|error| {
                 let way_out = match error {
-                    EnterError::Forbidden(_) => ": it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE",
-                    _ => "",
+                    EnterError::Forbidden(_) => format!(": it takes {}", Needed(ENTER_HOST)),
+                    _ => String::new(),
                 };
                 let why = format!("cannot enter {}: {error}{way_out}", QuotedPath(&file));
                 if error.is_shortage() {
@@ -494,8 +494,9 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Access)
         }
         Reach::Hidden { file, error } => {
             let why = format!(
-                "cannot look at {}: {error}: it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE",
-                QuotedPath(&file)
+                "cannot look at {}: {error}: it takes {}",
+                QuotedPath(&file),
+                Needed(ENTER_HOST)
             );
             // Without it that is no proc file system, or it hides process 1.
             let _raised = privileges::raise(LOOK_AT_PROCESSES);

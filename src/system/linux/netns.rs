@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, getpid, getrlimit, pidfd_open, setrlimit,
 };
-use rustix::thread::{CapabilitySet, LinkNameSpaceType, capabilities, move_into_link_name_space};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::config::HostProc;
 use crate::model::protocol::Groups;
@@ -544,13 +544,6 @@ pub fn inode_of(process: &Path) -> io::Result<u64> {
 
 fn inode(process: &Path) -> io::Result<u64> {
     fs::metadata(process.join("ns/net")).map(|metadata| metadata.ino())
-}
-
-/// Whether this process has what it takes to enter a namespace of the system's: `CAP_SYS_ADMIN`.
-#[must_use]
-pub fn may_enter() -> bool {
-    let ours = capabilities(None);
-    ours.is_ok_and(|ours| ours.permitted.contains(CapabilitySet::SYS_ADMIN))
 }
 
 /// Whether that file leads to another namespace by now, or to none.

@@ -10,14 +10,16 @@
 //! who runs it as root owns the system's files anyway.
 
 use std::fmt;
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgid, getuid};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, capability_is_in_ambient_set, set_capabilities,
-    set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, capabilities, capability_is_in_ambient_set,
+    capability_is_in_bounding_set, set_capabilities, set_thread_res_gid, set_thread_res_uid,
 };
 
 use crate::config::HostProc;
@@ -28,10 +30,14 @@ pub(crate) const ENTER: CapabilitySet = CapabilitySet::SYS_ADMIN;
 /// To look at processes of others: where they live, and what lies in their folders of `/proc`.
 pub(crate) const LOOK_AT_PROCESSES: CapabilitySet = CapabilitySet::SYS_PTRACE;
 
-/// To find the names of network namespaces: `/run/docker` is root's, and a host's `/run` lies in the
-/// folder of its process 1.
-pub(crate) const LOOK_AT_NAMES: CapabilitySet =
-    LOOK_AT_PROCESSES.union(CapabilitySet::DAC_READ_SEARCH);
+/// To enter the host's network namespace, which is found by its process 1.
+pub(crate) const ENTER_HOST: CapabilitySet = ENTER.union(LOOK_AT_PROCESSES);
+
+/// To look into folders of others: `/run/docker` is root's.
+pub(crate) const LOOK_AT_FOLDERS: CapabilitySet = CapabilitySet::DAC_READ_SEARCH;
+
+/// To find the names of network namespaces: a host's `/run` lies in the folder of its process 1.
+pub(crate) const LOOK_AT_NAMES: CapabilitySet = LOOK_AT_PROCESSES.union(LOOK_AT_FOLDERS);
 
 /// What can be raised, by its bits: none before [`lower`].
 static RAISABLE: AtomicU64 = AtomicU64::new(0);
@@ -149,4 +155,78 @@ impl Drop for Raised {
             let _ = set_capabilities(None, before);
         }
     }
+}
+
+/// What capabilities are worth to this process, when something that takes them was denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It has them, for all of the system.
+    Held,
+    /// It has them in a user namespace that is not the system's, and so for what belongs to that.
+    Confined,
+    /// It does not have all of them.
+    Missing,
+    /// Nor can whoever starts it give it these.
+    Barred(CapabilitySet),
+}
+
+impl Standing {
+    pub(crate) fn of(wanted: CapabilitySet) -> Self {
+        let permitted = capabilities(None).map_or(CapabilitySet::empty(), |ours| ours.permitted);
+        let missing = wanted - permitted;
+        let is_barred = |&one: &CapabilitySet| capability_is_in_bounding_set(one) == Ok(false);
+        let barred: CapabilitySet = missing.iter().filter(is_barred).collect();
+        if !barred.is_empty() {
+            Self::Barred(barred)
+        } else if !missing.is_empty() {
+            Self::Missing
+        } else if is_in_user_namespace() {
+            Self::Confined
+        } else {
+            Self::Held
+        }
+    }
+}
+
+/// Whether this process lives in a user namespace that is not the system's.
+fn is_in_user_namespace() -> bool {
+    /// `PROC_USER_INIT_INO` of the kernel, the same since Linux 3.8.
+    const OF_SYSTEM: u64 = 0xEFFF_FFFD;
+    fs::metadata("/proc/self/ns/user").is_ok_and(|ours| ours.ino() != OF_SYSTEM)
+}
+
+/// Capabilities that something takes which was denied, for a message: with what keeps them from this
+/// process, where it is more than that nobody gave them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needed(pub(crate) CapabilitySet);
+
+impl fmt::Display for Needed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&names(self.0))?;
+        match Standing::of(self.0) {
+            Standing::Missing => Ok(()),
+            Standing::Held => f.write_str(
+                ", which this process has: a security module (AppArmor, SELinux) or a sandbox forbids it",
+            ),
+            Standing::Confined => {
+                f.write_str(", which counts in this user namespace alone, as by PrivateUsers=yes or in a rootless container")
+            }
+            Standing::Barred(barred) => {
+                if barred == self.0 {
+                    f.write_str(", which the bounding set lacks")?;
+                } else {
+                    write!(f, ", and the bounding set lacks {}", names(barred))?;
+                }
+                f.write_str(", as by CapabilityBoundingSet= or without cap-add")
+            }
+        }
+    }
+}
+
+/// The names of these, in the README's order.
+fn names(capabilities: CapabilitySet) -> String {
+    let mut names: Vec<_> =
+        capabilities.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
+    names.reverse();
+    names.join(" and ")
 }

@@ -20,7 +20,7 @@ use crate::model::protocol::{Group, Groups, ProtocolStatistics};
 use crate::parse::{proc_net_dev, proc_net_snmp6};
 use crate::quoted::QuotedPath;
 use crate::system::linux::is_shortage;
-use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES, Raised};
+use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES, Needed, Raised};
 use crate::system::linux::statistics::{BadRows, FILES, Shown, Wanted};
 use crate::system::unix::file::{self, Look, MAX_RECORD, MAX_TABLE, Made};
 
@@ -451,10 +451,10 @@ impl ProcNet {
             && !self.folders.iter().any(has_any)
         {
             let net = folder.dev.path.with_file_name("dev_snmp6");
+            let net = QuotedPath(&net);
             let message = format_args!(
-                "interface_protocols: interfaces have none: {} is not there, or empty as by \
-                 ProcSubset=pid",
-                QuotedPath(&net)
+                "interface_protocols: interfaces have none: {net} is not there, or empty as by \
+                 ProcSubset=pid"
             );
             problems.report("interface_protocols", Level::Warn, message);
         }
@@ -498,8 +498,9 @@ impl ProcNet {
                 match denied {
                     Some(denied) => log.warn(format_args!(
                         "HOST_PROC: counters come from {dev}, which are those of this process's own \
-                         network namespace: {denied}: it takes CAP_SYS_PTRACE, or a /proc that is \
-                         mounted without hidepid, or with gid= for a group of this process"
+                         network namespace: {denied}: it takes {}, or a /proc that is mounted \
+                         without hidepid, or with gid= for a group of this process",
+                        Needed(LOOK_AT_PROCESSES)
                     )),
                     None => log.info(format_args!("HOST_PROC: counters come from {dev}")),
                 }

@@ -8,11 +8,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::{pread, retry_on_intr};
+use rustix::process::{getegid, geteuid, getgroups};
 
 /// The most bytes of a configuration.
 pub const MAX_CONFIG: usize = 1 << 20;
@@ -123,6 +125,30 @@ pub fn entries(path: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::Di
 pub fn read(path: &Path, limit: usize, text: &mut Vec<u8>) -> io::Result<()> {
     text.clear();
     read_again(&open(path)?, Made::RowByRow, limit, text)
+}
+
+/// Why this user may not read that file, and the way out, where its owner, group and mode tell.
+#[must_use]
+pub fn why_denied(path: &Path) -> Option<String> {
+    let user = geteuid().as_raw();
+    let Ok(file) = fs::metadata(path) else {
+        return Some(format!("user {user} may not look into a folder that it lies in"));
+    };
+    let (owner, group, mode) = (file.uid(), file.gid(), file.mode());
+    let groups = getgroups().unwrap_or_default();
+    let is_member = getegid().as_raw() == group || groups.iter().any(|one| one.as_raw() == group);
+    let is_for_group = mode & 0o040 != 0;
+    if mode & 0o004 != 0 || (is_for_group && is_member) || user == owner || user == 0 {
+        return None;
+    }
+    Some(if is_for_group {
+        format!(
+            "it is for user {owner} and group {group}, and this is user {user}: let Telegraf's service \
+             have that group (SupplementaryGroups={group}), or change its owner, group or mode"
+        )
+    } else {
+        format!("it is for user {owner}, and this is user {user}: change its owner, group or mode")
+    })
 }
 
 /// Replaces `text` by what an open file holds, which the kernel makes anew whenever it is read from

@@ -17,7 +17,9 @@ use crate::system::linux::netlink::{Netlink, SpeedThread};
 use crate::system::linux::netns::{
     self, Discovered, EnterError, Entered, Inhabited, Purpose, Watch,
 };
-use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES};
+use crate::system::linux::privileges::{
+    self, ENTER, LOOK_AT_FOLDERS, LOOK_AT_NAMES, LOOK_AT_PROCESSES, Needed, Standing,
+};
 use crate::system::linux::proc_net::{self, ProcNet};
 use crate::system::linux::procfs::Procfs;
 use crate::system::linux::source::LinuxSource;
@@ -94,8 +96,13 @@ impl OtherNamespaces {
         let (count, reported) = (self.forbidden.len(), reported.len());
         let left_out = count.saturating_sub(reported);
         let namespaces = if count == 1 { "namespace" } else { "namespaces" };
-        // It may be there, and not count for who made the namespace.
-        let reason = if netns::may_enter() { reason } else { "CAP_SYS_ADMIN missing" };
+        let reason = match Standing::of(ENTER) {
+            Standing::Missing => "CAP_SYS_ADMIN missing".into(),
+            Standing::Barred(_) | Standing::Confined => format!("needs {}", Needed(ENTER)),
+            Standing::Held => format!(
+                "{reason}: a sandbox forbids it despite CAP_SYS_ADMIN, as by RestrictNamespaces=yes"
+            ),
+        };
         let message = format_args!(
             "{count} network {namespaces} cannot be entered ({reason}): {reported} {} reported through \
              /proc, without flags, speed and tags; {left_out} {} not reported",
@@ -112,17 +119,18 @@ impl OtherNamespaces {
         }
         let proc = &self.machine.proc;
         if proc_net::hides_processes(proc) {
+            let (proc, needed) = (QuotedPath(proc), Needed(LOOK_AT_PROCESSES));
             let message = format_args!(
-                "{} hides the processes of other users (hidepid), and so their network namespaces: \
-                 needs CAP_SYS_PTRACE, or a /proc that is mounted without hidepid",
-                QuotedPath(proc)
+                "{proc} hides the processes of other users (hidepid), and so their network namespaces: \
+                 needs {needed}, or a /proc that is mounted without hidepid"
             );
             problems.report("processes hidden", Level::Warn, message);
         } else if denied > 0 {
             let processes = if denied == 1 { "process" } else { "processes" };
             let message = format_args!(
                 "{denied} {processes} of other users cannot be looked at for their network \
-                 namespaces: needs CAP_SYS_PTRACE"
+                 namespaces: needs {}",
+                Needed(LOOK_AT_PROCESSES)
             );
             problems.report("namespaces of processes", Level::Warn, message);
         }
@@ -191,9 +199,9 @@ impl OtherNamespaces {
         };
         if let Some((file, error)) = named.unread.iter().find(may_matter) {
             let message = format_args!(
-                "network namespaces with a name in {} are not reported: {error}: it takes \
-                 CAP_DAC_READ_SEARCH, and for a host's CAP_SYS_PTRACE",
-                QuotedPath(file)
+                "network namespaces with a name in {} are not reported: {error}: it takes {}",
+                QuotedPath(file),
+                Needed(if self.machine.is_own() { LOOK_AT_FOLDERS } else { LOOK_AT_NAMES })
             );
             problems.report("namespaces unlisted", Level::Warn, message);
         }
@@ -492,7 +500,8 @@ fn enter_all(requests: Vec<(PathBuf, u64, Purpose)>) -> Vec<Result<Entered, Ente
 pub(super) fn report_no_main(process: &Path, error: &io::Error, problems: &mut Problems) {
     let process = QuotedPath(process);
     let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-    let hint = if is_denied { ": it takes CAP_SYS_PTRACE" } else { "" };
+    let hint =
+        if is_denied { format!(": it takes {}", Needed(LOOK_AT_PROCESSES)) } else { String::new() };
     let message = format_args!(
         "no network namespace without a name is reported: that of {process} cannot be told: {error}{hint}"
     );

@@ -16,6 +16,7 @@ use crate::system::Source as _;
 use crate::system::linux::netlink::Sockets;
 use crate::system::linux::netlink::tests::{Kernel, eventually};
 use crate::system::linux::netns::{Discovered, Purpose, Resident};
+use crate::system::linux::privileges::{LOOK_AT_PROCESSES, Needed};
 use crate::system::linux::proc_net::ProcNet;
 use crate::system::linux::procfs::Procfs;
 use crate::system::linux::statistics;
@@ -427,14 +428,15 @@ fn what_is_missing_to_look_at_processes_is_said() {
         others.report_unseen(denied, &mut problems);
         problems.messages().join("\n")
     };
-    let told = "of other users cannot be looked at for their network namespaces: needs \
-                CAP_SYS_PTRACE";
+    let needed = Needed(LOOK_AT_PROCESSES);
+    let told =
+        format!("of other users cannot be looked at for their network namespaces: needs {needed}");
     let expected = [String::new(), format!("1 process {told}"), format!("2 processes {told}")];
     assert_eq!([0, 1, 2].map(unseen), expected);
     let no_main = |errno: Errno| {
         let mut problems = Problems::new(Log { debug: false });
         report_no_main(Path::new("/proc/self"), &errno.into(), &mut problems);
-        problems.messages().join("\n").ends_with(": it takes CAP_SYS_PTRACE")
+        problems.messages().join("\n").ends_with(&format!(": it takes {needed}"))
     };
     assert_eq!([Errno::ACCESS, Errno::NOENT].map(no_main), [true, false]);
 }
