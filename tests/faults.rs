@@ -230,7 +230,7 @@ fn where_replies_never_come_each_gather_answers_by_procfs() {
     // Requests seem to be sent, and are not.
     let forbidden = Forbidden::calls(&[SYS_sendto, SYS_sendmsg], 0);
     let log = "I! reading counters by netlink (no privileges needed)\n\
-               W! netlink: no answer within 500 ms; /proc/net/dev stands in for it\n";
+               W! netlink failed: no answer within 500 ms; falling back to /proc/net/dev\n";
     check(&namespace(), &forbidden, "auto", log);
 }
 
@@ -280,7 +280,7 @@ fn what_is_short_at_the_start_is_tried_again() {
         assert!(has_kinds(&daemon.batch()), "{inject}");
         assert!(has_kinds(&daemon.batch()), "{inject}");
         let short = format!(
-            "netlink cannot be used for now: {why}; /proc/net/dev stands in for it; it is tried again at \
+            "netlink cannot be used for now: {why}; falling back to /proc/net/dev; trying again at \
              every gather\n"
         );
         assert_eq!(
@@ -315,8 +315,8 @@ fn what_other_namespaces_are_short_of_at_the_start_is_tried_again() {
     );
     let started = "I! reading counters by netlink\n";
     let netlink = "W! netlink cannot be used for now: no thread: Resource temporarily unavailable (os error 11); \
-                   /proc/net/dev stands in for it, and other network namespaces are left out; it is \
-                   tried again at every gather\n";
+                   falling back to /proc/net/dev, and other network namespaces are left out; \
+                   trying again at every gather\n";
     let spaces = "E! no other network namespace is reported for now: epoll_create: Too many open files \
                   (os error 24)\n";
     let watch = |call: &str| {
@@ -399,9 +399,9 @@ fn where_netlink_fails_on_its_way_kinds_tags_and_quiet_interfaces_stay_what_they
         assert_same(&batch, &before, "failing, and before");
     }
     let failures = |level: &str| {
-        let failure = "send: Permission denied (os error 13); /proc/net/dev stands in for it\n";
-        let namespaces = format!("netlink in 1 network namespaces, \"{name}\"");
-        format!("{level}netlink: {failure}{level}{namespaces}: {failure}")
+        let failure = "send: Permission denied (os error 13); falling back to /proc/net/dev\n";
+        let namespace = format!("netlink failed in network namespace \"{name}\"");
+        format!("{level}netlink failed: {failure}{level}{namespace}: {failure}")
     };
     assert_eq!(daemon.end(), failures("W! ") + &failures("I! resolved: "));
 

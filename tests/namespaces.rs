@@ -207,7 +207,7 @@ fn a_host_proc_that_hides_process_1_is_a_warning() {
         "W! HOST_PROC: counters come from \"{proc}/net/dev\", which are those of this process's own \
          network namespace: "
     );
-    let way_out = "it takes CAP_SYS_PTRACE, or a /proc that is mounted without hidepid, or with gid= for a \
+    let way_out = "needs CAP_SYS_PTRACE, or a /proc that is mounted without hidepid, or with gid= for a \
                    group of this process\n";
     let cannot_read =
         format!("cannot read \"{proc}/1/net/dev\": Operation not permitted (os error 1)");
@@ -225,7 +225,7 @@ fn a_host_proc_that_hides_process_1_is_a_warning() {
     let by_files = format!(
         "I! HOST_PROC: counters come from \"{proc}/1/net/dev\"\n\
          I! HOST_PROC: netlink is not used: cannot look at \"{proc}/1/ns/net\": Permission denied (os error \
-         13): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE\n"
+         13): needs CAP_SYS_ADMIN and CAP_SYS_PTRACE\n"
     );
     let by_netlink = format!(
         "I! HOST_PROC: reading counters by netlink in \"{proc}/1/ns/net\", the host's network namespace\n"
@@ -253,7 +253,7 @@ fn capabilities_that_count_for_nothing_are_not_asked_for() {
         command.args(["--user", "--map-root-user", "--net"]).args(by).args([PLUGIN, "--once"]);
         text(&run(command.env("HOST_PROC", "/proc").env("HOST_SYS", "/sys")).stderr)
     };
-    let needed = "it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE";
+    let needed = "needs CAP_SYS_ADMIN and CAP_SYS_PTRACE";
     let log = once(&[]);
     let confined = format!(
         "{needed}, which counts in this user namespace alone, as by PrivateUsers=yes or in a rootless container\n"
@@ -336,7 +336,7 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     let kinds = "W! kinds of veth, macvlan and ifb are unknown without netlink: kind_exclude keeps them, \
                  kind_include drops them; use interface_exclude = [\"veth*\"]\n";
     let netlink = "I! HOST_PROC: netlink is not used: cannot enter \"/run/proc/1/ns/net\": Operation not \
-                   permitted (os error 1): it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE, and the bounding set \
+                   permitted (os error 1): needs CAP_SYS_ADMIN and CAP_SYS_PTRACE, and the bounding set \
                    lacks CAP_SYS_ADMIN, as by CapabilityBoundingSet= or without cap-add\n";
     for (by, source, why) in [(&[][..], "procfs", ""), (NO_ADMIN, "auto", netlink)] {
         let (lines, log) = inside(by, source);

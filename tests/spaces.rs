@@ -1574,7 +1574,7 @@ fn a_folder_of_names_that_cannot_be_listed_is_told_of() {
     machine.sh("chmod 755 /run/docker");
     assert_eq!(watcher.gather().names(), ["", "blue", "hidden"]);
     let problem = "network namespaces with a name in \"/run/docker/netns\" are not reported: Permission \
-                   denied (os error 13): it takes CAP_DAC_READ_SEARCH\n";
+                   denied (os error 13): needs CAP_DAC_READ_SEARCH\n";
     assert_eq!(watcher.end(), format!("W! {problem}I! resolved: {problem}"));
 }
 

@@ -158,7 +158,8 @@ impl Host for LinuxHost {
             }
             namespace.read(&mut Shared { files, scratch }, tables, problems, hurry);
             if let Some(error) = namespace.source_mut().take_failure() {
-                let message = format_args!("netlink: {error}; /proc/net/dev stands in for it");
+                let message =
+                    format_args!("netlink failed: {error}; falling back to /proc/net/dev");
                 problems.report("netlink", Level::Warn, message);
             }
         }
@@ -371,8 +372,8 @@ impl LinuxHost {
                     ""
                 };
                 let message = format_args!(
-                    "netlink cannot be used for now: {why}; /proc/net/dev stands in for it{others}; it is \
-                     tried again at every gather"
+                    "netlink cannot be used for now: {why}; falling back to /proc/net/dev{others}; trying again at \
+                     every gather"
                 );
                 problems.report("netlink short", Level::Warn, message);
             }
@@ -475,7 +476,7 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Access)
             let opened = netns::open_sockets(&file, inode).map_err(|error| no_thread(&error))?;
             let sockets = opened.map_err(|error| {
                 let way_out = match error {
-                    EnterError::Forbidden(_) => format!(": it takes {}", Needed(ENTER_HOST)),
+                    EnterError::Forbidden(_) => format!(": needs {}", Needed(ENTER_HOST)),
                     _ => String::new(),
                 };
                 let why = format!("cannot enter {}: {error}{way_out}", QuotedPath(&file));
@@ -494,7 +495,7 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Access)
         }
         Reach::Hidden { file, error } => {
             let why = format!(
-                "cannot look at {}: {error}: it takes {}",
+                "cannot look at {}: {error}: needs {}",
                 QuotedPath(&file),
                 Needed(ENTER_HOST)
             );

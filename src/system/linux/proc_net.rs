@@ -498,7 +498,7 @@ impl ProcNet {
                 match denied {
                     Some(denied) => log.warn(format_args!(
                         "HOST_PROC: counters come from {dev}, which are those of this process's own \
-                         network namespace: {denied}: it takes {}, or a /proc that is mounted \
+                         network namespace: {denied}: needs {}, or a /proc that is mounted \
                          without hidepid, or with gid= for a group of this process",
                         Needed(LOOK_AT_PROCESSES)
                     )),

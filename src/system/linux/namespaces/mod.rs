@@ -4,6 +4,7 @@ mod one;
 mod search;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -260,10 +261,9 @@ impl OtherNamespaces {
             one.watch(&self.epoll);
         }
         if let Some((name, error)) = failure {
-            let message = format_args!(
-                "netlink in {failures} network namespaces, {}: {error}; /proc/net/dev stands in for it",
-                Quoted(&name)
-            );
+            let failed = Counted { count: failures, first: Quoted(&name) };
+            let message =
+                format_args!("netlink failed in {failed}: {error}; falling back to /proc/net/dev");
             problems.report("netlink in namespaces", Level::Warn, message);
         }
     }
@@ -300,6 +300,22 @@ impl OtherNamespaces {
     /// The names of all that there were at the last look; `None` where not all could be looked at.
     pub(crate) fn names(&self) -> Option<&[Vec<u8>]> {
         self.names.as_deref()
+    }
+}
+
+/// Namespaces as a message names them: the only one, or how many and the first.
+struct Counted<T> {
+    count: usize,
+    first: T,
+}
+
+impl<T: fmt::Display> fmt::Display for Counted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, first } = self;
+        match count {
+            1 => write!(f, "network namespace {first}"),
+            _ => write!(f, "{count} network namespaces, such as {first}"),
+        }
     }
 }
 

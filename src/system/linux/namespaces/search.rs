@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::one::{EndWatch, OtherNamespace};
-use super::{OtherNamespaces, Reporting, finds_processes};
+use super::{Counted, OtherNamespaces, Reporting, finds_processes};
 use crate::config::Table;
 use crate::gather::namespace::Namespace;
 use crate::log::{Level, Problems};
@@ -199,7 +199,7 @@ impl OtherNamespaces {
         };
         if let Some((file, error)) = named.unread.iter().find(may_matter) {
             let message = format_args!(
-                "network namespaces with a name in {} are not reported: {error}: it takes {}",
+                "network namespaces with a name in {} are not reported: {error}: needs {}",
                 QuotedPath(file),
                 Needed(if self.machine.is_own() { LOOK_AT_FOLDERS } else { LOOK_AT_NAMES })
             );
@@ -408,11 +408,10 @@ impl OtherNamespaces {
         }
         if let Some((file, error)) = failure {
             self.is_stale = true;
-            let file = QuotedPath(&file);
             let is_limit = error.is_limit_of_files();
             let hint = if is_limit { ": raise the limit of open files (LimitNOFILE)" } else { "" };
-            let message =
-                format_args!("cannot read {failures} network namespaces, {file}: {error}{hint}");
+            let failed = Counted { count: failures, first: QuotedPath(&file) };
+            let message = format_args!("cannot read {failed}: {error}{hint}");
             problems.report("namespaces unread", Level::Error, message);
         }
     }
@@ -501,7 +500,7 @@ pub(super) fn report_no_main(process: &Path, error: &io::Error, problems: &mut P
     let process = QuotedPath(process);
     let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
     let hint =
-        if is_denied { format!(": it takes {}", Needed(LOOK_AT_PROCESSES)) } else { String::new() };
+        if is_denied { format!(": needs {}", Needed(LOOK_AT_PROCESSES)) } else { String::new() };
     let message = format_args!(
         "no network namespace without a name is reported: that of {process} cannot be told: {error}{hint}"
     );

@@ -322,8 +322,8 @@ fn namespaces_whose_netlink_fails_are_counted() {
     assert_eq!(read(), "");
     kernels.iter().for_each(Kernel::fail);
     let message = read();
-    assert!(message.starts_with("netlink in 2 network namespaces, "), "{message}");
-    assert!(message.ends_with("; /proc/net/dev stands in for it"), "{message}");
+    assert!(message.starts_with("netlink failed in 2 network namespaces, such as "), "{message}");
+    assert!(message.ends_with("; falling back to /proc/net/dev"), "{message}");
 }
 
 #[test]
@@ -414,7 +414,7 @@ fn namespaces_that_cannot_be_read_are_counted() {
     let mut others = OtherNamespaces::open(&tables, &Influx, false).unwrap().unwrap();
     others.discover(&tables, None, &mut problems);
     let message = problems.messages().join("\n");
-    assert!(message.starts_with("cannot read 2 network namespaces, "), "{message}");
+    assert!(message.starts_with("cannot read 2 network namespaces, such as "), "{message}");
     assert!(others.is_stale);
 }
 
@@ -436,7 +436,7 @@ fn what_is_missing_to_look_at_processes_is_said() {
     let no_main = |errno: Errno| {
         let mut problems = Problems::new(Log { debug: false });
         report_no_main(Path::new("/proc/self"), &errno.into(), &mut problems);
-        problems.messages().join("\n").ends_with(&format!(": it takes {needed}"))
+        problems.messages().join("\n").ends_with(&format!(": needs {needed}"))
     };
     assert_eq!([Errno::ACCESS, Errno::NOENT].map(no_main), [true, false]);
 }
