@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use common::machine::{Living, Machine, Named, last_descendant};
+use common::machine::{Machine, Named, Sleeper, last_descendant};
 use common::plugin::{Batch, Daemon, assert_same, config_file, without_time};
 use common::trace::{Trace, is_skipped_without_strace};
 use common::{PLUGIN, eventually, has, is_skipped, is_skipped_without, run, text, without_notes};
@@ -406,14 +406,14 @@ fn a_namespace_without_a_name_is_reported_by_its_number_while_a_process_lives_in
 }
 
 /// What the plugin reports when it is run in the network namespace of a process.
-fn once_beside(living: &Living, table: &str) -> Batch {
+fn once_beside(living: &Sleeper, table: &str) -> Batch {
     let config = config_file(&format!("[[inputs.net]]\nsource = 'netlink'\n{table}"));
     let lines = living.sh(&format!("{PLUGIN} --once --config {}", config.path().display()));
     without_time(lines.as_bytes())
 }
 
 /// The number that a process has on its machine.
-fn inner(living: &Living) -> String {
+fn inner(living: &Sleeper) -> String {
     inner_pid(living.pid)
 }
 
@@ -442,7 +442,7 @@ impl Cgroup {
         Some(Self(folder))
     }
 
-    fn move_in(&self, living: &Living) {
+    fn move_in(&self, living: &Sleeper) {
         fs::write(self.0.join("cgroup.procs"), living.pid.to_string()).unwrap();
     }
 }
@@ -665,7 +665,7 @@ fn sorted<const N: usize>(mut names: [&str; N]) -> [&str; N] {
     names
 }
 
-fn once_beside_by_procfs(living: &Living, table: &str) -> Batch {
+fn once_beside_by_procfs(living: &Sleeper, table: &str) -> Batch {
     let config = config_file(&format!("[[inputs.net]]\n{table}"));
     let lines = living.sh(&format!("{PLUGIN} --once --config {}", config.path().display()));
     without_time(lines.as_bytes())
@@ -1023,7 +1023,7 @@ fn statistics_of_the_whole_machine_stand_in_our_own_namespaces_lines_only() {
         ("auto", &["setpriv", "--bounding-set=-sys_admin"]),
     ] {
         let mut living = blue.command("cat");
-        let _living = Living::start(&mut living);
+        let _living = Sleeper::start(&mut living);
         let table = |names: &str, end: &str| {
             format!(
                 "source = '{source}'\nnamespace_include = {names}\ninterface_exclude = ['*']\n\
@@ -1307,7 +1307,7 @@ fn a_name_that_is_a_link_ends_with_what_it_leads_to() {
 }
 
 /// Makes a pair of interfaces, `out` on the machine and `in` in the network namespace of that process.
-fn connect(machine: &Machine, living: &Living) {
+fn connect(machine: &Machine, living: &Sleeper) {
     machine.ip_lines(&format!("link add out type veth peer name in netns {}", inner(living)));
 }
 

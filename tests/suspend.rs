@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::os::fd::AsFd as _;
 use std::process::Command;
 
-use common::machine::Living;
+use common::machine::Sleeper;
 use common::{is_skipped_without, proc_net_dev, text};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use telegraf_net::config::Config;
@@ -50,7 +50,7 @@ fn the_time_that_a_host_was_suspended_for_counts_for_dedup_interval() {
         text(&batch).lines().count()
     };
     assert_eq!([count_lines(), count_lines()], [3, 0]);
-    let living = Living::start(suspended().arg("cat"));
+    let living = Sleeper::start(suspended().arg("cat"));
     let clocks = File::open(format!("/proc/{}/ns/time", living.pid)).unwrap();
     move_into_link_name_space(clocks.as_fd(), Some(LinkNameSpaceType::Time)).unwrap();
     assert_eq!([count_lines(), count_lines()], [3, 0], "after two hours");

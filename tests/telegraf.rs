@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use common::grammar::{self, Metric, Value};
 use common::line::as_tag;
-use common::machine::{Living, Machine};
+use common::machine::{Machine, Sleeper};
 use common::plugin::config_file;
 use common::{Netns, ODD_NAMES, eventually, is_skipped, output, proc_net_dev, run, text};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -384,7 +384,7 @@ fn under_host_proc_the_lines_are_those_of_inputs_net() {
 /// A machine that plays the host, and a container on it with the host's `/proc` and `/sys` mounted.
 struct Container {
     host: Machine,
-    inside: Living,
+    inside: Sleeper,
     hostfs: TempDir,
 }
 

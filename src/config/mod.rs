@@ -62,12 +62,12 @@ pub struct Table {
     /// Which network namespaces are reported.
     pub namespaces: NamespaceSelection,
     /// The entries of the lists that select, as they stand in the file.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ListEntry>,
 }
 
 /// An entry of a list that selects something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ListEntry {
     /// The list.
     pub list: List,
     /// Its place, from 0, in what the list was read into: among the patterns of kinds, words for a

@@ -11,7 +11,9 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::error::{ConfigError, line_at};
 use super::expand::expand;
 use super::options::{CounterSet, EXECD_OPTIONS, OPTIONS, Options};
-use super::{Config, Discovery, Entry, Env, List, NamespaceSelection, ProtocolItem, Table, Tag};
+use super::{
+    Config, Discovery, Env, List, ListEntry, NamespaceSelection, ProtocolItem, Table, Tag,
+};
 use crate::config::HostProc;
 use crate::config::SourceOption;
 use crate::format::{Fields, Unsigned};
@@ -219,7 +221,7 @@ impl Reader<'_> {
     }
 
     /// The entries of all lists that select.
-    fn entries(&self, options: &Options) -> Vec<Entry> {
+    fn entries(&self, options: &Options) -> Vec<ListEntry> {
         let no_protocols = Vec::new();
         let is_off = options.ignore_protocol_stats;
         let protocols = options.protocols.as_ref().filter(|_| !is_off).unwrap_or(&no_protocols);
@@ -238,7 +240,7 @@ impl Reader<'_> {
             let mut index = 0;
             for text in texts {
                 let line = self.line_of(text.span());
-                entries.push(Entry { list, index, text: text.get_ref().clone(), line });
+                entries.push(ListEntry { list, index, text: text.get_ref().clone(), line });
                 let is_class = has_classes && KindClass::of_name(text.get_ref()).is_some();
                 index += usize::from(!is_class);
             }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::report::Reported;
-use crate::config::{Entry, List, Table};
+use crate::config::{List, ListEntry, Table};
 use crate::log::Log;
 use crate::model::interface::{Interface, Presence, telegraf_name};
 use crate::model::protocol::{Group, ProtocolStatistic};
@@ -82,7 +82,7 @@ pub(super) struct Unmatched<'t> {
 struct Unseen<'t> {
     number: usize,
     table: &'t Table,
-    entry: &'t Entry,
+    entry: &'t ListEntry,
     is_matched: bool,
     /// Something was there that it could have matched.
     is_told: bool,
@@ -190,7 +190,7 @@ impl<'t> Unmatched<'t> {
             }
         }
         for one in self.told() {
-            let Entry { list, text, line, .. } = one.entry;
+            let ListEntry { list, text, line, .. } = one.entry;
             log.info(format_args!(
                 "{} {} matches no {} at the start (line {line} of the configuration){}",
                 list.name(),
@@ -353,14 +353,14 @@ impl Unseen<'_> {
 pub(super) struct Doubles<'a> {
     log: Log,
     interfaces: HashMap<&'a [u8], usize>,
-    statistics: HashMap<Statistic<'a>, usize>,
+    statistics: HashMap<StatisticKey<'a>, usize>,
     is_interface_told: bool,
     is_statistic_told: bool,
 }
 
 /// A field of the record of protocol statistics that has these tags.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Statistic<'a> {
+struct StatisticKey<'a> {
     tags: &'a [(&'static str, Vec<u8>)],
     field: &'a str,
 }
@@ -392,7 +392,7 @@ impl<'a> Doubles<'a> {
                 ));
             }
             Reported::Statistic { tags, field } => {
-                let first = self.statistics.insert(Statistic { tags, field }, table);
+                let first = self.statistics.insert(StatisticKey { tags, field }, table);
                 let first = first.filter(|&first| first != table && !self.is_statistic_told);
                 let Some(first) = first else { return };
                 self.is_statistic_told = true;

@@ -35,13 +35,13 @@ struct TableReport {
     /// the name, and what else is told of them.
     tags: Vec<(&'static str, Vec<u8>)>,
     /// One for each interface, in the source's order.
-    rows: Vec<Row>,
+    rows: Vec<InterfaceReport>,
     protocols: Record,
 }
 
 /// What is decided about one interface, for as long as it stays what it is.
 #[derive(Debug)]
-struct Row {
+struct InterfaceReport {
     generation: u64,
     verdict: Verdict,
     /// How much of the line stands before the fields.
@@ -117,10 +117,10 @@ impl Report {
             rows.reserve_exact(interfaces.clone().count());
             rows.extend(interfaces.clone().map(|interface| {
                 before.take_same(interface.generation).unwrap_or_else(|| {
-                    let row = Row::of(*format, table, interface, tags);
+                    let row = InterfaceReport::of(*format, table, interface, tags);
                     // What it said last counts, as long as it says it under the same tags.
                     match before.take_record(row.tags()) {
-                        Some(record) => Row { record, ..row },
+                        Some(record) => InterfaceReport { record, ..row },
                         None => row,
                     }
                 })
@@ -143,7 +143,9 @@ impl Report {
     /// How old the speed of the interface at that place may get; `None` when no table reports it.
     #[must_use]
     pub fn speed_refresh(&self, tables: &[Table], place: usize) -> Option<Duration> {
-        let reports = |report: &&TableReport| report.rows.get(place).is_some_and(Row::is_reported);
+        let reports = |report: &&TableReport| {
+            report.rows.get(place).is_some_and(InterfaceReport::is_reported)
+        };
         let reporting = self.tables.iter().filter(reports);
         reporting.filter_map(|report| Some(tables.get(report.table)?.speed_refresh)).min()
     }
@@ -253,7 +255,7 @@ fn as_slices<'a>(
     tags.iter().map(|(key, value)| (*key, value.as_slice()))
 }
 
-impl Row {
+impl InterfaceReport {
     /// What the table makes of the interface, whose lines also have these tags.
     fn of(
         format: &dyn Format,
@@ -292,7 +294,7 @@ impl Row {
 
 /// The rows before, each to be taken once. Mostly they are taken one after the other.
 struct Before {
-    rows: Vec<Option<Row>>,
+    rows: Vec<Option<InterfaceReport>>,
     /// The place after that of the last one that was taken.
     next: usize,
     /// Their places by their generations, once needed.
@@ -302,13 +304,13 @@ struct Before {
 }
 
 impl Before {
-    fn of(rows: Vec<Row>) -> Self {
+    fn of(rows: Vec<InterfaceReport>) -> Self {
         let rows = rows.into_iter().map(Some).collect();
         Self { rows, next: 0, by_generation: None, by_tags: None }
     }
 
     /// Takes the one about an interface that is still what it was.
-    fn take_same(&mut self, generation: u64) -> Option<Row> {
+    fn take_same(&mut self, generation: u64) -> Option<InterfaceReport> {
         let Self { rows, next, by_generation, .. } = self;
         let place = match rows.get(*next) {
             Some(Some(row)) if row.generation == generation => *next,
@@ -326,7 +328,7 @@ impl Before {
     fn take_record(&mut self, tags: &[u8]) -> Option<Record> {
         let Self { rows, by_tags, .. } = self;
         let places = by_tags.get_or_insert_with(|| {
-            let tags_of = |row: &Row| row.is_reported().then(|| row.tags().to_vec());
+            let tags_of = |row: &InterfaceReport| row.is_reported().then(|| row.tags().to_vec());
             places(rows, tags_of).collect()
         });
         rows.get_mut(*places.get(tags)?)?.take().map(|row| row.record)
@@ -335,8 +337,8 @@ impl Before {
 
 /// The places of those that have a key, by their keys.
 fn places<'a, K>(
-    rows: &'a [Option<Row>],
-    key: impl Fn(&Row) -> Option<K> + 'a,
+    rows: &'a [Option<InterfaceReport>],
+    key: impl Fn(&InterfaceReport) -> Option<K> + 'a,
 ) -> impl Iterator<Item = (K, usize)> + 'a {
     let rows = rows.iter().enumerate();
     rows.filter_map(move |(place, row)| Some((key(row.as_ref()?)?, place)))

@@ -167,12 +167,12 @@ impl FromIterator<Group> for Groups {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ProtocolStatistics {
     names: String,
-    entries: Vec<Entry>,
+    entries: Vec<StatisticEntry>,
     groups: Groups,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
+struct StatisticEntry {
     group: Group,
     /// Where its name ends in `names`.
     end: usize,
@@ -228,14 +228,14 @@ impl ProtocolStatistics {
                 _ => '_',
             }));
         }
-        self.entries.push(Entry { group, end: self.names.len(), value });
+        self.entries.push(StatisticEntry { group, end: self.names.len(), value });
         self.groups = self.groups.or([group].into_iter().collect());
     }
 
     /// Each statistic.
     pub fn iter(&self) -> impl Iterator<Item = ProtocolStatistic<'_>> {
         let mut start = 0;
-        self.entries.iter().map(move |&Entry { group, end, value }| {
+        self.entries.iter().map(move |&StatisticEntry { group, end, value }| {
             let field = self.names.get(start..end).unwrap_or_default();
             start = end;
             ProtocolStatistic { group, field, value }

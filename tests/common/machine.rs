@@ -67,8 +67,8 @@ impl Machine {
     }
 
     /// Starts a process that lives until it is dropped. On the machine, its number is another one.
-    pub(crate) fn start(&self, command: &[&str]) -> Living {
-        Living::start(self.command(command[0]).args(&command[1..]))
+    pub(crate) fn start(&self, command: &[&str]) -> Sleeper {
+        Sleeper::start(self.command(command[0]).args(&command[1..]))
     }
 }
 
@@ -113,13 +113,13 @@ fn ip_lines(lines: &str, command: impl Fn() -> Command) {
 }
 
 /// A process that does nothing until it is dropped.
-pub(crate) struct Living {
+pub(crate) struct Sleeper {
     process: Child,
     /// Its number, outside.
     pub(crate) pid: u32,
 }
 
-impl Living {
+impl Sleeper {
     /// The command must become, or have for its only child, a `cat`.
     pub(crate) fn start(command: &mut Command) -> Self {
         let process = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
@@ -145,7 +145,7 @@ impl Living {
     }
 }
 
-impl Drop for Living {
+impl Drop for Sleeper {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
         let _ = self.process.wait();

@@ -22,7 +22,7 @@ use crate::quoted::QuotedPath;
 use crate::system::linux::is_shortage;
 use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES, Needed, Raised};
 use crate::system::linux::statistics::{BadRows, FILES, Shown, Wanted};
-use crate::system::unix::file::{self, Look, MAX_RECORD, MAX_TABLE, Made};
+use crate::system::unix::file::{self, Look, MAX_RECORD, MAX_TABLE, ReadMode};
 
 /// The folder `net` of a proc file system.
 ///
@@ -35,7 +35,7 @@ pub struct ProcNet {
     folders: Vec<Folder>,
     /// The text of `dev`, which the names of `rows` lie in.
     dev_text: Vec<u8>,
-    rows: Vec<Row>,
+    rows: Vec<DevRow>,
     /// When they were read last.
     read_at: Instant,
     /// Whether this gather has read the rows already.
@@ -68,7 +68,7 @@ struct Folder {
 #[derive(Debug)]
 struct KernelFile {
     path: PathBuf,
-    made: Made,
+    mode: ReadMode,
     state: FileState,
 }
 
@@ -91,7 +91,7 @@ enum DevSnmp6 {
 }
 
 #[derive(Debug)]
-struct Row {
+struct DevRow {
     name: Range<usize>,
     counters: Counters,
     more: MoreCounters,
@@ -99,11 +99,11 @@ struct Row {
 
 impl Folder {
     fn at(folder: &Path, state: fn() -> FileState) -> Self {
-        let file = |name: &str, made| KernelFile { path: folder.join(name), made, state: state() };
+        let file = |name: &str, mode| KernelFile { path: folder.join(name), mode, state: state() };
         Self {
-            dev: KernelFile { state: FileState::Shut, ..file("dev", Made::RowByRow) },
+            dev: KernelFile { state: FileState::Shut, ..file("dev", ReadMode::RowByRow) },
             dev_snmp6: DevSnmp6::At(folder.join("dev_snmp6")),
-            statistics_files: FILES.each_ref().map(|one| file(one.name, one.made)),
+            statistics_files: FILES.each_ref().map(|one| file(one.name, one.mode)),
         }
     }
 }
@@ -293,7 +293,7 @@ impl ProcNet {
         let mut bad_rows = BadRows::new(dev, problems);
         for row in rows {
             match row {
-                Ok(row) => self.rows.push(Row {
+                Ok(row) => self.rows.push(DevRow {
                     name: range_within(&self.dev_text, row.name),
                     counters: row.counters,
                     more: row.more,
@@ -534,11 +534,11 @@ impl KernelFile {
                     Some(file) => file,
                     None => file::open(&self.path)?,
                 };
-                file::read_again(&file, self.made, MAX_TABLE, text)?;
+                file::read_again(&file, self.mode, MAX_TABLE, text)?;
                 *kept = Some(file);
                 Ok(())
             }
-            FileState::Entered(Some(file)) => file::read_again(file, self.made, MAX_TABLE, text),
+            FileState::Entered(Some(file)) => file::read_again(file, self.mode, MAX_TABLE, text),
             FileState::Entered(None) => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -568,7 +568,7 @@ impl DevSnmp6 {
             Self::At(folder) => file::read(&folder.join(name), MAX_RECORD, text),
             Self::Entered(Some(folder)) => {
                 let file = file::open_at(folder, name, Look::Never)?;
-                file::read_again(&file, Made::AtOnce, MAX_RECORD, text)
+                file::read_again(&file, ReadMode::AtOnce, MAX_RECORD, text)
             }
             Self::Entered(None) => Err(io::ErrorKind::NotFound.into()),
         }

@@ -27,7 +27,7 @@ use crate::quoted::QuotedPath;
 use crate::system::linux::proc_net::ProcNet;
 use crate::system::linux::source::Shared;
 use crate::system::linux::{Unread, is_shortage};
-use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, Made};
+use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, ReadMode};
 use crate::system::{Capabilities, Source};
 
 /// How often two files are compared before they count as telling of different namespaces: interfaces
@@ -744,7 +744,8 @@ impl ClassNet {
 
     fn read_file(&mut self, file: io::Result<File>) -> Result<&[u8], Unread> {
         let text = &mut self.text;
-        let read = file.and_then(|file| file::read_again(&file, Made::AtOnce, MAX_ATTRIBUTE, text));
+        let read =
+            file.and_then(|file| file::read_again(&file, ReadMode::AtOnce, MAX_ATTRIBUTE, text));
         match read {
             Ok(()) => Ok(&self.text),
             Err(error) => Err(self.note(error)),

@@ -7,7 +7,7 @@ use crate::log::{Level, Problems};
 use crate::model::protocol::{Group, Groups, ProtocolStatistics};
 use crate::parse::{proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat};
 use crate::quoted::{Quoted, QuotedPath};
-use crate::system::unix::file::Made;
+use crate::system::unix::file::ReadMode;
 
 /// A file of protocol statistics: a row of the table.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct StatisticsFile {
     /// What it holds.
     pub groups: &'static [Group],
     /// How the kernel makes it.
-    pub made: Made,
+    pub mode: ReadMode,
     /// Takes what its text tells.
     pub take: fn(&[u8], Wanted, &mut ProtocolStatistics, &mut BadRows<'_>),
 }
@@ -36,25 +36,25 @@ pub static FILES: [StatisticsFile; 6] = [
     StatisticsFile {
         name: "snmp",
         groups: &[Group::Ip, Group::Icmp, Group::IcmpMsg, Group::Tcp, Group::Udp, Group::UdpLite],
-        made: Made::AtOnce,
+        mode: ReadMode::AtOnce,
         take: take_snmp,
     },
     StatisticsFile {
         name: "snmp6",
         groups: &[Group::Ip6, Group::Icmp6, Group::Udp6, Group::UdpLite6],
-        made: Made::AtOnce,
+        mode: ReadMode::AtOnce,
         take: take_snmp6,
     },
     StatisticsFile {
         name: "netstat",
         groups: &[Group::TcpExt, Group::IpExt, Group::MptcpExt],
-        made: Made::AtOnce,
+        mode: ReadMode::AtOnce,
         take: take_snmp,
     },
     StatisticsFile {
         name: "sockstat",
         groups: &[Group::Sockstat],
-        made: Made::AtOnce,
+        mode: ReadMode::AtOnce,
         take: |text, wanted, statistics, bad_rows| {
             take_sockstat(Group::Sockstat, text, wanted, statistics, bad_rows);
         },
@@ -62,7 +62,7 @@ pub static FILES: [StatisticsFile; 6] = [
     StatisticsFile {
         name: "sockstat6",
         groups: &[Group::Sockstat6],
-        made: Made::AtOnce,
+        mode: ReadMode::AtOnce,
         take: |text, wanted, statistics, bad_rows| {
             take_sockstat(Group::Sockstat6, text, wanted, statistics, bad_rows);
         },
@@ -70,7 +70,7 @@ pub static FILES: [StatisticsFile; 6] = [
     StatisticsFile {
         name: "softnet_stat",
         groups: &[Group::Softnet],
-        made: Made::RowByRow,
+        mode: ReadMode::RowByRow,
         take: take_softnet_stat,
     },
 ];

@@ -34,7 +34,7 @@ const FLAGS: OFlags =
 
 /// How the kernel makes a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
+pub enum ReadMode {
     /// As one piece (`single_open`, sysfs): one read from its start gives all of it, if there is
     /// room.
     AtOnce,
@@ -124,7 +124,7 @@ pub fn entries(path: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::Di
 /// As [`open`], those of `read(2)`, and [`io::ErrorKind::FileTooLarge`] when it holds more than that.
 pub fn read(path: &Path, limit: usize, text: &mut Vec<u8>) -> io::Result<()> {
     text.clear();
-    read_again(&open(path)?, Made::RowByRow, limit, text)
+    read_again(&open(path)?, ReadMode::RowByRow, limit, text)
 }
 
 /// Why this user may not read that file, and the way out, where its owner, group and mode tell.
@@ -157,7 +157,7 @@ pub fn why_denied(path: &Path) -> Option<String> {
 /// # Errors
 ///
 /// Those of `read(2)`, and [`io::ErrorKind::FileTooLarge`] when it holds more than that.
-pub fn read_again(file: &File, made: Made, limit: usize, text: &mut Vec<u8>) -> io::Result<()> {
+pub fn read_again(file: &File, mode: ReadMode, limit: usize, text: &mut Vec<u8>) -> io::Result<()> {
     const ROOM: usize = 8 << 10;
     text.clear();
     loop {
@@ -169,7 +169,7 @@ pub fn read_again(file: &File, made: Made, limit: usize, text: &mut Vec<u8>) -> 
         text.reserve(ROOM);
         let (start, room) = (text.len() as u64, text.capacity() - text.len());
         let length = retry_on_intr(|| pread(file, spare_capacity(text), start))?;
-        if length == 0 || made == Made::AtOnce && length < room {
+        if length == 0 || mode == ReadMode::AtOnce && length < room {
             return Ok(());
         }
     }
@@ -257,7 +257,7 @@ mod tests {
         ] {
             let file = open(Path::new(file)).unwrap();
             if limit > 0 {
-                read_again(&file, Made::RowByRow, limit, &mut text).unwrap();
+                read_again(&file, ReadMode::RowByRow, limit, &mut text).unwrap();
                 assert!(text.ends_with(b"\n"));
             }
         }

@@ -20,7 +20,7 @@ use crate::model::link::{LinkModes, SPEED_UNKNOWN};
 use crate::parse::netlink::ethtool::{self, LinkModesReply};
 use crate::parse::sysfs;
 use crate::system::linux::Unread;
-use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, Made};
+use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, ReadMode};
 
 /// A driver that takes longer than this is slow: nobody waits for it, and it is asked less often. Other
 /// users of the kernel's lock make a quick one wait for less.
@@ -504,7 +504,7 @@ fn attribute<T>(
     parse: fn(&[u8]) -> Option<T>,
 ) -> Result<Option<T>, Errno> {
     let file = file::open_at(CWD, path, Look::After);
-    match file.and_then(|file| file::read_again(&file, Made::AtOnce, MAX_ATTRIBUTE, text)) {
+    match file.and_then(|file| file::read_again(&file, ReadMode::AtOnce, MAX_ATTRIBUTE, text)) {
         Ok(()) => Ok(parse(text)),
         Err(error) => match Unread::of(&error) {
             Unread::Gone | Unread::Nothing => Ok(None),

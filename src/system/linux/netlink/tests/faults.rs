@@ -112,7 +112,7 @@ impl Recorded {
 }
 
 /// A source over a kernel that is played.
-struct Source {
+struct PlayedNamespace {
     netlink: Netlink,
     scratch: Scratch,
     requests: Requests,
@@ -121,7 +121,7 @@ struct Source {
     _asker: SpeedThread,
 }
 
-impl Source {
+impl PlayedNamespace {
     /// Over a kernel that answers like this.
     fn new(answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static) -> Self {
         Self::with_wants(Wants::default(), answer)
@@ -205,7 +205,7 @@ fn sockets(
 
 /// The lines where nothing goes wrong.
 fn whole() -> Vec<Line> {
-    let mut source = Source::with_dumps(Recorded::answer);
+    let mut source = PlayedNamespace::with_dumps(Recorded::answer);
     source.read().unwrap();
     let lines = source.lines();
     assert_eq!(source.requests.take(), [ALL_LINKS, ALL_STATS]);
@@ -318,7 +318,7 @@ fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
 
 #[test]
 fn an_undisturbed_reading_takes_one_dump_once_the_table_is_there() {
-    let mut source = Source::with_dumps(Recorded::answer);
+    let mut source = PlayedNamespace::with_dumps(Recorded::answer);
     source.read().unwrap();
     source.requests.take();
     source.read().unwrap();
@@ -329,7 +329,7 @@ fn an_undisturbed_reading_takes_one_dump_once_the_table_is_there() {
 #[test]
 fn a_reading_that_the_kernel_kept_waiting_is_of_the_moment_when_it_told() {
     let delay = Duration::from_millis(50);
-    let mut source = Source::with_dumps(move |recorded, request| {
+    let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
         if request.asked == ALL_STATS {
             thread::sleep(delay);
         }
@@ -345,7 +345,7 @@ fn where_counters_cannot_be_read_it_stays_known_which_interfaces_there_are() {
     for failing in [RTM_GETLINK, RTM_GETSTATS] {
         let is_failing = Arc::new(AtomicBool::new(false));
         let fails = Arc::clone(&is_failing);
-        let mut source = Source::with_dumps(move |recorded, request| {
+        let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
             let fails = fails.load(Ordering::Relaxed) && request.asked == Asked::All(failing);
             if fails { vec![refusal(ENODEV)] } else { recorded.answer(request) }
         });
@@ -366,7 +366,7 @@ fn where_counters_cannot_be_read_it_stays_known_which_interfaces_there_are() {
 fn an_interrupted_dump_of_counters_is_repeated_once_and_completed_singly() {
     // The flag stands in some part, or only in the end.
     for at_end in [false, true] {
-        let mut source = Source::with_dumps(move |recorded, request| {
+        let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
             if request.asked == ALL_LINKS {
                 return recorded.answer(request);
             }
@@ -386,7 +386,7 @@ fn an_interrupted_dump_of_counters_is_repeated_once_and_completed_singly() {
 #[test]
 fn a_dump_that_was_interrupted_only_the_first_time_is_whole_the_second_time() {
     let mut is_first = true;
-    let mut source = Source::with_dumps(move |recorded, request| {
+    let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
         if request.asked == ALL_STATS && std::mem::take(&mut is_first) {
             return vec![interrupted(done(0))];
         }
@@ -399,7 +399,7 @@ fn a_dump_that_was_interrupted_only_the_first_time_is_whole_the_second_time() {
 
 #[test]
 fn an_interface_that_interrupted_dumps_of_links_leave_out_is_found_by_its_counters() {
-    let mut source = Source::with_dumps(|recorded, request| {
+    let mut source = PlayedNamespace::with_dumps(|recorded, request| {
         if request.asked == ALL_STATS {
             return recorded.answer(request);
         }
@@ -422,7 +422,7 @@ fn known_interfaces_that_interrupted_dumps_of_links_leave_out_are_asked_for_sing
         let torn = Arc::clone(&is_torn);
         let mut recorded = Recorded::new();
         let wants = Wants { link_state: state, ..Wants::default() };
-        let mut source = Source::with_wants(wants, move |request| {
+        let mut source = PlayedNamespace::with_wants(wants, move |request| {
             if !*torn.lock().unwrap() {
                 return recorded.answer(request);
             }
@@ -455,7 +455,7 @@ fn known_interfaces_that_interrupted_dumps_of_links_leave_out_are_asked_for_sing
 #[test]
 fn a_datagram_that_is_too_large_is_asked_for_again_with_more_room() {
     for large in [ALL_LINKS, ALL_STATS] {
-        let mut source = Source::with_dumps(move |recorded, request| {
+        let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == large {
                 datagrams[1] = padded(recorded.parts(request).remove(4), 100_000);
@@ -478,7 +478,7 @@ fn a_datagram_that_is_too_large_is_asked_for_again_with_more_room() {
 #[test]
 fn a_dump_that_fails_on_its_way_is_repeated_once_and_completed_singly() {
     for end in [done as fn(i32) -> Vec<u8>, refusal] {
-        let mut source = Source::with_dumps(move |recorded, request| {
+        let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == ALL_STATS {
                 let parts = recorded.parts(request);
@@ -499,7 +499,7 @@ fn a_dump_that_fails_on_its_way_is_repeated_once_and_completed_singly() {
 #[test]
 fn a_reply_that_never_comes_or_never_ends_fails_the_reading_and_the_next_one_starts_anew() {
     for is_begun in [false, true] {
-        let mut source = Source::with_dumps(move |recorded, request| {
+        let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == ALL_STATS {
                 datagrams.truncate(if is_begun { 2 } else { 0 });
@@ -517,7 +517,7 @@ fn a_reply_that_never_comes_or_never_ends_fails_the_reading_and_the_next_one_sta
 #[test]
 fn a_malformed_answer_fails_the_reading_and_the_next_one_starts_anew() {
     for damaged in [ALL_LINKS, ALL_STATS] {
-        let mut source = Source::with_dumps(move |recorded, request| {
+        let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == damaged {
                 datagrams[1].pop();
@@ -533,7 +533,7 @@ fn a_malformed_answer_fails_the_reading_and_the_next_one_starts_anew() {
 
 #[test]
 fn a_message_that_cannot_be_read_costs_only_itself() {
-    let mut source = Source::with_dumps(|recorded, request| {
+    let mut source = PlayedNamespace::with_dumps(|recorded, request| {
         let mut parts = recorded.parts(request);
         // Its first attribute ends before it begins, so that it has no name and no counters.
         let attributes = if request.asked == ALL_LINKS { 32 } else { 28 };
@@ -554,7 +554,7 @@ fn a_message_that_cannot_be_read_costs_only_itself() {
 
 #[test]
 fn malformed_events_cost_only_themselves() {
-    let mut source = Source::with_dumps(Recorded::answer);
+    let mut source = PlayedNamespace::with_dumps(Recorded::answer);
     source.read().unwrap();
     let renamed = |ifindex, name| Interface::device(ifindex, name).link();
     let mut cut = renamed(12, "cut0");
@@ -575,7 +575,7 @@ fn events_that_came_before_the_dump_began_are_older_than_it_and_later_ones_count
     let recorded = Recorded::new();
     let (sender, receiver) = channel::<UnixDatagram>();
     let mut sender_of_kernel = None;
-    let mut source = Source::new(move |request| {
+    let mut source = PlayedNamespace::new(move |request| {
         let events = sender_of_kernel.get_or_insert_with(|| receiver.recv().unwrap());
         let datagrams = recorded.answer(request);
         if request.asked == ALL_LINKS {
@@ -597,8 +597,8 @@ fn events_that_came_before_the_dump_began_are_older_than_it_and_later_ones_count
 fn where_events_were_lost_or_not_listened_to_no_interface_has_rates_at_first() {
     let recorded = Recorded::new();
     let wants = Wants { rates: true, ..Wants::default() };
-    let mut source = Source::with_wants(wants, move |request| recorded.answer(request));
-    let reads_rates = |source: &mut Source| {
+    let mut source = PlayedNamespace::with_wants(wants, move |request| recorded.answer(request));
+    let reads_rates = |source: &mut PlayedNamespace| {
         // On a busy machine, a gap may be a long one.
         source.netlink.reading.forget_gaps();
         source.read().unwrap();
@@ -621,7 +621,7 @@ fn where_events_were_lost_or_not_listened_to_no_interface_has_rates_at_first() {
 
 #[test]
 fn answers_to_other_requests_are_passed_over() {
-    let mut source = Source::with_dumps(|recorded, request| {
+    let mut source = PlayedNamespace::with_dumps(|recorded, request| {
         let liar = Interface::device(VETH0, "liar0");
         let foreign = request.sequence + 7;
         let mut datagrams = vec![
@@ -642,7 +642,7 @@ fn answers_to_other_requests_are_passed_over() {
 
 #[test]
 fn a_kernel_that_has_no_getstats_refuses_and_says_so() {
-    let mut source = Source::with_dumps(|recorded, request| match request.asked {
+    let mut source = PlayedNamespace::with_dumps(|recorded, request| match request.asked {
         ALL_STATS => vec![refusal(EOPNOTSUPP)],
         _ => recorded.answer(request),
     });
@@ -660,7 +660,7 @@ proptest! {
         asked in prop_oneof![Just(ALL_LINKS), Just(ALL_STATS)],
         flips in vec((any::<Index>(), 1..=255_u8), 1..30),
     ) {
-        let mut source = Source::with_dumps(move |recorded, request| {
+        let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == asked {
                 // A dump without an end would be waited for.
@@ -687,7 +687,7 @@ proptest! {
 #[test]
 fn so_many_answers_to_other_requests_are_passed_over_and_no_more() {
     for (count, is_answered) in [(1000, true), (1001, false)] {
-        let mut source = Source::with_dumps(move |recorded, request| {
+        let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
             let mut datagrams = recorded.answer(request);
             if request.asked == ALL_STATS {
                 let foreign = with_sequence(done(0), request.sequence + 7);
@@ -708,7 +708,7 @@ fn so_many_answers_to_other_requests_are_passed_over_and_no_more() {
 fn who_is_not_in_a_whole_dump_has_gone_and_is_not_asked_for() {
     let gone = Arc::new(AtomicBool::new(false));
     let has_gone = Arc::clone(&gone);
-    let mut source = Source::with_dumps(move |recorded, request| {
+    let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
         let mut parts = recorded.parts(request);
         parts.retain(|part| ifindex(part) != VETH0 || !has_gone.load(Ordering::SeqCst));
         vec![parts.concat(), done(0)]
@@ -730,7 +730,7 @@ fn who_comes_under_a_name_that_others_had_until_then_is_not_told_of_beside_them(
     let recorded = Recorded::new();
     let (sender, receiver) = channel::<UnixDatagram>();
     let mut sender_of_kernel = None;
-    let mut source = Source::new(move |request| {
+    let mut source = PlayedNamespace::new(move |request| {
         let events = sender_of_kernel.get_or_insert_with(|| receiver.recv().unwrap());
         let renamed = |ifindex, name| {
             let event = Interface::device(ifindex, name).link();
@@ -763,7 +763,7 @@ fn who_comes_under_a_name_that_others_had_until_then_is_not_told_of_beside_them(
 
 #[test]
 fn events_that_nobody_may_wait_for_are_taken_in_by_the_next_reading() {
-    let mut source = Source::with_dumps(Recorded::answer);
+    let mut source = PlayedNamespace::with_dumps(Recorded::answer);
     source.netlink.fall_behind();
     assert!(!source.netlink.is_current());
     source.read().unwrap();
@@ -780,7 +780,7 @@ fn events_that_nobody_may_wait_for_are_taken_in_by_the_next_reading() {
 
 #[test]
 fn an_event_that_fits_to_the_byte_is_not_lost() {
-    let mut source = Source::with_dumps(Recorded::answer);
+    let mut source = PlayedNamespace::with_dumps(Recorded::answer);
     source.read().unwrap();
     let mut event =
         with_attribute(Interface::device(VETH0, "large0").link(), 16_000, &vec![0; 32_000]);
@@ -806,7 +806,7 @@ const STRAYS: usize = 256;
 #[test]
 fn so_many_datagrams_of_other_processes_are_passed_over_between_two_readings_and_no_more() {
     for (count, is_flooded) in [(1, false), (STRAYS, false), (STRAYS + 1, true)] {
-        let mut source = Source::with_dumps(Recorded::answer);
+        let mut source = PlayedNamespace::with_dumps(Recorded::answer);
         let (events, stranger) = pair_with_stranger();
         source.netlink.events = events;
         source.read().unwrap();
@@ -826,7 +826,7 @@ fn so_many_datagrams_of_other_processes_are_passed_over_between_two_readings_and
 #[test]
 fn so_many_datagrams_of_other_processes_are_passed_over_before_the_table_is_filled_and_no_more() {
     for (count, is_flooded) in [(1, false), (STRAYS, false), (STRAYS + 1, true)] {
-        let mut source = Source::with_dumps(Recorded::answer);
+        let mut source = PlayedNamespace::with_dumps(Recorded::answer);
         let (events, stranger) = pair_with_stranger();
         source.netlink.events = events;
         (0..count).for_each(|_| stranger.send(&Interface::device(VETH0, "liar0").link()));
@@ -853,11 +853,11 @@ fn labels_that_change_without_an_event_are_looked_for_where_they_may_be_reported
     let down = Interface { flags: 0, ..Interface::device(2, "down0") };
     let labels = Wants { labels: true, ..Wants::default() };
     for wants in [labels, Wants::default()] {
-        let mut source = Source::with_wants(wants, move |request| match request.asked {
+        let mut source = PlayedNamespace::with_wants(wants, move |request| match request.asked {
             ALL_LINKS => vec![down.link(), done(0)],
             _ => vec![down.stats(), done(0)],
         });
-        let asked = |source: &mut Source| {
+        let asked = |source: &mut PlayedNamespace| {
             source.read().unwrap();
             source.requests.take()
         };
