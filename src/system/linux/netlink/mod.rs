@@ -8,6 +8,7 @@
 mod links;
 mod socket;
 mod speed;
+mod speed_backend;
 mod speed_state;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -20,7 +21,8 @@ use rustix::io::Errno;
 
 use self::links::{Links, MessageKind, Queries};
 use self::socket::{Dump, Event, Socket};
-use self::speed::{Backend, SLOW, Speeds};
+use self::speed::{SLOW, Speeds};
+use self::speed_backend::Backend;
 use crate::log::{Level, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Wants};
@@ -74,7 +76,7 @@ pub enum ReadError {
 pub struct Sockets {
     requests: Socket,
     events: Socket,
-    way: Backend,
+    backend: Backend,
     /// The folder `class/net` of the sysfs that may show it.
     class_net: Option<PathBuf>,
 }
@@ -86,16 +88,16 @@ impl Sockets {
     ///
     /// [`NetlinkError`], where the kernel lacks or forbids netlink, or has no more room for it.
     pub fn open() -> Result<Self, NetlinkError> {
-        let way = Backend::open()?;
+        let backend = Backend::open()?;
         let (requests, events) = (Socket::route()?, Socket::link_events()?);
-        Ok(Self { requests, events, way, class_net: None })
+        Ok(Self { requests, events, backend, class_net: None })
     }
 
     /// Takes that sysfs, which may show their network namespace, for what netlink cannot tell.
     #[must_use]
     pub fn with_sysfs(self, sys: &Path) -> Self {
         let class_net = sys.join("class/net");
-        Self { way: self.way.or_sysfs(&class_net), class_net: Some(class_net), ..self }
+        Self { backend: self.backend.or_sysfs(&class_net), class_net: Some(class_net), ..self }
     }
 }
 
@@ -161,8 +163,8 @@ impl Netlink {
     /// Over the sockets of a namespace; its drivers are asked by that thread.
     #[must_use]
     pub fn new(sockets: Sockets, speed_thread: &SpeedThread, wants: Wants) -> Self {
-        let Sockets { requests, events, way, class_net } = sockets;
-        let speeds = speed_thread.client(way);
+        let Sockets { requests, events, backend, class_net } = sockets;
+        let speeds = speed_thread.client(backend);
         Self {
             requests,
             events,

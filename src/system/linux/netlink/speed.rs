@@ -1,26 +1,29 @@
 //! Speeds, asked for on a thread of their own: a driver may take seconds to tell, and holds up
 //! whoever asks.
+//!
+//! ```text
+//! Speeds ── ask, ask_all, cancel ──> RequestQueue ──> the thread ──> Backend ──> driver
+//!    ^                                (dumps, quick, slow)              │
+//!    └── take_replies, take_dump_replies ── inbox of the Client <───────┘
+//! ```
+//!
+//! A network namespace is a client, with a backend and an inbox of its own; the queue and the thread are
+//! for all of them. Dumps come first, then drivers that are quick, then those that were slow.
 
 use std::collections::VecDeque;
-use std::ffi::OsStr;
 use std::io;
 use std::num::NonZeroU64;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use super::PATIENCE;
-use super::socket::{Dump, NetlinkError, Scratch, Socket};
-use crate::model::link::{LinkModes, SPEED_UNKNOWN};
-use crate::parse::netlink::ethtool::{self, LinkModesReply};
-use crate::parse::sysfs;
-use crate::system::linux::Unread;
-use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, ReadMode};
+use super::socket::{Dump, Scratch};
+use super::speed_backend::{Backend, NOTHING};
+use crate::model::link::LinkModes;
+use crate::parse::netlink::ethtool::LinkModesReply;
 
 /// A driver that takes longer than this is slow: nobody waits for it, and it is asked less often. Other
 /// users of the kernel's lock make a quick one wait for less.
@@ -84,18 +87,6 @@ impl DumpReply {
     }
 }
 
-/// How speeds are asked for.
-#[derive(Debug)]
-pub(super) enum Backend {
-    /// By ethtool netlink, whose family has that number.
-    Ethtool(Socket, u16),
-    /// By the files of that folder `class/net`, on kernels before 5.6 and where generic netlink is
-    /// forbidden.
-    Sysfs(PathBuf),
-    /// Not at all: there, in another network namespace than the one that sysfs shows.
-    Nowhere,
-}
-
 /// The thread that asks drivers. It ends with this.
 #[derive(Debug)]
 pub struct SpeedThread {
@@ -110,9 +101,6 @@ pub(super) struct Speeds {
     wants_names: bool,
 }
 
-/// What a driver tells that tells nothing.
-const NOTHING: LinkModes = LinkModes { speed_mbits: SPEED_UNKNOWN, duplex: None };
-
 #[derive(Debug, Default)]
 struct RequestQueue {
     state: Mutex<Pending>,
@@ -124,9 +112,15 @@ struct RequestQueue {
 #[derive(Debug)]
 struct Client {
     /// Used by the thread alone.
-    way: Mutex<Backend>,
-    answers: Mutex<Vec<Reply>>,
-    told: Mutex<Vec<DumpReply>>,
+    backend: Mutex<Backend>,
+    inbox: Mutex<Inbox>,
+}
+
+/// What came for a client and was not taken yet.
+#[derive(Debug, Default)]
+struct Inbox {
+    replies: Vec<Reply>,
+    dumps: Vec<DumpReply>,
 }
 
 #[derive(Debug, Default)]
@@ -215,10 +209,9 @@ impl SpeedThread {
     }
 
     /// Takes a network namespace in.
-    pub(super) fn client(&self, way: Backend) -> Speeds {
-        let wants_names = matches!(way, Backend::Sysfs(_));
-        let (way, answers, told) = (Mutex::new(way), Mutex::default(), Mutex::default());
-        let client = Client { way, answers, told };
+    pub(super) fn client(&self, backend: Backend) -> Speeds {
+        let wants_names = matches!(backend, Backend::Sysfs(_));
+        let client = Client { backend: Mutex::new(backend), inbox: Mutex::default() };
         Speeds { requests: Arc::clone(&self.requests), client: Arc::new(client), wants_names }
     }
 }
@@ -240,7 +233,7 @@ impl Speeds {
     /// Puts queries on the queue, to be answered one by one, the quick ones first.
     pub(super) fn ask(&self, queries: Vec<Query>) {
         // In one piece, which goes back to the system when the answers are taken.
-        lock(&self.client.answers).reserve_exact(queries.len());
+        lock(&self.client.inbox).replies.reserve_exact(queries.len());
         let mut quick = queries;
         let slow: Vec<_> = quick.extract_if(.., |query| query.is_slow).collect();
         let mut state = lock(&self.requests.state);
@@ -265,7 +258,7 @@ impl Speeds {
         state.slow.remove(&self.client, ids);
         // It would also ask a device that has gone down since.
         let ours = state.bulk.extract_if(.., |(client, _)| Arc::ptr_eq(client, &self.client));
-        lock(&self.client.told).extend(ours.map(|(_, told)| told));
+        lock(&self.client.inbox).dumps.extend(ours.map(|(_, told)| told));
     }
 
     /// Waits until all queries are answered that are not expected to take long, or until the
@@ -297,13 +290,13 @@ impl Speeds {
     /// Hands the answers on that came.
     pub(super) fn take_replies(&self, take: impl FnMut(Reply)) {
         // Not to be kept: they are many only once.
-        let answers = std::mem::take(&mut *lock(&self.client.answers));
+        let answers = std::mem::take(&mut lock(&self.client.inbox).replies);
         answers.into_iter().for_each(take);
     }
 
     /// What dumps told.
     pub(super) fn take_dump_replies(&self) -> Vec<DumpReply> {
-        std::mem::take(&mut *lock(&self.client.told))
+        std::mem::take(&mut lock(&self.client.inbox).dumps)
     }
 }
 
@@ -352,12 +345,12 @@ impl RequestQueue {
         while let Some((task, start)) = self.wait_for_task() {
             match task {
                 Task::One(client, query) => {
-                    let told = lock(&client.way).ask(&mut scratch, &query);
+                    let told = lock(&client.backend).ask(&mut scratch, &query);
                     client.answer(&query, told, Some(start.elapsed()));
                 }
                 Task::All(client, mut told) => {
                     client.fill(&mut told, &mut scratch, start);
-                    lock(&client.told).push(told);
+                    lock(&client.inbox).dumps.push(told);
                 }
             }
         }
@@ -396,119 +389,17 @@ impl Client {
     ) {
         let Query { ifindex, id, .. } = *query;
         let (link_modes, unread) = (told.unwrap_or_default(), told.err());
-        lock(&self.answers).push(Reply { ifindex, id, link_modes, unread, took });
+        lock(&self.inbox).replies.push(Reply { ifindex, id, link_modes, unread, took });
     }
 
     /// Makes a dump.
     fn fill(&self, told: &mut DumpReply, scratch: &mut Scratch, start: Instant) {
         let DumpReply { replies, .. } = told;
-        let end = lock(&self.way).ask_all(scratch, |reply| replies.push(reply));
+        let end = lock(&self.backend).ask_all(scratch, |reply| replies.push(reply));
         replies.sort_unstable_by_key(|reply| reply.ifindex);
         let limit = STUCK + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
         // Whose driver was the slow one is found out when they are asked one by one.
         told.took = (start.elapsed() < limit).then_some(Duration::ZERO);
         told.is_whole = end == Ok(Dump::Whole);
-    }
-}
-
-impl Backend {
-    /// Ethtool netlink where the kernel has it.
-    pub(super) fn open() -> Result<Self, NetlinkError> {
-        Self::of(Socket::generic(), None)
-    }
-
-    /// Where it has not, the files of that folder `class/net`.
-    pub(super) fn or_sysfs(self, class_net: &Path) -> Self {
-        match self {
-            Self::Nowhere => Self::Sysfs(class_net.to_owned()),
-            way => way,
-        }
-    }
-
-    pub(super) fn of(
-        generic: Result<Socket, NetlinkError>,
-        class_net: Option<PathBuf>,
-    ) -> Result<Self, NetlinkError> {
-        let ethtool = generic.and_then(|mut socket| {
-            let scratch = &mut Scratch::default();
-            let family = socket.get(scratch, ethtool::request_family, ethtool::family)?;
-            Ok((socket, family.ok_or(NetlinkError::Malformed)?))
-        });
-        match ethtool {
-            Ok((socket, family)) => Ok(Self::Ethtool(socket, family)),
-            Err(error) if error.is_shortage() => Err(error),
-            Err(_) => Ok(class_net.map_or(Self::Nowhere, Self::Sysfs)),
-        }
-    }
-
-    /// `Ok(None)` when there is no answer, and an error when sysfs cannot be read.
-    fn ask(&mut self, scratch: &mut Scratch, query: &Query) -> Result<Option<LinkModes>, Errno> {
-        match self {
-            Self::Ethtool(socket, family) => {
-                let family = *family;
-                let answer = socket.get(
-                    scratch,
-                    |buffer, sequence| {
-                        ethtool::request_one(buffer, sequence, family, query.ifindex);
-                    },
-                    |message| LinkModesReply::of(message, family),
-                );
-                Ok(match answer {
-                    Ok(reply) => reply.map(|reply| reply.link_modes),
-                    // As in sysfs, which cannot be read then.
-                    Err(NetlinkError::Refused(_)) => Some(NOTHING),
-                    Err(_) => None,
-                })
-            }
-            Self::Sysfs(folder) => sysfs_link_modes(folder, query).map(Some),
-            Self::Nowhere => Ok(None),
-        }
-    }
-
-    fn ask_all(
-        &mut self,
-        scratch: &mut Scratch,
-        mut each: impl FnMut(LinkModesReply),
-    ) -> Result<Dump, NetlinkError> {
-        match self {
-            Self::Ethtool(socket, family) => {
-                let family = *family;
-                socket.dump(
-                    scratch,
-                    |buffer, sequence| ethtool::request_all(buffer, sequence, family),
-                    |message| LinkModesReply::of(message, family).into_iter().for_each(&mut each),
-                )
-            }
-            Self::Sysfs(_) | Self::Nowhere => Ok(Dump::CutOff),
-        }
-    }
-}
-
-/// What sysfs tells, if it is the sysfs of the namespace in query.
-fn sysfs_link_modes(folder: &Path, query: &Query) -> Result<LinkModes, Errno> {
-    let folder = folder.join(OsStr::from_bytes(&query.name));
-    let mut text = Vec::new();
-    let ifindex = attribute(&folder.join("ifindex"), &mut text, sysfs::number)?;
-    if ifindex != Some(query.ifindex) {
-        return Ok(NOTHING);
-    }
-    let speed_mbits = attribute(&folder.join("speed"), &mut text, sysfs::speed)?;
-    let duplex = attribute(&folder.join("duplex"), &mut text, sysfs::duplex)?;
-    Ok(LinkModes { speed_mbits: speed_mbits.unwrap_or(SPEED_UNKNOWN), duplex })
-}
-
-/// What a file of sysfs tells; `None` where there is nothing to tell.
-fn attribute<T>(
-    path: &Path,
-    text: &mut Vec<u8>,
-    parse: fn(&[u8]) -> Option<T>,
-) -> Result<Option<T>, Errno> {
-    let file = file::open_at(CWD, path, Look::After);
-    match file.and_then(|file| file::read_again(&file, ReadMode::AtOnce, MAX_ATTRIBUTE, text)) {
-        Ok(()) => Ok(parse(text)),
-        Err(error) => match Unread::of(&error) {
-            Unread::Gone | Unread::Nothing => Ok(None),
-            Unread::Failed => Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
-        },
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use self::kernel::{
     Asked, EIO, ETHTOOL, Interface, RTM_GETLINK, done, link_modes, pair, play, refusal,
 };
-use super::speed::Backend;
+use super::speed_backend::Backend;
 use super::{Netlink, Sockets, SpeedThread};
 use crate::model::interface::Wants;
 
@@ -49,8 +49,8 @@ impl Kernel {
             vec![link_modes(2, 1000)]
         });
         let (events, sender) = pair();
-        let way = Backend::Ethtool(ethtool, ETHTOOL);
-        let sockets = Sockets { requests, events, way, class_net: None };
+        let backend = Backend::Ethtool(ethtool, ETHTOOL);
+        let sockets = Sockets { requests, events, backend, class_net: None };
         let netlink = Netlink::new(sockets, speed_thread, Wants::default());
         (netlink, Self { fails, hangs, _events: sender })
     }

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use super::super::socket::Socket;
-use super::super::speed::Backend;
+use super::super::speed_backend::Backend;
 use super::super::{Following, Netlink, NetlinkError, ReadError, Scratch, Sockets, SpeedThread};
 use super::kernel::{
     Asked, ENODEV, EOPNOTSUPP, IFF_UP, Interface, NLMSG_DONE, RTM_GETLINK, RTM_GETSTATS, Request,
@@ -197,7 +197,12 @@ fn sockets(
     let (route, seen) = play(answer);
     let (events, sender) = pair();
     (
-        Sockets { requests: route, events, way: Backend::Sysfs("/none".into()), class_net: None },
+        Sockets {
+            requests: route,
+            events,
+            backend: Backend::Sysfs("/none".into()),
+            class_net: None,
+        },
         seen,
         sender,
     )
@@ -291,9 +296,9 @@ fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
         datagrams
     });
     // Speeds are read there too, where the kernel does not tell them.
-    sockets.way = Backend::Nowhere;
+    sockets.backend = Backend::Nowhere;
     let sockets = sockets.with_sysfs(sys.path());
-    assert!(matches!(&sockets.way, Backend::Sysfs(folder) if *folder == class_net));
+    assert!(matches!(&sockets.backend, Backend::Sysfs(folder) if *folder == class_net));
     let wants = Wants { kind: true, properties: true, ..Wants::default() };
     let mut netlink = Netlink::new(sockets, &speed_thread, wants);
     netlink.read_now(&mut Scratch::default()).unwrap();

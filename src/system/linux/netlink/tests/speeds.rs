@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::super::links::{self, Queries};
-use super::super::speed::{Backend, Reply, SLOW};
+use super::super::speed::{Reply, SLOW};
+use super::super::speed_backend::Backend;
 use super::super::{Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets, SpeedThread};
 use super::eventually;
 use super::kernel::{
@@ -124,18 +125,18 @@ impl Machine {
         }
         let kernel = drivers.clone();
         let (ethtool, requests) = play(move |request| kernel.answer(request));
-        let way = Backend::Ethtool(ethtool, ETHTOOL);
-        Self { drivers, asked: requests, ..Self::with(speed_thread, interfaces, way) }
+        let backend = Backend::Ethtool(ethtool, ETHTOOL);
+        Self { drivers, asked: requests, ..Self::with(speed_thread, interfaces, backend) }
     }
 
     /// Its drivers are asked that way.
-    fn with(speed_thread: Rc<SpeedThread>, interfaces: &[Interface], way: Backend) -> Self {
+    fn with(speed_thread: Rc<SpeedThread>, interfaces: &[Interface], backend: Backend) -> Self {
         let by_number = interfaces.iter().map(|interface| (interface.ifindex, *interface));
         let interfaces: Arc<Mutex<BTreeMap<_, _>>> = Arc::new(Mutex::new(by_number.collect()));
         let known = Arc::clone(&interfaces);
         let (requests, _) = play(move |request| answer(&known.lock().unwrap(), request));
         let (events_here, events) = pair();
-        let sockets = Sockets { requests, events: events_here, way, class_net: None };
+        let sockets = Sockets { requests, events: events_here, backend, class_net: None };
         Self {
             netlink: Netlink::new(sockets, &speed_thread, Wants::default()),
             scratch: Scratch::default(),
@@ -881,8 +882,8 @@ fn without_the_family_speeds_are_read_from_sysfs() {
             Interface::device(9, "bad2"),
         ]);
         let speed_thread = Rc::new(SpeedThread::start().unwrap());
-        let way = Backend::of(generic, Some(folder.path().to_owned())).unwrap();
-        let mut machine = Machine::with(speed_thread, &interfaces, way);
+        let backend = Backend::of(generic, Some(folder.path().to_owned())).unwrap();
+        let mut machine = Machine::with(speed_thread, &interfaces, backend);
         let speeds = machine.gather();
         let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
         assert_eq!(of, [Some(2500), Some(-1), Some(-1), Some(-1), Some(-1), Some(-1)]);
