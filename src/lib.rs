@@ -1,16 +1,15 @@
 //! The parts of `telegraf-net`, which reports network interface metrics to Telegraf.
 //!
 //! ```text
-//! trigger --> daemon --> collector --> source --> kernel
-//!                |           | filter, interface, protocol
-//!                |           '--> encode
-//!                '--> output
+//! daemon --> gather --> system --> kernel
+//!              | select, model
+//!              '--> format --> daemon --> stdout
 //! ```
 //!
-//! A [`trigger`] makes the [`daemon`] gather: the [`collector`] reads a [`source`], whose files
-//! [`parse`] understands, selects by [`filter`], and has [`encode`] append a line for each
-//! [`interface`] and for the [`protocol`] statistics. The daemon writes the batch to stdout by
-//! [`output`]. ARCHITECTURE.md has the map and the rules between these parts.
+//! A trigger makes the [`daemon`] [`gather`]: every network namespace of the [`system`] tells its
+//! interfaces, as the [`model`] has them; the tables of the [`config`] [`select`] some; and a [`mod@format`]
+//! makes records of these, which the daemon writes to stdout. ARCHITECTURE.md has the map and the rules
+//! between these parts.
 
 // What these forbid is how a program panics on bytes from outside; tests may.
 #![cfg_attr(

@@ -56,7 +56,7 @@ pub(super) enum CounterSet {
 /// An option: a row of the table.
 #[derive(Debug)]
 pub struct OptionRow {
-    /// Its key, which is also the name of its field in [`Options`].
+    /// Its key, which is also the name of its field in `Options`.
     pub key: &'static str,
     /// What it takes.
     pub takes: &'static str,

@@ -242,26 +242,13 @@ impl Procfs {
         for interface in interfaces {
             let Some(known) = known.get(&*interface.name) else { continue };
             // One without a number is not shown by sysfs.
-            if interface.ifindex != 0 && interface.ifindex != known.ifindex {
-                continue;
-            }
-            let mut is_other = false;
-            if !is_shown {
-                is_other = interface.presence != known.presence;
-                interface.presence = known.presence;
-                interface.set_link_modes(known.link_modes, reading.number);
-            }
-            if let (Some(details), Some(known)) = (&mut interface.details, &known.details) {
-                let (ours, theirs) = (&mut details.properties, &known.properties);
-                if is_shown {
-                    is_other |= ours.kind != theirs.kind || ours.altname != theirs.altname;
-                    ours.kind.clone_from(&theirs.kind);
-                    ours.altname.clone_from(&theirs.altname);
+            let is_same = interface.ifindex == 0 || interface.ifindex == known.ifindex;
+            let is_other = is_same
+                && if is_shown {
+                    complete_kind(interface, known)
                 } else {
-                    is_other |= ours != theirs;
-                    ours.clone_from(theirs);
-                }
-            }
+                    complete(interface, known, reading.number)
+                };
             if is_other {
                 *version += 1;
                 interface.generation = *version;
@@ -279,42 +266,16 @@ impl Procfs {
     /// more is asked for. Files of sysfs that cannot be read go to `problems`, those that selected interfaces
     /// among them.
     pub fn fetch_details(&mut self, problems: &mut Problems, mut hurry: impl FnMut() -> bool) {
-        let may_ask = self.may_ask_drivers;
-        let Self { class_net, has_sysfs, wants, interfaces, reading, version, asked, .. } = self;
+        let Self { class_net, has_sysfs, wants, interfaces, version, asked, .. } = self;
         if !*has_sysfs {
             return;
         }
         let mut hurried = false;
         for interface in interfaces.iter_mut().filter(|one| one.is_reported) {
             hurried = hurried || hurry();
-            let asks = may_ask && !hurried;
-            // What netlink knew stands where files can tell nothing.
-            let is_told = class_net.is_foreign != Some(true) || interface.link_modes.is_none();
-            let link_modes =
-                (asks && is_told).then(|| class_net.link_modes(&interface.name, *wants));
-            let state =
-                (wants.link_state && !hurried).then(|| class_net.state(&interface.name, may_ask));
-            let known = interface.details.as_ref().filter(|_| wants.properties && !hurried);
-            let properties =
-                known.map(|known| class_net.properties(&interface.name, &known.properties));
-            // One that went, or was renamed, meanwhile has left nothing behind to read, or another in
-            // its place.
-            let is_it =
-                interface.ifindex == 0 || class_net.is_still(&interface.name, interface.ifindex);
-            if is_told {
-                *asked += usize::from(asks);
-                let link_modes = link_modes.flatten().filter(|_| is_it);
-                interface.set_link_modes(link_modes, reading.number);
-            }
-            let Some(details) = &mut interface.details else { continue };
-            if wants.link_state {
-                details.state = state.filter(|_| is_it).unwrap_or_default();
-                interface.changed = reading.number;
-            }
-            if let Some(properties) = properties.filter(|_| is_it)
-                && details.properties != properties
-            {
-                details.properties = properties;
+            let details = class_net.details_of(interface, *wants, self.may_ask_drivers, hurried);
+            *asked += usize::from(details.is_driver_asked);
+            if details.apply(interface, *wants, self.reading.number) {
                 *version += 1;
                 interface.generation = *version;
             }
@@ -411,7 +372,92 @@ impl Source for Procfs {
     }
 }
 
+/// Has an interface that sysfs shows take its kind and its alternative names from what netlink knew of
+/// it. Returns whether these are others.
+fn complete_kind(interface: &mut Interface, known: &Interface) -> bool {
+    let (Some(details), Some(known)) = (&mut interface.details, &known.details) else {
+        return false;
+    };
+    let (ours, theirs) = (&mut details.properties, &known.properties);
+    let is_other = ours.kind != theirs.kind || ours.altname != theirs.altname;
+    ours.kind.clone_from(&theirs.kind);
+    ours.altname.clone_from(&theirs.altname);
+    is_other
+}
+
+/// Has an interface that no sysfs shows take all from what netlink knew of it. Returns whether anything
+/// that its line begins with is another.
+fn complete(interface: &mut Interface, known: &Interface, reading: u64) -> bool {
+    let mut is_other = interface.presence != known.presence;
+    interface.presence = known.presence;
+    interface.set_link_modes(known.link_modes, reading);
+    if let (Some(details), Some(known)) = (&mut interface.details, &known.details) {
+        is_other |= details.properties != known.properties;
+        details.properties.clone_from(&known.properties);
+    }
+    is_other
+}
+
+/// What sysfs told of an interface after its counters. All of it is `None` for one that went, or was
+/// renamed, meanwhile: it has left nothing behind to read, or another in its place.
+#[derive(Debug)]
+struct SysfsDetails {
+    /// Whether sysfs has a say in what the driver tells: what netlink knew stands where it has none.
+    has_link_modes: bool,
+    is_driver_asked: bool,
+    link_modes: Option<LinkModes>,
+    state: Option<LinkState>,
+    properties: Option<Properties>,
+}
+
+impl SysfsDetails {
+    /// Returns whether the interface is another one by that.
+    fn apply(self, interface: &mut Interface, wants: Wants, reading: u64) -> bool {
+        if self.has_link_modes {
+            interface.set_link_modes(self.link_modes, reading);
+        }
+        let Some(details) = &mut interface.details else { return false };
+        if wants.link_state {
+            details.state = self.state.unwrap_or_default();
+            interface.changed = reading;
+        }
+        match self.properties {
+            Some(properties) if details.properties != properties => {
+                details.properties = properties;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
 impl ClassNet {
+    /// Reads what is wanted of an interface: once `hurried`, nothing; of its driver, nothing unless it
+    /// `may_ask`.
+    fn details_of(
+        &mut self,
+        interface: &Interface,
+        wants: Wants,
+        may_ask: bool,
+        hurried: bool,
+    ) -> SysfsDetails {
+        let name = &interface.name;
+        let has_link_modes = self.is_foreign != Some(true) || interface.link_modes.is_none();
+        let is_driver_asked = has_link_modes && may_ask && !hurried;
+        let link_modes = if is_driver_asked { self.link_modes(name, wants) } else { None };
+        let state = (wants.link_state && !hurried).then(|| self.state(name, may_ask));
+        let known = interface.details.as_ref().filter(|_| wants.properties && !hurried);
+        let properties = known.map(|known| self.properties(name, &known.properties));
+        let is_it = interface.ifindex == 0 || self.is_still(name, interface.ifindex);
+        SysfsDetails {
+            has_link_modes,
+            is_driver_asked,
+            link_modes: link_modes.filter(|_| is_it),
+            state: state.filter(|_| is_it),
+            properties: properties.filter(|_| is_it),
+        }
+    }
+
     fn of(sys: Option<&Path>) -> Self {
         let look = if sys.is_some() { Look::Twice } else { Look::After };
         let sys = sys.unwrap_or(Path::new("/sys"));
@@ -633,11 +679,11 @@ impl ClassNet {
         let mac = self.line(interface, "address");
         let mac = mac.map(|mac| if is_address(&mac) { mac } else { Box::default() });
         Properties {
-            alias: told(alias, &known.alias),
-            mac: told(mac, &known.mac),
-            master: told(self.link(interface, "master"), &known.master),
-            driver: told(self.link(interface, "device/driver"), &known.driver),
-            lower: told(self.lower(interface), &known.lower),
+            alias: or_known(alias, &known.alias),
+            mac: or_known(mac, &known.mac),
+            master: or_known(self.link(interface, "master"), &known.master),
+            driver: or_known(self.link(interface, "device/driver"), &known.driver),
+            lower: or_known(self.lower(interface), &known.lower),
             kind: known.kind.clone(),
             altname: known.altname.clone(),
             is_physical: known.is_physical,
@@ -783,7 +829,7 @@ impl ClassNet {
 }
 
 /// What there is by now; what cannot be told this time stays what is known.
-fn told(told: Result<Box<[u8]>, Unread>, known: &[u8]) -> Box<[u8]> {
+fn or_known(told: Result<Box<[u8]>, Unread>, known: &[u8]) -> Box<[u8]> {
     match told {
         Ok(told) => told,
         Err(Unread::Gone | Unread::Nothing) => Box::default(),
