@@ -30,11 +30,13 @@ HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')
 # seconds.
 CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_DEB_VERSION := 3.8.0
+CARGO_DENY_VERSION := 0.20.2
 CARGO_GENERATE_RPM_VERSION := 0.21.1
 # Paths are relative, so that the folder of the source may have spaces in its name.
 TOOLS := target/tools
 CARGO_CYCLONEDX := $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 CARGO_DEB := $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
+CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_GENERATE_RPM := $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
 # Those that test-containers lints and renders with.
 HADOLINT_VERSION := 2.15.1
@@ -44,6 +46,7 @@ CONTAINER_LINTERS := $(TOOLS)/container-linters-$(HADOLINT_VERSION)-$(KUBERNETES
 KUSTOMIZE := $(TOOLS)/kustomize-$(KUSTOMIZE_VERSION)/kustomize
 INSTALL_TOOL := CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --target-dir $(TOOLS)/build
 
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p;T;q' Cargo.toml)
 PACKAGE_FILES := target/packaging
 PACKAGES := target/packages
@@ -61,7 +64,7 @@ DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
 .PHONY: help build dist install test test-dist golden record e2e bench documents deb rpm test-packages \
-    test-systemd test-containers lint ci clean
+    test-systemd test-containers lint msrv ci clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -181,9 +184,17 @@ $(CONTAINER_LINTERS)/complete:
 $(KUSTOMIZE):
 	GOBIN="$(CURDIR)/$(@D)" $(GO) install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
 
-lint: ## Check the format and clippy's findings
+lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, and the tree of crates
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --test telegraf --test record -- -D warnings
+	$(CARGO) clippy --locked --all-targets --test telegraf --test dist --test record -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps --document-private-items
+	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
+
+msrv: ## Check that the oldest Rust that Cargo.toml names will do (by rustup)
+	$(CARGO) +$(MSRV) check --locked --all-targets --target-dir target/msrv
+
+$(CARGO_DENY):
+	$(INSTALL_TOOL) --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
 
 ci: ## Install what is missing on a Debian machine, and run all that CI runs
 	.ci/run
