@@ -6,6 +6,7 @@
 pub(crate) mod grammar;
 pub(crate) mod line;
 pub(crate) mod machine;
+pub(crate) mod namespaces;
 pub(crate) mod plugin;
 pub(crate) mod trace;
 
