@@ -94,7 +94,8 @@ fn plugin() -> String {
 /// The Telegrafs to run under.
 fn telegrafs() -> Vec<PathBuf> {
     let telegrafs = std::env::var("TELEGRAFS").expect("TELEGRAFS is not set: run `make e2e`");
-    telegrafs.split_whitespace().map(PathBuf::from).collect()
+    // Some are run from other folders.
+    telegrafs.split_whitespace().map(|path| fs::canonicalize(path).unwrap()).collect()
 }
 
 /// Whether this Telegraf's `inputs.net` reports protocol statistics: 1.36 was the last that did.

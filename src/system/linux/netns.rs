@@ -612,9 +612,17 @@ fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, Enter
     }
     drop(raised);
     let raised = privileges::raise(ENTER);
-    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-        .map_err(io::Error::from)?;
+    let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
     drop(raised);
+    entered.map_err(|errno| {
+        // One that ends at that moment cannot be entered for a reason of its own (EINVAL, seen on 6.18).
+        let _raised = privileges::raise(LOOK_AT_NAMES);
+        let is_gone = match fs::metadata(file) {
+            Ok(metadata) => metadata.ino() != inode,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_gone { EnterError::Gone } else { io::Error::from(errno).into() }
+    })?;
     let files = ProcNet::enter(purpose.groups, purpose.interface_protocols);
     let files = files.map_err(EnterError::Failed)?;
     let sockets = purpose.by_netlink.then(Sockets::open).transpose();
