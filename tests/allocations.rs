@@ -28,7 +28,7 @@ const CONFIG: &str = "
 
 #[test]
 fn a_steady_gather_allocates_nothing() {
-    if is_skipped("a_steady_gather_allocates_nothing") {
+    if is_skipped() {
         return;
     }
     for interfaces in [100, 1000] {

@@ -285,8 +285,7 @@ fn start_slow(config: &str) -> Plugin {
 
 #[test]
 fn slow_speeds_delay_no_ending_and_cost_only_themselves() {
-    let test = "slow_speeds_delay_no_ending_and_cost_only_themselves";
-    if is_skipped_without(test, "strace", has("strace", "-V")) {
+    if is_skipped_without("strace", has("strace", "-V")) {
         return;
     }
     let mut plugin = start_slow("[[inputs.net]]\ninterfaces = ['*']\n");
@@ -300,8 +299,7 @@ fn slow_speeds_delay_no_ending_and_cost_only_themselves() {
 
 #[test]
 fn slow_flags_and_a_reader_that_goes_away_delay_no_ending() {
-    let test = "slow_flags_and_a_reader_that_goes_away_delay_no_ending";
-    if is_skipped_without(test, "strace", has("strace", "-V")) {
+    if is_skipped_without("strace", has("strace", "-V")) {
         return;
     }
     let mut plugin = start_slow("[[inputs.net]]\n");
@@ -746,8 +744,7 @@ fn ten_thousand_gathers_by_procfs_leave_file_descriptors_and_memory_as_they_were
 
 #[test]
 fn ten_thousand_gathers_by_netlink_leave_file_descriptors_and_memory_as_they_were() {
-    let test = "ten_thousand_gathers_by_netlink_leave_file_descriptors_and_memory_as_they_were";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let netns = Netns::new();

@@ -60,9 +60,9 @@ impl Release {
     }
 
     fn is_skipped(&self, test: &str) -> bool {
-        is_skipped(test)
+        is_skipped()
             || self.emulator().is_some_and(|emulator| {
-                is_skipped_without(test, emulator, common::has(emulator, "--version"))
+                is_skipped_without(emulator, common::has(emulator, "--version"))
             })
     }
 }
@@ -190,9 +190,8 @@ fn binaries_need_no_library_and_no_loader() {
 
 #[test]
 fn binaries_run_where_there_is_no_other_file() {
-    let test = "binaries_run_where_there_is_no_other_file";
     for release in releases() {
-        if release.is_skipped(test) {
+        if release.is_skipped() {
             continue;
         }
         let root = tempfile::tempdir().unwrap();
@@ -213,7 +212,6 @@ fn binaries_run_where_there_is_no_other_file() {
 
 #[test]
 fn binaries_run_where_the_c_library_is_musl() {
-    let test = "binaries_run_where_the_c_library_is_musl";
     let loader = "/lib/ld-musl-x86_64.so.1";
     for release in releases() {
         // Debian has musl for this machine's own processor only.
@@ -221,7 +219,7 @@ fn binaries_run_where_the_c_library_is_musl() {
             continue;
         }
         let has_them = Path::new(loader).exists() && common::has("/bin/busybox", "--help");
-        if release.is_skipped(test) || is_skipped_without(test, "musl and busybox", has_them) {
+        if release.is_skipped() || is_skipped_without("musl and busybox", has_them) {
             continue;
         }
         let root = tempfile::tempdir().unwrap();

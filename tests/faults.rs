@@ -172,13 +172,13 @@ fn check(netns: &Netns, forbidden: &Forbidden, source: &str, log: &str) {
     assert_eq!(daemon_log, log);
 }
 
-fn cannot_run(test: &str) -> bool {
-    is_skipped(test) || is_skipped_without(test, "nsenter", has("nsenter", "--version"))
+fn cannot_run() -> bool {
+    is_skipped() || is_skipped_without("nsenter", has("nsenter", "--version"))
 }
 
 #[test]
 fn where_netlink_is_forbidden_procfs_answers_and_one_line_says_why() {
-    if cannot_run("where_netlink_is_forbidden_procfs_answers_and_one_line_says_why") {
+    if cannot_run() {
         return;
     }
     let netns = namespace();
@@ -207,7 +207,7 @@ fn where_netlink_is_forbidden_procfs_answers_and_one_line_says_why() {
 
 #[test]
 fn where_generic_netlink_is_forbidden_speeds_come_from_sysfs() {
-    if cannot_run("where_generic_netlink_is_forbidden_speeds_come_from_sysfs") {
+    if cannot_run() {
         return;
     }
     let netns = namespace();
@@ -224,7 +224,7 @@ fn where_generic_netlink_is_forbidden_speeds_come_from_sysfs() {
 
 #[test]
 fn where_replies_never_come_each_gather_answers_by_procfs() {
-    if cannot_run("where_replies_never_come_each_gather_answers_by_procfs") {
+    if cannot_run() {
         return;
     }
     // Requests seem to be sent, and are not.
@@ -251,8 +251,7 @@ fn short_of(netns: &Netns, inject: &str, config: &str) -> Daemon {
 
 #[test]
 fn what_is_short_at_the_start_is_tried_again() {
-    let test = "what_is_short_at_the_start_is_tried_again";
-    if cannot_run(test) || is_skipped_without_strace(test) {
+    if cannot_run() || is_skipped_without_strace() {
         return;
     }
     let netns = namespace();
@@ -303,8 +302,7 @@ fn what_is_short_at_the_start_is_tried_again() {
 
 #[test]
 fn what_other_namespaces_are_short_of_at_the_start_is_tried_again() {
-    let test = "what_other_namespaces_are_short_of_at_the_start_is_tried_again";
-    if cannot_run(test) || is_skipped_without_strace(test) {
+    if cannot_run() || is_skipped_without_strace() {
         return;
     }
     let (netns, other) = (namespace(), namespace());
@@ -372,8 +370,7 @@ fn failing_batches(daemon: &mut Daemon) -> [Batch; 4] {
 
 #[test]
 fn where_netlink_fails_on_its_way_kinds_tags_and_quiet_interfaces_stay_what_they_are() {
-    let test = "where_netlink_fails_on_its_way_kinds_tags_and_quiet_interfaces_stay_what_they_are";
-    if cannot_run(test) || is_skipped_without_strace(test) {
+    if cannot_run() || is_skipped_without_strace() {
         return;
     }
     let (netns, other) = (namespace(), namespace());
@@ -428,8 +425,7 @@ fn where_netlink_fails_on_its_way_kinds_tags_and_quiet_interfaces_stay_what_they
 
 #[test]
 fn where_netlink_fails_and_sysfs_is_anothers_what_netlink_knew_stands() {
-    let test = "where_netlink_fails_and_sysfs_is_anothers_what_netlink_knew_stands";
-    if cannot_run(test) || is_skipped_without_strace(test) {
+    if cannot_run() || is_skipped_without_strace() {
         return;
     }
     let netns = namespace();
@@ -460,8 +456,7 @@ const DETAILS: &str = "source = 'procfs'\nlink_state = true\ninterface_tags = ['
 
 #[test]
 fn a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells() {
-    let test = "a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells";
-    if cannot_run(test) || is_skipped_without_strace(test) {
+    if cannot_run() || is_skipped_without_strace() {
         return;
     }
     let netns = namespace();
@@ -529,8 +524,7 @@ fn a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells() {
 
 #[test]
 fn an_interface_that_went_and_a_speed_that_nobody_knows_are_no_faults() {
-    let test = "an_interface_that_went_and_a_speed_that_nobody_knows_are_no_faults";
-    if cannot_run(test) || is_skipped_without_strace(test) {
+    if cannot_run() || is_skipped_without_strace() {
         return;
     }
     let netns = namespace();

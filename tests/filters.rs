@@ -69,7 +69,7 @@ fn many_kinds() -> Netns {
 
 #[test]
 fn excluded_names_are_left_out_of_a_list_and_of_the_default() {
-    if is_skipped("excluded_names_are_left_out_of_a_list_and_of_the_default") {
+    if is_skipped() {
         return;
     }
     let netns = many_kinds();
@@ -87,7 +87,7 @@ fn excluded_names_are_left_out_of_a_list_and_of_the_default() {
 
 #[test]
 fn those_that_are_down_and_loopbacks_are_reported_by_default_when_asked_for() {
-    if is_skipped("those_that_are_down_and_loopbacks_are_reported_by_default_when_asked_for") {
+    if is_skipped() {
         return;
     }
     let netns = many_kinds();
@@ -111,7 +111,7 @@ fn those_that_are_down_and_loopbacks_are_reported_by_default_when_asked_for() {
 
 #[test]
 fn kinds_are_the_kernels_by_netlink_and_what_sysfs_tells_by_procfs() {
-    if is_skipped("kinds_are_the_kernels_by_netlink_and_what_sysfs_tells_by_procfs") {
+    if is_skipped() {
         return;
     }
     let netns = many_kinds();
@@ -156,7 +156,7 @@ fn kinds_are_the_kernels_by_netlink_and_what_sysfs_tells_by_procfs() {
 
 #[test]
 fn what_is_on_a_bus_is_physical() {
-    if is_skipped("what_is_on_a_bus_is_physical") {
+    if is_skipped() {
         return;
     }
     // Those of the machine itself, which tests do not change.
@@ -183,7 +183,7 @@ fn what_is_on_a_bus_is_physical() {
 
 #[test]
 fn names_and_kinds_are_followed_as_they_change() {
-    if is_skipped("names_and_kinds_are_followed_as_they_change") {
+    if is_skipped() {
         return;
     }
     for (source, _) in SOURCES {
@@ -228,7 +228,7 @@ fn log_of_two_gathers(netns: &Netns, config: &str) -> Vec<String> {
 
 #[test]
 fn entries_that_match_nothing_are_told_once_with_what_may_be_meant() {
-    if is_skipped("entries_that_match_nothing_are_told_once_with_what_may_be_meant") {
+    if is_skipped() {
         return;
     }
     let netns = many_kinds();
@@ -317,7 +317,7 @@ fn entries_that_match_nothing_are_told_once_with_what_may_be_meant() {
 
 #[test]
 fn of_many_entries_that_match_nothing_eight_are_told_and_how_many_more_there_are() {
-    if is_skipped("of_many_entries_that_match_nothing_eight_are_told_and_how_many_more_there_are") {
+    if is_skipped() {
         return;
     }
     let netns = Netns::new();
@@ -330,7 +330,7 @@ fn of_many_entries_that_match_nothing_eight_are_told_and_how_many_more_there_are
 
 #[test]
 fn what_two_tables_write_is_told_once_and_only_where_it_is_the_same_series() {
-    if is_skipped("what_two_tables_write_is_told_once_and_only_where_it_is_the_same_series") {
+    if is_skipped() {
         return;
     }
     let netns = many_kinds();
@@ -385,7 +385,7 @@ fn what_two_tables_write_is_told_once_and_only_where_it_is_the_same_series() {
 
 #[test]
 fn nothing_to_report_says_what_leaves_all_out() {
-    if is_skipped("nothing_to_report_says_what_leaves_all_out") {
+    if is_skipped() {
         return;
     }
     let netns = many_kinds();

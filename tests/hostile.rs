@@ -53,7 +53,7 @@ fn flood(namespace: &File, is_over: &AtomicBool, sent: &AtomicU64) {
 #[test]
 fn a_flood_inside_a_namespace_stops_no_gather_and_no_ending() {
     const SENDERS: usize = 4;
-    if is_skipped("a_flood_inside_a_namespace_stops_no_gather_and_no_ending") {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -94,8 +94,7 @@ fn a_flood_inside_a_namespace_stops_no_gather_and_no_ending() {
 
 #[test]
 fn a_socket_for_events_that_fails_is_left_alone_until_it_is_replaced() {
-    let test = "a_socket_for_events_that_fails_is_left_alone_until_it_is_replaced";
-    if is_skipped_without_strace(test) {
+    if is_skipped_without_strace() {
         return;
     }
     let (netns, other) = (Netns::new(), Netns::new());

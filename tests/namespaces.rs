@@ -15,7 +15,7 @@ use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, run, text, with
 
 #[test]
 fn by_default_what_is_up_and_no_loopback_is_reported_with_its_speed() {
-    if is_skipped("by_default_what_is_up_and_no_loopback_is_reported_with_its_speed") {
+    if is_skipped() {
         return;
     }
     let netns = Netns::new();
@@ -61,7 +61,7 @@ fn by_default_what_is_up_and_no_loopback_is_reported_with_its_speed() {
 
 #[test]
 fn counters_are_those_that_the_kernel_shows_elsewhere() {
-    if is_skipped("counters_are_those_that_the_kernel_shows_elsewhere") {
+    if is_skipped() {
         return;
     }
     let netns = Netns::new();
@@ -112,7 +112,7 @@ fn counters_are_those_that_the_kernel_shows_elsewhere() {
 
 #[test]
 fn nobody_in_particular_sees_the_same() {
-    if is_skipped("nobody_in_particular_sees_the_same") {
+    if is_skipped() {
         return;
     }
     let netns = Netns::new();
@@ -127,7 +127,7 @@ fn nobody_in_particular_sees_the_same() {
 
 #[test]
 fn a_sysfs_of_another_namespace_hides_no_interface() {
-    if is_skipped("a_sysfs_of_another_namespace_hides_no_interface") {
+    if is_skipped() {
         return;
     }
     let netns = Netns::new();
@@ -154,7 +154,7 @@ fn a_sysfs_of_another_namespace_hides_no_interface() {
 
 #[test]
 fn under_host_proc_a_container_sees_the_host() {
-    if is_skipped("under_host_proc_a_container_sees_the_host") {
+    if is_skipped() {
         return;
     }
     let container = Netns::new();
@@ -176,10 +176,9 @@ fn under_host_proc_a_container_sees_the_host() {
 
 #[test]
 fn a_host_proc_that_hides_process_1_is_a_warning() {
-    let test = "a_host_proc_that_hides_process_1_is_a_warning";
     let programs = ["unshare", "setpriv"];
-    if is_skipped(test)
-        || programs.iter().any(|program| is_skipped_without(test, program, has(program, "-V")))
+    if is_skipped()
+        || programs.iter().any(|program| is_skipped_without(program, has(program, "-V")))
     {
         return;
     }
@@ -243,8 +242,7 @@ fn a_host_proc_that_hides_process_1_is_a_warning() {
 
 #[test]
 fn capabilities_that_count_for_nothing_are_not_asked_for() {
-    let test = "capabilities_that_count_for_nothing_are_not_asked_for";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     // Root of a user namespace of its own, as in a rootless container.
@@ -272,8 +270,7 @@ const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-
 #[test]
 fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     const HOST: &str = "host_proc = '/run/proc'\n";
-    let test = "under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -353,7 +350,7 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
 
 #[test]
 fn under_host_proc_the_hosts_interfaces_are_followed_by_netlink() {
-    if is_skipped("under_host_proc_the_hosts_interfaces_are_followed_by_netlink") {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -385,7 +382,7 @@ fn under_host_proc_the_hosts_interfaces_are_followed_by_netlink() {
 
 #[test]
 fn interfaces_that_come_go_and_change_are_followed() {
-    if is_skipped("interfaces_that_come_go_and_change_are_followed") {
+    if is_skipped() {
         return;
     }
     for (source, _) in SOURCES {

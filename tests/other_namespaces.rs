@@ -43,8 +43,7 @@ fn names_once(machine: &Machine, table: &str) -> Vec<String> {
 
 #[test]
 fn a_named_namespace_is_reported_as_from_inside_from_its_coming_to_its_going() {
-    let test = "a_named_namespace_is_reported_as_from_inside_from_its_coming_to_its_going";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     for table in [EVERYTHING, "", "interfaces = ['*']\n"] {
@@ -99,8 +98,7 @@ fn a_named_namespace_is_reported_as_from_inside_from_its_coming_to_its_going() {
 
 #[test]
 fn a_name_that_went_and_came_between_two_gathers_is_the_new_namespace() {
-    let test = "a_name_that_went_and_came_between_two_gathers_is_the_new_namespace";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -116,8 +114,7 @@ fn a_name_that_went_and_came_between_two_gathers_is_the_new_namespace() {
 
 #[test]
 fn traffic_moves_the_counters_of_its_own_namespace_alone() {
-    let test = "traffic_moves_the_counters_of_its_own_namespace_alone";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -156,8 +153,7 @@ fn traffic_moves_the_counters_of_its_own_namespace_alone() {
 
 #[test]
 fn patterns_choose_among_the_names_and_the_empty_one_is_our_own() {
-    let test = "patterns_choose_among_the_names_and_the_empty_one_is_our_own";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -214,8 +210,7 @@ fn patterns_choose_among_the_names_and_the_empty_one_is_our_own() {
 
 #[test]
 fn a_namespace_without_a_name_is_reported_by_its_number_while_a_process_lives_in_it() {
-    let test = "a_namespace_without_a_name_is_reported_by_its_number_while_a_process_lives_in_it";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -298,16 +293,15 @@ impl Drop for Cgroup {
 
 #[test]
 fn the_control_group_of_its_process_tells_the_container() {
-    let test = "the_control_group_of_its_process_tells_the_container";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     // Not like another test's.
     let id = format!("{:064x}", 0xfeed_0000_0000_u64 + u64::from(std::process::id()));
     let cgroup = Cgroup::new(&format!("docker-{id}.scope"));
     let may = "control groups of version 2";
-    let Some(cgroup) = cgroup.filter(|_| !is_skipped_without(test, may, true)) else {
-        assert!(is_skipped_without(test, may, false));
+    let Some(cgroup) = cgroup.filter(|_| !is_skipped_without(may, true)) else {
+        assert!(is_skipped_without(may, false));
         return;
     };
     let machine = Machine::new();
@@ -356,8 +350,7 @@ fn the_control_group_of_its_process_tells_the_container() {
 
 #[test]
 fn the_container_that_was_told_first_is_told_as_long_as_a_process_of_it_lives_there() {
-    let test = "the_container_that_was_told_first_is_told_as_long_as_a_process_of_it_lives_there";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let id = |number: u64| format!("{:064x}", (number << 40) + u64::from(std::process::id()));
@@ -365,7 +358,7 @@ fn the_container_that_was_told_first_is_told_as_long_as_a_process_of_it_lives_th
     let cgroups = ids.each_ref().map(|id| Cgroup::new(&format!("docker-{id}.scope")));
     let may = "control groups of version 2";
     let [Some(one), Some(other)] = cgroups else {
-        assert!(is_skipped_without(test, may, false));
+        assert!(is_skipped_without(may, false));
         return;
     };
     let machine = Machine::new();
@@ -403,8 +396,7 @@ fn the_container_that_was_told_first_is_told_as_long_as_a_process_of_it_lives_th
 
 #[test]
 fn our_own_namespace_is_not_read_where_it_is_not_reported() {
-    let test = "our_own_namespace_is_not_read_where_it_is_not_reported";
-    if is_skipped_without_strace(test) {
+    if is_skipped_without_strace() {
         return;
     }
     let machine = Machine::new();
@@ -438,8 +430,7 @@ fn our_own_namespace_is_not_read_where_it_is_not_reported() {
 
 #[test]
 fn our_own_namespace_is_reported_once_and_of_two_of_one_name_the_first() {
-    let test = "our_own_namespace_is_reported_once_and_of_two_of_one_name_the_first";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -471,8 +462,7 @@ fn our_own_namespace_is_reported_once_and_of_two_of_one_name_the_first() {
 fn statistics_of_the_whole_machine_stand_in_our_own_namespaces_lines_only() {
     const MACHINES: [&str; 4] =
         ["sockstat_tcp_orphan", "sockstat_tcp_alloc", "sockstat_tcp_mem", "sockstat_udp_mem"];
-    let test = "statistics_of_the_whole_machine_stand_in_our_own_namespaces_lines_only";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -523,8 +513,7 @@ fn statistics_of_the_whole_machine_stand_in_our_own_namespaces_lines_only() {
 
 #[test]
 fn each_table_looks_for_namespaces_where_it_is_told_to() {
-    let test = "each_table_looks_for_namespaces_where_it_is_told_to";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -543,8 +532,7 @@ fn each_table_looks_for_namespaces_where_it_is_told_to() {
 
 #[test]
 fn to_name_the_own_proc_and_sys_is_to_name_none() {
-    let test = "to_name_the_own_proc_and_sys_is_to_name_none";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -574,8 +562,7 @@ fn to_name_the_own_proc_and_sys_is_to_name_none() {
 
 #[test]
 fn a_batch_has_the_time_at_which_the_kernel_told_the_first_counters() {
-    let test = "a_batch_has_the_time_at_which_the_kernel_told_the_first_counters";
-    if is_skipped_without_strace(test) {
+    if is_skipped_without_strace() {
         return;
     }
     let machine = Machine::new();
@@ -601,8 +588,7 @@ fn a_batch_has_the_time_at_which_the_kernel_told_the_first_counters() {
 
 #[test]
 fn a_file_of_another_namespace_is_named_with_it() {
-    let test = "a_file_of_another_namespace_is_named_with_it";
-    if is_skipped_without_strace(test) {
+    if is_skipped_without_strace() {
         return;
     }
     let machine = Machine::new();

@@ -17,8 +17,7 @@ use common::{eventually, has, is_skipped, is_skipped_without};
 
 #[test]
 fn a_namespace_whose_name_goes_is_let_go_at_once() {
-    let test = "a_namespace_whose_name_goes_is_let_go_at_once";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -49,7 +48,7 @@ fn a_namespace_whose_name_goes_is_let_go_at_once() {
 
 #[test]
 fn namespaces_that_come_and_go_leave_no_file_open() {
-    if is_skipped("namespaces_that_come_and_go_leave_no_file_open") {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -77,8 +76,7 @@ fn namespaces_that_come_and_go_leave_no_file_open() {
 
 #[test]
 fn a_name_that_is_a_link_ends_with_what_it_leads_to() {
-    let test = "a_name_that_is_a_link_ends_with_what_it_leads_to";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -116,8 +114,7 @@ fn await_end(machine: &Machine) {
 
 #[test]
 fn a_namespace_ends_with_its_last_process_without_a_gather() {
-    let test = "a_namespace_ends_with_its_last_process_without_a_gather";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -153,8 +150,7 @@ fn a_namespace_ends_with_its_last_process_without_a_gather() {
 
 #[test]
 fn a_namespace_whose_name_is_made_anew_at_once_ends_all_the_same() {
-    let test = "a_namespace_whose_name_is_made_anew_at_once_ends_all_the_same";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -177,8 +173,7 @@ fn a_namespace_whose_name_is_made_anew_at_once_ends_all_the_same() {
 
 #[test]
 fn a_namespace_ends_when_its_only_process_leaves_it() {
-    let test = "a_namespace_ends_when_its_only_process_leaves_it";
-    if is_skipped(test) || is_skipped_without(test, "perl", has("perl", "-v")) {
+    if is_skipped() || is_skipped_without("perl", has("perl", "-v")) {
         return;
     }
     let machine = Machine::new();
@@ -213,8 +208,7 @@ fn a_namespace_ends_when_its_only_process_leaves_it() {
 
 #[test]
 fn a_namespace_ends_also_while_nobody_reads_the_lines() {
-    let test = "a_namespace_ends_also_while_nobody_reads_the_lines";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();

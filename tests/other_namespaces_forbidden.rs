@@ -20,15 +20,14 @@ const NO_ADMIN: [&str; 3] = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps
 
 #[test]
 fn a_user_reads_the_namespaces_of_own_processes_by_their_files() {
-    let test = "a_user_reads_the_namespaces_of_own_processes_by_their_files";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
     machine.add("blue");
     let unshare = [&NOBODY[..], &["unshare", "--map-root-user", "--net", "true"]].concat();
     let may = machine.command(unshare[0]).args(&unshare[1..]).status().unwrap().success();
-    if is_skipped_without(test, "network namespaces for every user", may) {
+    if is_skipped_without("network namespaces for every user", may) {
         return;
     }
     let cat = [&NOBODY[..], &["unshare", "--map-root-user", "--net", "cat"]].concat();
@@ -99,8 +98,7 @@ fn without_speed(batch: Batch) -> Batch {
 
 #[test]
 fn without_the_right_to_enter_namespaces_named_ones_are_read_by_their_processes() {
-    let test = "without_the_right_to_enter_namespaces_named_ones_are_read_by_their_processes";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -129,8 +127,7 @@ fn without_the_right_to_enter_namespaces_named_ones_are_read_by_their_processes(
 
 #[test]
 fn where_no_namespace_can_be_read_one_line_says_so_and_our_own_is_reported() {
-    let test = "where_no_namespace_can_be_read_one_line_says_so_and_our_own_is_reported";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -167,8 +164,7 @@ fn where_no_namespace_can_be_read_one_line_says_so_and_our_own_is_reported() {
 
 #[test]
 fn what_no_table_asked_for_is_no_warning() {
-    let test = "what_no_table_asked_for_is_no_warning";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -207,8 +203,7 @@ fn what_no_table_asked_for_is_no_warning() {
 
 #[test]
 fn a_proc_that_hides_processes_is_told_of_where_they_are_looked_for() {
-    let test = "a_proc_that_hides_processes_is_told_of_where_they_are_looked_for";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -240,8 +235,7 @@ fn a_proc_that_hides_processes_is_told_of_where_they_are_looked_for() {
 
 #[test]
 fn a_name_without_a_namespace_is_told_of_once_it_stays_so() {
-    let test = "a_name_without_a_namespace_is_told_of_once_it_stays_so";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -278,8 +272,7 @@ fn a_name_without_a_namespace_is_told_of_once_it_stays_so() {
 
 #[test]
 fn a_namespace_may_be_entered_whose_number_was_one_that_might_not() {
-    let test = "a_namespace_may_be_entered_whose_number_was_one_that_might_not";
-    if is_skipped_without_strace(test) {
+    if is_skipped_without_strace() {
         return;
     }
     let machine = Machine::new();
@@ -310,8 +303,7 @@ fn a_namespace_may_be_entered_whose_number_was_one_that_might_not() {
 
 #[test]
 fn a_folder_of_names_that_cannot_be_listed_is_told_of() {
-    let test = "a_folder_of_names_that_cannot_be_listed_is_told_of";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -334,8 +326,7 @@ fn a_folder_of_names_that_cannot_be_listed_is_told_of() {
 
 #[test]
 fn one_namespace_that_may_not_be_entered_keeps_no_other_out() {
-    let test = "one_namespace_that_may_not_be_entered_keeps_no_other_out";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -345,7 +336,7 @@ fn one_namespace_that_may_not_be_entered_keeps_no_other_out() {
         "touch /run/netns/made && unshare --net=/run/netns/made true && exec \"$0\" \"$@\"";
     let by = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script];
     let may = machine.command(by[0]).args(&by[1..]).arg("true").status().unwrap().success();
-    if is_skipped_without(test, "user namespaces", may) {
+    if is_skipped_without("user namespaces", may) {
         return;
     }
     let table = "interfaces = ['*']\nnamespace_include = ['*']\n";

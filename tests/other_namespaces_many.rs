@@ -19,8 +19,7 @@ use common::{eventually, is_skipped, text};
 #[test]
 fn a_gather_takes_two_system_calls_for_each_namespace_and_enters_none() {
     const GATHERS: usize = 5;
-    let test = "a_gather_takes_two_system_calls_for_each_namespace_and_enters_none";
-    if is_skipped_without_strace(test) {
+    if is_skipped_without_strace() {
         return;
     }
     for folders in ["true", "mkdir -p /run/docker/netns"] {
@@ -63,8 +62,7 @@ fn a_gather_takes_two_system_calls_for_each_namespace_and_enters_none() {
 
 #[test]
 fn namespaces_that_there_are_no_files_for_are_left_out_and_one_line_says_so() {
-    let test = "namespaces_that_there_are_no_files_for_are_left_out_and_one_line_says_so";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -110,8 +108,7 @@ fn namespaces_that_there_are_no_files_for_are_left_out_and_one_line_says_so() {
 
 #[test]
 fn a_driver_that_is_slow_at_the_start_costs_no_other_namespace_anything() {
-    let test = "a_driver_that_is_slow_at_the_start_costs_no_other_namespace_anything";
-    if is_skipped_without_strace(test) {
+    if is_skipped_without_strace() {
         return;
     }
     let machine = Machine::new();
@@ -155,8 +152,7 @@ fn a_driver_that_is_slow_at_the_start_costs_no_other_namespace_anything() {
 
 #[test]
 fn events_of_one_namespace_are_not_taken_for_those_of_another() {
-    let test = "events_of_one_namespace_are_not_taken_for_those_of_another";
-    if is_skipped_without_strace(test) {
+    if is_skipped_without_strace() {
         return;
     }
     let machine = Machine::new();
@@ -178,8 +174,7 @@ fn events_of_one_namespace_are_not_taken_for_those_of_another() {
 #[test]
 fn drivers_of_many_namespaces_do_not_delay_a_stop() {
     const SPACES: usize = 20;
-    let test = "drivers_of_many_namespaces_do_not_delay_a_stop";
-    if is_skipped_without_strace(test) {
+    if is_skipped_without_strace() {
         return;
     }
     let machine = Machine::new();
@@ -206,8 +201,7 @@ fn drivers_of_many_namespaces_do_not_delay_a_stop() {
 #[test]
 fn events_of_many_namespaces_are_all_followed_before_a_gather() {
     const SPACES: usize = 80;
-    let test = "events_of_many_namespaces_are_all_followed_before_a_gather";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -240,8 +234,7 @@ fn events_of_many_namespaces_are_all_followed_before_a_gather() {
 
 #[test]
 fn namespaces_with_names_come_first_where_not_all_can_be_reported() {
-    let test = "namespaces_with_names_come_first_where_not_all_can_be_reported";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -292,8 +285,7 @@ fn namespaces_with_names_come_first_where_not_all_can_be_reported() {
 
 #[test]
 fn a_hundred_namespaces_need_no_more_than_the_hard_limit_of_open_files() {
-    let test = "a_hundred_namespaces_need_no_more_than_the_hard_limit_of_open_files";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -315,7 +307,7 @@ fn a_hundred_namespaces_need_no_more_than_the_hard_limit_of_open_files() {
 #[test]
 fn a_storm_of_namespaces_changes_no_stable_one() {
     const STABLE: usize = 5;
-    if is_skipped("a_storm_of_namespaces_changes_no_stable_one") {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();

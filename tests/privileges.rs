@@ -48,8 +48,7 @@ fn with_capabilities_of_its_file(folder: &Path) -> String {
 
 #[test]
 fn privileges_of_its_file_open_no_file_for_its_caller() {
-    let test = "privileges_of_its_file_open_no_file_for_its_caller";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let folder = open_folder();
@@ -103,8 +102,7 @@ fn privileges_of_its_file_open_no_file_for_its_caller() {
 
 #[test]
 fn whom_a_configuration_is_for_is_said_to_others() {
-    let test = "whom_a_configuration_is_for_is_said_to_others";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let folder = open_folder();
@@ -152,8 +150,7 @@ fn effective(pid: u32) -> Vec<u64> {
 
 #[test]
 fn other_namespaces_are_reported_by_capabilities_that_are_held_only_meanwhile() {
-    let test = "other_namespaces_are_reported_by_capabilities_that_are_held_only_meanwhile";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
@@ -213,14 +210,13 @@ fn other_namespaces_are_reported_by_capabilities_that_are_held_only_meanwhile() 
 
 #[test]
 fn a_host_whose_processes_are_hidden_is_seen_by_the_capability_for_that() {
-    let test = "a_host_whose_processes_are_hidden_is_seen_by_the_capability_for_that";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let machine = Machine::new();
     let may_hide = "mkdir -p /run/host && mount -t proc -o hidepid=2 proc /run/host";
     let may_hide = machine.command("sh").args(["-c", may_hide]).status().unwrap().success();
-    if is_skipped_without(test, "hidepid", may_hide) {
+    if is_skipped_without("hidepid", may_hide) {
         return;
     }
     let config = config_file("[[inputs.net]]\nhost_proc = '/run/host'\ninterfaces = ['lo']\n");

@@ -110,7 +110,7 @@ fn statistics(netns: &Netns, protocols: &str) -> BTreeMap<String, i64> {
 
 #[test]
 fn each_group_is_what_its_file_tells() {
-    if is_skipped("each_group_is_what_its_file_tells") {
+    if is_skipped() {
         return;
     }
     let netns = with_ipv6();
@@ -156,7 +156,7 @@ fn each_group_is_what_its_file_tells() {
 
 #[test]
 fn sockets_in_use_are_counted_per_namespace() {
-    if is_skipped("sockets_in_use_are_counted_per_namespace") {
+    if is_skipped() {
         return;
     }
     let netns = with_ipv6();
@@ -187,7 +187,7 @@ fn sockets_in_use_are_counted_per_namespace() {
 
 #[test]
 fn soft_interrupts_are_those_of_all_processors_together() {
-    if is_skipped("soft_interrupts_are_those_of_all_processors_together") {
+    if is_skipped() {
         return;
     }
     let netns = with_ipv6();
@@ -217,7 +217,7 @@ fn soft_interrupts_are_those_of_all_processors_together() {
 
 #[test]
 fn patterns_pick_fields_and_an_empty_list_leaves_the_line_out() {
-    if is_skipped("patterns_pick_fields_and_an_empty_list_leaves_the_line_out") {
+    if is_skipped() {
         return;
     }
     let netns = with_ipv6();
@@ -265,7 +265,7 @@ fn patterns_pick_fields_and_an_empty_list_leaves_the_line_out() {
 
 #[test]
 fn an_interface_has_its_own_statistics_of_ipv6() {
-    if is_skipped("an_interface_has_its_own_statistics_of_ipv6") {
+    if is_skipped() {
         return;
     }
     let netns = with_ipv6();
@@ -303,8 +303,7 @@ fn an_interface_has_its_own_statistics_of_ipv6() {
 
 #[test]
 fn statistics_of_an_interface_go_on_where_its_counters_do_not() {
-    let test = "statistics_of_an_interface_go_on_where_its_counters_do_not";
-    if is_skipped(test) || is_skipped_without(test, "tc", has("tc", "-V")) {
+    if is_skipped() || is_skipped_without("tc", has("tc", "-V")) {
         return;
     }
     for (source, _) in SOURCES {
@@ -331,7 +330,7 @@ fn statistics_of_an_interface_go_on_where_its_counters_do_not() {
 
 #[test]
 fn without_ipv6_an_interface_has_no_statistics_of_it() {
-    if is_skipped("without_ipv6_an_interface_has_no_statistics_of_it") {
+    if is_skipped() {
         return;
     }
     let netns = Netns::new();
@@ -356,8 +355,7 @@ fn with_proc(netns: &Netns, script: &str) -> Command {
 
 #[test]
 fn where_proc_shows_nothing_but_processes_statistics_are_there_all_the_same() {
-    let test = "where_proc_shows_nothing_but_processes_statistics_are_there_all_the_same";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let netns = with_ipv6();
@@ -391,8 +389,7 @@ fn where_proc_shows_nothing_but_processes_statistics_are_there_all_the_same() {
 
 #[test]
 fn statistics_that_cannot_be_had_are_told_of_once_as_loudly_as_they_were_asked_for() {
-    let test = "statistics_that_cannot_be_had_are_told_of_once_as_loudly_as_they_were_asked_for";
-    if is_skipped(test) {
+    if is_skipped() {
         return;
     }
     let netns = with_ipv6();

@@ -21,14 +21,14 @@ const BUSY: usize = 5;
 
 #[test]
 fn a_storm_changes_no_stable_interface_by_netlink() {
-    if !is_skipped("a_storm_changes_no_stable_interface_by_netlink") {
+    if !is_skipped() {
         storm("netlink", Duration::from_secs(60));
     }
 }
 
 #[test]
 fn a_storm_changes_no_stable_interface_by_procfs() {
-    if !is_skipped("a_storm_changes_no_stable_interface_by_procfs") {
+    if !is_skipped() {
         storm("procfs", Duration::from_secs(5));
     }
 }
@@ -243,7 +243,7 @@ fn storms([first, second]: [&Netns; 2]) -> Vec<Vec<(&Netns, String)>> {
 #[test]
 fn names_that_go_round_lend_no_interface_the_rates_of_another() {
     const NAMES: usize = 8;
-    if is_skipped("names_that_go_round_lend_no_interface_the_rates_of_another") {
+    if is_skipped() {
         return;
     }
     let netns = Netns::new();

@@ -22,7 +22,6 @@ fn main() {
 }
 
 fn the_time_that_a_host_was_suspended_for_counts_for_dedup_interval() {
-    let test = "the_time_that_a_host_was_suspended_for_counts_for_dedup_interval";
     // As after two hours, which CLOCK_MONOTONIC does not count.
     let suspended = || {
         let mut command = Command::new("unshare");
@@ -31,7 +30,7 @@ fn the_time_that_a_host_was_suspended_for_counts_for_dedup_interval() {
     };
     let output = suspended().arg("true").output();
     let can = output.is_ok_and(|output| output.status.success());
-    if is_skipped_without(test, "root, and time namespaces", can) {
+    if is_skipped_without("root, and time namespaces", can) {
         return;
     }
     let host = tempfile::tempdir().unwrap();

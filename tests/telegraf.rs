@@ -317,7 +317,7 @@ fn netns_with_everything() -> Netns {
 
 #[test]
 fn every_signal_gives_the_lines_of_inputs_net() {
-    if is_skipped("every_signal_gives_the_lines_of_inputs_net") {
+    if is_skipped() {
         return;
     }
     let netns = netns_with_everything();
@@ -333,7 +333,7 @@ fn every_signal_gives_the_lines_of_inputs_net() {
 
 #[test]
 fn every_interfaces_option_selects_what_inputs_net_selects() {
-    if is_skipped("every_interfaces_option_selects_what_inputs_net_selects") {
+    if is_skipped() {
         return;
     }
     let netns = netns_with_everything();
@@ -349,7 +349,7 @@ fn every_interfaces_option_selects_what_inputs_net_selects() {
 
 #[test]
 fn unsigned_integers_are_those_of_the_serializer() {
-    if is_skipped("unsigned_integers_are_those_of_the_serializer") {
+    if is_skipped() {
         return;
     }
     let netns = netns_with_everything();
@@ -361,7 +361,7 @@ fn unsigned_integers_are_those_of_the_serializer() {
 
 #[test]
 fn under_host_proc_the_lines_are_those_of_inputs_net() {
-    if is_skipped("under_host_proc_the_lines_are_those_of_inputs_net") {
+    if is_skipped() {
         return;
     }
     let netns = netns_with_everything();
@@ -457,7 +457,7 @@ fn parts(line: &str) -> (Parts, &str) {
 
 #[test]
 fn in_a_container_every_option_shows_the_host() {
-    if is_skipped("in_a_container_every_option_shows_the_host") {
+    if is_skipped() {
         return;
     }
     // What stands still can be compared with what the plugin prints on the host itself.
@@ -544,7 +544,7 @@ fn in_a_container_every_option_shows_the_host() {
 
 #[test]
 fn a_stop_a_kill_and_a_reload_leave_no_process_behind() {
-    if is_skipped("a_stop_a_kill_and_a_reload_leave_no_process_behind") {
+    if is_skipped() {
         return;
     }
     let netns = netns_with_everything();
@@ -574,7 +574,7 @@ fn a_stop_a_kill_and_a_reload_leave_no_process_behind() {
 
 #[test]
 fn a_failing_start_always_shows_why() {
-    if is_skipped("a_failing_start_always_shows_why") {
+    if is_skipped() {
         return;
     }
     const ERROR: &str = " E! [inputs.execd] cannot read \"/none/such.conf\": No such file";
@@ -615,7 +615,7 @@ fn a_failing_start_always_shows_why() {
 
 #[test]
 fn a_signal_to_telegraf_and_all_its_plugins_is_no_error() {
-    if is_skipped("a_signal_to_telegraf_and_all_its_plugins_is_no_error") {
+    if is_skipped() {
         return;
     }
     let netns = netns_with_everything();
@@ -639,7 +639,7 @@ fn a_signal_to_telegraf_and_all_its_plugins_is_no_error() {
 
 #[test]
 fn telegrafs_own_test_mode_shows_the_lines_every_time() {
-    if is_skipped("telegrafs_own_test_mode_shows_the_lines_every_time") {
+    if is_skipped() {
         return;
     }
     let netns = netns_with_everything();
@@ -801,7 +801,7 @@ fn the_tests_read_line_protocol_as_telegraf_does() {
 
 #[test]
 fn no_alias_keeps_later_lines_from_telegraf() {
-    if is_skipped("no_alias_keeps_later_lines_from_telegraf") {
+    if is_skipped() {
         return;
     }
     let case = Case { interfaces: "['e0', 'lo']", more: "interface_tags = ['alias']", ..DEFAULT };

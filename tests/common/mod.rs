@@ -18,6 +18,7 @@ use std::io::{Read, Write as _};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -55,21 +56,26 @@ pub(crate) const ODD_NAMES: &[&[u8]] = &[
     b"0123456789abcde",
 ];
 
-/// Whether the test cannot run, for want of root or of `ip`, which it then says.
-pub(crate) fn is_skipped(test: &str) -> bool {
+/// Whether this test cannot run, for want of root or of `ip`, which it then says.
+pub(crate) fn is_skipped() -> bool {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     // Being root is not enough: a container may not let it.
     let can = |action: &str| {
-        let name = format!("telegraf-net-try-{}-{test}", std::process::id());
+        let name = format!("telegraf-net-try-{}-{number}", std::process::id());
         let output = Command::new("ip").args(["netns", action, &name]).output();
         output.is_ok_and(|output| output.status.success())
     };
-    is_skipped_without(test, "root, and ip of iproute2", can("add") && can("del"))
+    is_skipped_without("root, and ip of iproute2", can("add") && can("del"))
 }
 
-/// Whether the test cannot run for want of something, which it then says. Where
+/// Whether this test cannot run for want of something, which it then says. Where
 /// `TELEGRAF_NET_NO_SKIP` is set, as in CI, that is a failure.
-pub(crate) fn is_skipped_without(test: &str, what: &str, has_it: bool) -> bool {
+pub(crate) fn is_skipped_without(what: &str, has_it: bool) -> bool {
     let may_skip = std::env::var_os("TELEGRAF_NET_NO_SKIP").is_none();
+    // A test's thread has its name.
+    let thread = thread::current();
+    let test = thread.name().unwrap_or("this test");
     assert!(has_it || may_skip, "{test} needs {what}");
     if !has_it {
         // Not eprintln!, whose output is shown only for tests that fail.
