@@ -18,8 +18,9 @@ use crate::format::Fields;
 use crate::model::interface::{Interface, Wants};
 use crate::model::properties::Properties;
 use crate::model::protocol::{Group, Groups, ProtocolStatistic};
+use crate::select::Selection;
+use crate::select::kinds::KindClass;
 use crate::select::patterns::Patterns;
-use crate::select::{KindClass, Selection};
 
 pub use self::error::ConfigError;
 

@@ -20,8 +20,9 @@ use crate::format::{Fields, Unsigned};
 use crate::model::protocol::Group;
 use crate::quoted::Quoted;
 use crate::quoted::QuotedPath;
+use crate::select::Selection;
+use crate::select::kinds::{KindClass, Kinds};
 use crate::select::patterns::{PatternError, Patterns, Room};
-use crate::select::{KindClass, Kinds, Selection};
 
 /// How old a speed may get by default.
 const SPEED_REFRESH: Duration = Duration::from_secs(60);

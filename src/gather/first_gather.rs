@@ -12,7 +12,7 @@ use crate::log::Log;
 use crate::model::interface::{Interface, Presence, telegraf_name};
 use crate::model::protocol::{Group, ProtocolStatistic};
 use crate::quoted::Quoted;
-use crate::select::{KindClass, Kinds};
+use crate::select::kinds::{KindClass, Kinds};
 use crate::system::Altname;
 
 /// Of so many entries that match nothing, each has a line of its own.
