@@ -16,6 +16,7 @@ pub mod proc_net;
 pub mod procfs;
 pub mod source;
 pub mod statistics;
+pub mod streams;
 
 use std::io;
 use std::time::Duration;

@@ -11,13 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::PIPE_BUF;
 
-/// The largest capacity that an unprivileged process may ask for by default
-/// (`/proc/sys/fs/pipe-max-size`).
-const MAX_PIPE_SIZE: usize = 1 << 20;
+use crate::system::current::streams;
 
 /// How often to look whether a pipe is empty, which no event tells.
 pub const EMPTY_POLL: Duration = Duration::from_millis(2);
@@ -54,19 +52,14 @@ impl Output {
         let file_type =
             rustix::fs::fstat(&stdout).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let kind = match file_type {
-            Ok(FileType::Fifo) => {
-                Kind::Pipe(rustix::pipe::fcntl_getpipe_size(&stdout).unwrap_or(PIPE_BUF))
-            }
+            Ok(FileType::Fifo) => Kind::Pipe(streams::pipe_size(&stdout).unwrap_or(PIPE_BUF)),
             Ok(FileType::RegularFile) => Kind::File,
             _ => Kind::Other,
         };
         // A terminal that is paused (Ctrl-S) counts as writable and then blocks. Opened anew, it can
         // be made non-blocking for this process alone.
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let terminal = stdout
-            .is_terminal()
-            .then(|| rustix::fs::open("/proc/self/fd/1", flags, Mode::empty()).ok());
-        let fd = match terminal.flatten() {
+        let terminal = stdout.is_terminal().then(streams::open_terminal).flatten();
+        let fd = match terminal {
             Some(fd) => fd,
             None => rustix::io::fcntl_dupfd_cloexec(&stdout, 3)?,
         };
@@ -101,14 +94,11 @@ impl Output {
 
     /// Makes a pipe large enough for so many bytes, as far as the kernel allows.
     pub fn reserve(&mut self, bytes: usize) {
-        let wanted = bytes.next_power_of_two().min(MAX_PIPE_SIZE);
+        let wanted = bytes.next_power_of_two().min(streams::MAX_PIPE_SIZE);
         if let Kind::Pipe(size) = self.kind
             && size < wanted
         {
-            let grown = rustix::pipe::fcntl_setpipe_size(&self.fd, wanted);
-            // Refused where the user's pipes are many or large: then it takes more writes.
-            let now = grown.or_else(|_| rustix::pipe::fcntl_getpipe_size(&self.fd));
-            self.kind = Kind::Pipe(now.unwrap_or(size));
+            self.kind = Kind::Pipe(streams::grow_pipe(&self.fd, wanted).unwrap_or(size));
         }
     }
 
