@@ -191,45 +191,49 @@ impl NamespaceSelection {
     }
 }
 
-/// A property of an interface that can be a tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tag {
-    /// [`Properties::alias`].
-    Alias,
-    /// [`Properties::altname`].
-    Altname,
-    /// [`Properties::mac`].
-    Mac,
-    /// [`Properties::kind`], or else the word of `kind_include` for a device or a loopback.
-    Kind,
-    /// [`Properties::master`].
-    Master,
-    /// [`Properties::lower`].
-    Lower,
-    /// [`Properties::driver`].
-    Driver,
-    /// The name of the network namespace, which lines of others than our own have anyway.
-    Namespace,
+/// Makes the properties that can be tags. A row is the tag's key, and what it tells of an interface and its
+/// properties, if anything.
+macro_rules! tags {
+    ($($(#[$docs:meta])* $tag:ident $key:literal: $value:expr;)*) => {
+        /// A property of an interface that can be a tag, `interface_tags` in `plugin.conf`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+        pub enum Tag {
+            $($(#[$docs])* #[serde(rename = $key)] $tag,)*
+        }
+
+        impl Tag {
+            /// Its key and what it tells; `None` for what is no property of the interface itself, or
+            /// where properties are not known.
+            #[must_use]
+            pub fn of(self, interface: &Interface) -> Option<(&'static str, &[u8])> {
+                type Value = for<'a> fn(&'a Interface, &'a Properties) -> Option<&'a [u8]>;
+                let properties = &interface.details.as_ref()?.properties;
+                let (key, value): (_, Value) = match self {
+                    $(Self::$tag => ($key, $value),)*
+                };
+                Some((key, value(interface, properties)?))
+            }
+        }
+    };
 }
 
-impl Tag {
-    /// Its key and what it tells; `None` for what is no property of the interface itself, or where
-    /// properties are not known.
-    #[must_use]
-    pub fn of(self, interface: &Interface) -> Option<(&'static str, &[u8])> {
-        let properties = &interface.details.as_ref()?.properties;
-        Some(match self {
-            Self::Alias => ("alias", &properties.alias),
-            Self::Altname => ("altname", &properties.altname),
-            Self::Mac => ("mac", &properties.mac),
-            Self::Kind => ("kind", kind_of(interface, properties)),
-            Self::Master => ("master", &properties.master),
-            Self::Lower => ("lower", &properties.lower),
-            Self::Driver => ("driver", &properties.driver),
-            Self::Namespace => return None,
-        })
-    }
+tags! {
+    /// [`Properties::alias`].
+    Alias "alias": |_, properties| Some(&properties.alias);
+    /// [`Properties::altname`].
+    Altname "altname": |_, properties| Some(&properties.altname);
+    /// [`Properties::mac`].
+    Mac "mac": |_, properties| Some(&properties.mac);
+    /// [`Properties::kind`], or else the word of `kind_include` for a device or a loopback.
+    Kind "kind": |interface, properties| Some(kind_of(interface, properties));
+    /// [`Properties::master`].
+    Master "master": |_, properties| Some(&properties.master);
+    /// [`Properties::lower`].
+    Lower "lower": |_, properties| Some(&properties.lower);
+    /// [`Properties::driver`].
+    Driver "driver": |_, properties| Some(&properties.driver);
+    /// The name of the network namespace, which lines of others than our own have anyway.
+    Namespace "namespace": |_, _| None;
 }
 
 /// The kernel's kind of an interface, or else a word for what has none; empty for other software, whose
