@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser};
 
+use crate::format::Format;
+use crate::format::influx::Influx;
 use crate::log;
 
 const EXECD_BLOCK: &str = r#"Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:
@@ -79,6 +81,12 @@ impl Args {
     #[must_use]
     pub fn clock(&self) -> Option<Duration> {
         self.poll_interval.filter(|_| !self.poll_interval_disabled)
+    }
+
+    /// What metrics are written as.
+    #[must_use]
+    pub fn format(&self) -> &'static dyn Format {
+        &Influx
     }
 }
 

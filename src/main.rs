@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use telegraf_net::cli::{self, Args, Asked};
 use telegraf_net::config::{self, Config};
 use telegraf_net::daemon;
-use telegraf_net::format::influx::Influx;
 use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
 use telegraf_net::quoted::QuotedPath;
@@ -57,7 +56,7 @@ fn run(asked: &Asked) -> Result<(), Failure> {
     if args.sample_config {
         print(config::SAMPLE.as_bytes())
     } else if args.once {
-        gather_once(read_config(args.config.as_deref(), log)?, log)
+        gather_once(args, log)
     } else {
         run_daemon(args, log)
     }
@@ -67,8 +66,11 @@ fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
     // Before anything else that takes time: a signal that comes earlier ends the process.
     let triggers = Triggers::install(args.clock())
         .map_err(|error| Failure::failed(format!("cannot take over signals: {error}")))?;
-    let collector =
-        Collector::<CurrentHost>::new(read_config(args.config.as_deref(), log)?, &Influx, log);
+    let collector = Collector::<CurrentHost>::new(
+        read_config(args.config.as_deref(), log)?,
+        args.format(),
+        log,
+    );
     if Triggers::are_typed() {
         log.info(format_args!("Enter gathers, Ctrl-D ends"));
     }
@@ -104,9 +106,10 @@ fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
         .map_err(|error| Failure::unusable(format!("{name}: {error}")))
 }
 
-fn gather_once(config: Config, log: Log) -> Result<(), Failure> {
+fn gather_once(args: &Args, log: Log) -> Result<(), Failure> {
+    let config = read_config(args.config.as_deref(), log)?;
     let mut batch = Vec::new();
-    let mut collector = Collector::<CurrentHost>::new(config, &Influx, log);
+    let mut collector = Collector::<CurrentHost>::new(config, args.format(), log);
     collector.gather(&mut batch, || false);
     if batch.is_empty() {
         return Err(Failure::failed(format!("nothing to report: {}", collector.why_nothing())));
