@@ -125,7 +125,7 @@ pub enum Column {
 macro_rules! counters {
     (
         $(#[$docs:meta])*
-        $name:ident: [$value:ty; $count:literal] {
+        $name:ident: $value:ty {
             $($(#[$row_docs:meta])* $field:ident: $unit:ident [$($stat:ident),+] $(=> $column:ident)?;)*
         }
     ) => {
@@ -136,8 +136,10 @@ macro_rules! counters {
         }
 
         impl $name {
+            const COUNT: usize = [$(stringify!($field)),*].len();
+
             /// What each is called and where it comes from.
-            pub const TABLE: [Counter; $count] = [$(
+            pub const TABLE: [Counter; Self::COUNT] = [$(
                 Counter {
                     name: stringify!($field),
                     key: concat!(",", stringify!($field), "="),
@@ -162,7 +164,7 @@ macro_rules! counters {
 
             /// The values, in the order of the [table](Self::TABLE).
             #[must_use]
-            pub fn values(&self) -> [$value; $count] {
+            pub fn values(&self) -> [$value; Self::COUNT] {
                 [$(self.$field),*]
             }
         }
@@ -176,7 +178,7 @@ counters! {
     ///
     /// Each is a count of bytes or packets that only a wrap, a driver's reset or a new interface of
     /// the same name makes smaller, as long as the driver tells the truth.
-    Counters: [u64; 8] {
+    Counters: u64 {
         /// Bytes transmitted.
         bytes_sent: Bytes [TxBytes] => TxBytes;
         /// Bytes received.
@@ -199,7 +201,7 @@ counters! {
 counters! {
     /// The counters that `counters = "all"` adds: the other columns of `/proc/net/dev`, and what these
     /// lump together. `None` is what the source does not tell.
-    MoreCounters: [Option<u64>; 17] {
+    MoreCounters: Option<u64> {
         /// Errors of the receiver's queue.
         fifo_in: Packets [RxFifoErrors] => RxFifo;
         /// Frames received that are malformed.
