@@ -11,7 +11,33 @@ use common::plugin::{
     ALL, DEFAULT, Daemon, SOURCES, assert_same, config_file, names, once, once_in, parse, speeds,
     with_source, without_time,
 };
-use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, run, text, without_notes};
+use common::{
+    Netns, PLUGIN, has, is_skipped, is_skipped_without, remove_left_over, run, text, without_notes,
+};
+
+#[test]
+fn tests_remove_the_namespaces_of_killed_ones_and_of_no_others() {
+    if is_skipped("tests_remove_the_namespaces_of_killed_ones_and_of_no_others") {
+        return;
+    }
+    let living = Netns::new();
+    let mut process = Command::new("true").spawn().unwrap();
+    let gone = process.id();
+    process.wait().unwrap();
+    let left = [format!("telegraf-net-test-{gone}-0"), format!("telegraf-net-try-{gone}-it")];
+    let others = [format!("telegraf-net-{gone}"), format!("telegraf-net-test-x{gone}-0")];
+    for name in left.iter().chain(&others) {
+        run(Command::new("ip").args(["netns", "add", name]));
+    }
+    remove_left_over();
+    let is_there = |name: &String| fs::exists(format!("/run/netns/{name}")).unwrap();
+    let (is_left, are_there) = (left.iter().any(is_there), others.iter().all(is_there));
+    for name in &others {
+        run(Command::new("ip").args(["netns", "del", name]));
+    }
+    assert!(!is_left);
+    assert!(are_there && is_there(&living.name));
+}
 
 #[test]
 fn by_default_what_is_up_and_no_loopback_is_reported_with_its_speed() {

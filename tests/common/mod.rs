@@ -16,7 +16,9 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Write as _};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -97,6 +99,8 @@ pub(crate) struct Netns {
 impl Netns {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(remove_left_over);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("telegraf-net-test-{}-{number}", std::process::id());
         run(Command::new("ip").args(["netns", "add", &name]));
@@ -139,6 +143,22 @@ impl Netns {
     pub(crate) fn ip_lines(&self, lines: &str) {
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
             self.ip(&line.split(' ').collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Removes the network namespaces of test processes that are gone: one that is killed cannot remove its
+/// own.
+pub(crate) fn remove_left_over() {
+    let Ok(names) = std::fs::read_dir("/run/netns") else { return };
+    for name in names.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+        let ours = ["telegraf-net-test-", "telegraf-net-try-"];
+        let Some(rest) = ours.iter().find_map(|prefix| name.strip_prefix(prefix)) else { continue };
+        let Some((pid, _)) = rest.split_once('-') else { continue };
+        let is_number = !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && !Path::new("/proc").join(pid).exists() {
+            // Another test process may do the same at once.
+            let _ = Command::new("ip").args(["netns", "del", &name]).output();
         }
     }
 }
