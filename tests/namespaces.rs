@@ -17,7 +17,7 @@ use common::{
 
 #[test]
 fn tests_remove_the_namespaces_of_killed_ones_and_of_no_others() {
-    if is_skipped("tests_remove_the_namespaces_of_killed_ones_and_of_no_others") {
+    if is_skipped() {
         return;
     }
     let living = Netns::new();
