@@ -128,8 +128,7 @@ impl OtherNamespaces {
         } else if denied > 0 {
             let processes = if denied == 1 { "process" } else { "processes" };
             let message = format_args!(
-                "{denied} {processes} of other users cannot be looked at for their network \
-                 namespaces: needs {}",
+                "cannot determine the network namespace of {denied} {processes} of other users: needs {}",
                 Needed(LOOK_AT_PROCESSES)
             );
             problems.report("namespaces of processes", Level::Warn, message);
@@ -502,7 +501,7 @@ pub(super) fn report_no_main(process: &Path, error: &io::Error, problems: &mut P
     let hint =
         if is_denied { format!(": needs {}", Needed(LOOK_AT_PROCESSES)) } else { String::new() };
     let message = format_args!(
-        "no network namespace without a name is reported: that of {process} cannot be told: {error}{hint}"
+        "no network namespace without a name is reported: cannot determine that of {process}: {error}{hint}"
     );
     problems.report("namespaces without a name", Level::Warn, message);
 }

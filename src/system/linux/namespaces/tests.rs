@@ -429,9 +429,12 @@ fn what_is_missing_to_look_at_processes_is_said() {
         problems.messages().join("\n")
     };
     let needed = Needed(LOOK_AT_PROCESSES);
-    let told =
-        format!("of other users cannot be looked at for their network namespaces: needs {needed}");
-    let expected = [String::new(), format!("1 process {told}"), format!("2 processes {told}")];
+    let told = |processes| {
+        format!(
+            "cannot determine the network namespace of {processes} of other users: needs {needed}"
+        )
+    };
+    let expected = [String::new(), told("1 process"), told("2 processes")];
     assert_eq!([0, 1, 2].map(unseen), expected);
     let no_main = |errno: Errno| {
         let mut problems = Problems::new(Log { debug: false });
