@@ -1,5 +1,14 @@
 //! One network namespace as Linux tells it: by netlink, with procfs for a gather that netlink cannot
 //! answer, or by procfs alone.
+//!
+//! | netlink | who is there is known | who tells interfaces | where counters come from |
+//! |---|---|---|---|
+//! | answers | | netlink | netlink |
+//! | fails, or a driver keeps it busy | yes | netlink | `/proc/net/dev`, by name |
+//! | fails | no | procfs, with what netlink knew last | `/proc/net/dev` |
+//! | is kept busy by a driver | never was, and no sysfs shows the namespace | nobody, in this gather | |
+//! | is kept busy by a driver | no, but sysfs may show the namespace | procfs | `/proc/net/dev` |
+//! | is not used | | procfs | `/proc/net/dev` |
 
 use std::os::fd::BorrowedFd;
 use std::time::Instant;

@@ -1,4 +1,14 @@
 //! The network namespaces, beside our own, that tables report: found, entered, read and forgotten.
+//!
+//! ```text
+//! discovered ──(tables want it, limits leave room)──> candidate
+//! candidate ──(may be entered)──> entered, by netlink or by files opened inside
+//!           ──(may not)─────────> forbidden ──(a process lives in it)──> entered, by the files of that process
+//! entered ──(its name goes, its last process ends or leaves)──> forgotten at once
+//!         ──(a search does not find it any more)──────────────> forgotten
+//! ```
+//!
+//! A gather searches anew when a name came or went, when processes count, and at least once a minute.
 
 mod one;
 mod search;

@@ -1,4 +1,7 @@
 //! One other namespace, from when it is entered until its end.
+//!
+//! How its end is noticed is a state ([`EndWatch`]): by its name's, by the end of one process, which
+//! [`OtherNamespace::continues`] passes on to another one that lives there, or by looking twice a second.
 
 use std::os::fd::OwnedFd;
 
