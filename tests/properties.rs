@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use telegraf_net::config::Config;
 use telegraf_net::format::influx::Influx;
-use telegraf_net::format::{Fields, Format as _, Unsigned};
+use telegraf_net::format::{Fields, Format as _};
 use telegraf_net::model::counters::Counters;
 use telegraf_net::model::interface::{Details, Interface};
 use telegraf_net::model::link::{Flags, LinkModes};
@@ -89,7 +89,7 @@ fn line_of(
     Influx.interface(&mut line, name, &mut as_slices(tags));
     let mut interface = Interface::default();
     interface.set_link_modes(Some(LinkModes { speed_mbits, duplex: None }), 1);
-    let fields = Fields { unsigned: Unsigned::AsUnsigned, ..Fields::default() };
+    let fields = Fields { influx_uint_support: true, ..Fields::default() };
     Influx.fields(&mut line, counters, &interface, &fields);
     Influx.end(&mut line, 1);
     line

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::config::HostProc;
 use crate::config::SourceOption;
-use crate::format::{Fields, Unsigned};
+use crate::format::Fields;
 use crate::model::protocol::Group;
 use crate::quoted::Quoted;
 use crate::quoted::QuotedPath;
@@ -166,11 +166,7 @@ impl Reader<'_> {
                 include_loopback: options.include_loopback,
             },
             fields: Fields {
-                unsigned: if options.influx_uint_support {
-                    Unsigned::AsUnsigned
-                } else {
-                    Unsigned::AsSigned
-                },
+                influx_uint_support: options.influx_uint_support,
                 all_counters: options.counters == CounterSet::All,
                 link_state: options.link_state,
                 rates: options.rates,

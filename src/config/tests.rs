@@ -1,6 +1,5 @@
 use super::options::OPTIONS;
 use super::*;
-use crate::format::Unsigned;
 
 fn env(name: &str) -> Option<OsString> {
     let variables = [
@@ -35,7 +34,7 @@ fn the_sample_is_valid_and_names_every_option_with_its_default() {
     let table = only_table(SAMPLE);
     assert!(table.selection.interfaces.is_none());
     assert!(!table.protocols.is_empty());
-    assert_eq!(table.fields.unsigned, Unsigned::AsSigned);
+    assert!(!table.fields.influx_uint_support);
     assert_eq!((table.source, table.speed_refresh), (SourceOption::Auto, Duration::from_secs(60)));
     for option in OPTIONS.iter().map(|option| option.key) {
         let line = SAMPLE.lines().find(|line| line.starts_with(&format!("  # {option} = ")));
@@ -54,7 +53,7 @@ fn options_are_read_and_come_before_the_environment() {
     );
     assert!(matches(&table, "eth1") && !matches(&table, "lo"));
     assert!(table.protocols.is_empty());
-    assert_eq!(table.fields.unsigned, Unsigned::AsUnsigned);
+    assert!(table.fields.influx_uint_support);
     assert_eq!((table.host_proc, table.host_sys), (HostProc::Of("/p".into()), Some("/s".into())));
     assert_eq!(
         (table.source, table.speed_refresh),

@@ -30,7 +30,7 @@ use std::io::Write as _;
 
 use influxdb_line_protocol::LineProtocolBuilder;
 
-use super::{Fields, Format, Tags, Unsigned};
+use super::{Fields, Format, Tags};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::Interface;
 use crate::model::link::{LinkState, StateField, StateValue, is_known_speed};
@@ -60,7 +60,7 @@ impl Format for Influx {
         let start = line.len();
         for (counter, value) in Counters::TABLE.iter().zip(counters.values()) {
             line.extend_from_slice(counter.key.as_bytes());
-            push_unsigned(line, value, fields.unsigned);
+            push_unsigned(line, value, fields.influx_uint_support);
         }
         // No comma stands before the first one.
         if let Some(comma) = line.get_mut(start) {
@@ -77,7 +77,7 @@ impl Format for Influx {
             for (counter, value) in MoreCounters::TABLE.iter().zip(details.more.values()) {
                 if let Some(value) = value {
                     line.extend_from_slice(counter.key.as_bytes());
-                    push_unsigned(line, value, fields.unsigned);
+                    push_unsigned(line, value, fields.influx_uint_support);
                 }
             }
         }
@@ -202,10 +202,11 @@ fn push_key(line: &mut Vec<u8>, name: &str) {
     line.push(b'=');
 }
 
-fn push_unsigned(line: &mut Vec<u8>, value: u64, unsigned: Unsigned) {
-    let (value, suffix) = match unsigned {
-        Unsigned::AsSigned => (value.min(i64::MAX.cast_unsigned()), b'i'),
-        Unsigned::AsUnsigned => (value, b'u'),
+fn push_unsigned(line: &mut Vec<u8>, value: u64, influx_uint_support: bool) {
+    let (value, suffix) = if influx_uint_support {
+        (value, b'u')
+    } else {
+        (value.min(i64::MAX.cast_unsigned()), b'i')
     };
     line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     line.push(suffix);
@@ -238,13 +239,13 @@ mod tests {
         drop_out: u64::MAX,
     };
 
-    fn line(name: &[u8], speed_mbits: Option<i64>, unsigned: Unsigned) -> String {
+    fn line(name: &[u8], speed_mbits: Option<i64>, influx_uint_support: bool) -> String {
         let mut line = Vec::new();
         let link_modes = speed_mbits.map(|speed_mbits| LinkModes { speed_mbits, duplex: None });
         let mut interface = Interface::default();
         interface.set_link_modes(link_modes, 1);
         Influx.interface(&mut line, name, &mut std::iter::empty());
-        let fields = Fields { unsigned, ..Fields::default() };
+        let fields = Fields { influx_uint_support, ..Fields::default() };
         Influx.fields(&mut line, &COUNTERS, &interface, &fields);
         Influx.end(&mut line, 1_700_000_000_123_456_789);
         String::from_utf8_lossy(&line).into_owned()
@@ -253,18 +254,18 @@ mod tests {
     #[test]
     fn an_interface_line_has_the_nine_fields_in_the_documented_order() {
         assert_eq!(
-            line(b"eth0", Some(1000), Unsigned::AsSigned),
+            line(b"eth0", Some(1000), false),
             "net,interface=eth0 bytes_sent=1i,bytes_recv=2i,packets_sent=3i,packets_recv=4i,\
              err_in=5i,err_out=6i,drop_in=7i,drop_out=9223372036854775807i,speed=1000i \
              1700000000123456789\n"
         );
         assert_eq!(
-            line(b"eth0", Some(-1), Unsigned::AsUnsigned),
+            line(b"eth0", Some(-1), true),
             "net,interface=eth0 bytes_sent=1u,bytes_recv=2u,packets_sent=3u,packets_recv=4u,\
              err_in=5u,err_out=6u,drop_in=7u,drop_out=18446744073709551615u,speed=-1i \
              1700000000123456789\n"
         );
-        assert!(line(b"eth0", None, Unsigned::AsSigned).contains("807i 1700000000123456789\n"));
+        assert!(line(b"eth0", None, false).contains("807i 1700000000123456789\n"));
     }
 
     #[test]
@@ -288,7 +289,7 @@ mod tests {
             ("🦀".as_bytes(), "net,interface=🦀 "),
         ];
         for (name, start) in cases {
-            let line = line(name, None, Unsigned::AsSigned);
+            let line = line(name, None, false);
             assert!(line.starts_with(&format!("{start}bytes_sent=")), "{line}");
         }
     }

@@ -44,22 +44,16 @@ pub trait Format: fmt::Debug {
     fn finish(&self, _batch: &mut Vec<u8>) {}
 }
 
-/// How integers that Telegraf holds as `uint64` are written, `influx_uint_support` of Telegraf's
-/// influx serializer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Unsigned {
-    /// `123i`, at most 9223372036854775807: what every version of `InfluxDB` takes.
-    #[default]
-    AsSigned,
-    /// `123u`: `InfluxDB` 2 and later.
-    AsUnsigned,
-}
-
 /// Which fields an interface's line has, beside the nine of `inputs.net`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are options that know nothing of each other"
+)]
 pub struct Fields {
-    /// How counters are written.
-    pub unsigned: Unsigned,
+    /// `influx_uint_support`, as Telegraf's influx serializer has it: counters as `123u`, which `InfluxDB` 2
+    /// and later takes, rather than as `123i`, which ends at 9223372036854775807.
+    pub influx_uint_support: bool,
     /// `counters = "all"`.
     pub all_counters: bool,
     /// `link_state`.
