@@ -38,10 +38,9 @@ impl Log {
             Level::Debug if self.debug => "D! ",
             Level::Debug => return,
         };
-        let line = record(prefix, message);
         #[cfg(test)]
-        tests::keep(&line);
-        write_line(&line);
+        tests::keep(&record(prefix, message));
+        write_line(|| record(prefix, message));
     }
 
     /// Writes an `E! ` line.

@@ -110,8 +110,7 @@ fn gather_once(args: &Args, log: Log) -> Result<(), Failure> {
     let config = read_config(args.config.as_deref(), log)?;
     let mut batch = Vec::new();
     let mut collector = Collector::<CurrentHost>::new(config, args.format(), log);
-    collector.gather(&mut batch, || false);
-    if batch.is_empty() {
+    if collector.gather(&mut batch, || false) == 0 {
         return Err(Failure::failed(format!("nothing to report: {}", collector.why_nothing())));
     }
     print(&batch)

@@ -2,11 +2,14 @@
 
 use telegraf_net::config::Config;
 use telegraf_net::config::options::OPTIONS;
+use telegraf_net::model::Unit;
 use telegraf_net::model::counters::{Counters, MoreCounters};
 use telegraf_net::model::link::LinkState;
 use telegraf_net::model::protocol::Group;
 
 const README: &str = include_str!("../README.md");
+const RTNL_LINK: &str = include_str!("../src/parse/netlink/rtnl_link.rs");
+const ETHTOOL: &str = include_str!("../src/parse/netlink/ethtool.rs");
 const PLUGIN_CONF: &str = include_str!("../plugin.conf");
 
 /// The rows of the README's table that has this header, cell by cell.
@@ -19,6 +22,16 @@ fn table(header: &str) -> Vec<Vec<&'static str>> {
 /// The words of a text that stand between backquotes.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
+}
+
+/// What a table says, however it says it.
+fn meaning(text: &str) -> String {
+    let mut config = Config::parse(text.as_bytes(), &|_| None).unwrap();
+    for table in &mut config.tables {
+        table.entries.clear();
+        table.names_protocols = false;
+    }
+    format!("{config:?}")
 }
 
 #[test]
@@ -36,35 +49,53 @@ fn the_readme_and_plugin_conf_have_every_option_with_its_default() {
         let (_, default) = found.unwrap_or_else(|| panic!("the README lacks {}", option.key));
         if let Some(expected) = option.default {
             assert_eq!(default.as_slice(), [expected], "{}", option.key);
-            let text = format!("[[inputs.net]]\n{} = {expected}\n", option.key);
-            Config::parse(text.as_bytes(), &|_| None).unwrap();
+            let with = format!("[[inputs.net]]\n{} = {expected}\n", option.key);
+            assert_eq!(meaning(&with), meaning("[[inputs.net]]\n"), "{with}");
         }
-        let line = format!("  # {} = ", option.key);
-        assert!(PLUGIN_CONF.lines().any(|one| one.starts_with(&line)), "{}", option.key);
+        // Of a list, it shows an example.
+        let shown = option.default.filter(|default| !default.starts_with('[')).unwrap_or("");
+        let line = format!("  # {} = {shown}", option.key);
+        assert!(PLUGIN_CONF.lines().any(|one| one.starts_with(&line)), "{line}");
     }
     assert_eq!(documented.len(), OPTIONS.len(), "{documented:?}");
 }
 
 #[test]
 fn the_readme_has_every_field() {
-    let nine = table("| field | type | meaning |");
-    let nine: Vec<_> = nine.iter().flat_map(|row| quoted(row.first().unwrap())).collect();
+    let rows = table("| field | type | meaning |");
+    let nine: Vec<_> = rows.iter().flat_map(|row| quoted(row.first().unwrap())).collect();
     let expected: Vec<_> =
         Counters::TABLE.iter().map(|counter| counter.name).chain(["speed"]).collect();
     assert_eq!(nine, expected);
+    for counter in &Counters::TABLE {
+        let row = rows.iter().find(|row| quoted(row.first().unwrap()).contains(&counter.name));
+        let is_bytes = *row.unwrap().get(2).unwrap() == "bytes";
+        assert_eq!(counter.unit == Unit::Bytes, is_bytes, "{}", counter.name);
+    }
 
     let added = table("| option | fields |");
-    let fields_of = |option: &str| {
+    let cell_of = |option: &str| {
         let row = added.iter().find(|row| row.first().unwrap().contains(option)).unwrap();
-        quoted(row.get(1).unwrap())
+        *row.get(1).unwrap()
     };
-    let counters = fields_of("counters = \"all\"");
+    // Behind the field that is told since a later Linux only.
+    let is_told = |cell: &str, name: &str, since: Option<&str>| {
+        let rest = cell.split_once(&format!("`{name}`")).map(|(_, rest)| rest);
+        let version = rest.and_then(|rest| rest.strip_prefix(" (Linux ")?.split_once(')'));
+        rest.is_some() && version.map(|(version, _)| version) == since
+    };
     for counter in &MoreCounters::TABLE {
-        assert!(counters.contains(&counter.name), "{}", counter.name);
+        let since = counter.stats.iter().find_map(|stat| stat.since());
+        let cell = cell_of("counters = \"all\"");
+        assert!(is_told(cell, counter.name, since), "{} {since:?}: {cell}", counter.name);
     }
-    let state = fields_of("link_state");
     for field in &LinkState::FIELDS {
-        assert!(state.contains(&field.name), "{}", field.name);
+        let cell = cell_of("link_state");
+        assert!(is_told(cell, field.name, field.since), "{} {:?}: {cell}", field.name, field.since);
+        // The parser's constant has the kernel's name.
+        let is_read = [RTNL_LINK, ETHTOOL].iter().any(|source| source.contains(field.kernel));
+        let is_constant = field.kernel.contains("_A_") || field.kernel.starts_with("IFLA_");
+        assert!(is_read || !is_constant, "{}", field.kernel);
     }
     // In `plugin.conf`, which is read on the host, too.
     for field in &LinkState::FIELDS {

@@ -59,12 +59,12 @@ impl Config {
                 match (name.get_ref().as_ref(), value.get_ref()) {
                     ("net", DeValue::Array(array)) => {
                         for table in array {
-                            tables.push(reader.table(table, tables.first_elsewhere())?);
+                            tables.push(reader.table(table, tables.first_with_others())?);
                         }
                     }
                     // Telegraf takes single brackets too.
                     ("net", _) => {
-                        tables.push(reader.table(value, tables.first_elsewhere())?);
+                        tables.push(reader.table(value, tables.first_with_others())?);
                     }
                     (other, _) => {
                         return Err(reader.foreign(name.span(), &format!("inputs.{other}")));
@@ -88,20 +88,20 @@ struct Tables {
     /// What they say to no effect.
     warnings: Vec<String>,
     /// The place of the first that reports other network namespaces.
-    elsewhere: Option<usize>,
+    with_others: Option<usize>,
 }
 
 impl Tables {
     fn push(&mut self, (table, warnings): (Table, Vec<String>)) {
         self.warnings.extend(warnings);
-        if self.elsewhere.is_none() && table.namespaces.has_others() {
-            self.elsewhere = Some(self.in_order.len());
+        if self.with_others.is_none() && table.namespaces.has_others() {
+            self.with_others = Some(self.in_order.len());
         }
         self.in_order.push(table);
     }
 
-    fn first_elsewhere(&self) -> Option<&Table> {
-        self.in_order.get(self.elsewhere?)
+    fn first_with_others(&self) -> Option<&Table> {
+        self.in_order.get(self.with_others?)
     }
 }
 
@@ -159,9 +159,10 @@ impl Reader<'_> {
         let table = Table {
             selection: Selection {
                 interfaces: self.patterns("interfaces", &options.interfaces)?,
-                exclude: self.patterns("interface_exclude", &options.interface_exclude)?,
-                kinds: self.kinds("kind_include", &options.kind_include)?,
-                exclude_kinds: self.kinds("kind_exclude", &options.kind_exclude)?,
+                interface_exclude: self
+                    .patterns("interface_exclude", &options.interface_exclude)?,
+                kind_include: self.kinds("kind_include", &options.kind_include)?,
+                kind_exclude: self.kinds("kind_exclude", &options.kind_exclude)?,
                 include_down: options.include_down,
                 include_loopback: options.include_loopback,
             },

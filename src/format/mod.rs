@@ -17,6 +17,9 @@ pub type Tags<'i, 't> = &'i mut (dyn Iterator<Item = (&'static str, &'t [u8])> +
 /// interface stays what it is, and both as long as nothing that it shows has changed. What a record ends
 /// in is the same for all of a gather.
 pub trait Format: fmt::Debug {
+    /// About how many bytes the record of an idle interface takes.
+    fn typical_len(&self) -> usize;
+
     /// Appends what a record of an interface begins with: its name, as Telegraf has it, and its tags.
     fn interface(&self, record: &mut Vec<u8>, name: &[u8], tags: Tags<'_, '_>);
 

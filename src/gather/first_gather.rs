@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::report::Reported;
+use super::report::{Reported, named};
 use crate::config::{List, ListEntry, Table};
 use crate::log::Log;
 use crate::model::interface::{Interface, Presence, telegraf_name};
@@ -64,7 +64,7 @@ const KINDS: [&str; 33] = [
 /// Something that there is, for entries to match.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Seen<'a> {
-    /// An interface, and whether it is known by netlink: else its kind may not be known.
+    /// An interface, and whether its kind is told for sure.
     Interface(&'a Interface, bool),
     /// A statistic of a line `interface=all`.
     Statistic(ProtocolStatistic<'a>),
@@ -217,10 +217,8 @@ impl Unseen<'_> {
         let of = |is_match: bool| if is_match { Match::Yes } else { Match::No };
         match seen {
             Seen::Interface(interface, _) if interface.presence == Presence::Gone => None,
-            Seen::Interface(interface, is_by_netlink) => match self.entry.list {
-                List::KindInclude | List::KindExclude => {
-                    self.matches_kind(interface, is_by_netlink)
-                }
+            Seen::Interface(interface, tells_kinds) => match self.entry.list {
+                List::KindInclude | List::KindExclude => self.matches_kind(interface, tells_kinds),
                 _ => self.matches_name(telegraf_name(&interface.name)).map(of),
             },
             Seen::Statistic(statistic) => self.matches_statistic(&statistic).map(of),
@@ -239,13 +237,13 @@ impl Unseen<'_> {
     fn matches_name(&self, name: &[u8]) -> Option<bool> {
         let patterns = match self.entry.list {
             List::Interfaces => self.table.selection.interfaces.as_ref(),
-            List::InterfaceExclude => self.table.selection.exclude.as_ref(),
+            List::InterfaceExclude => self.table.selection.interface_exclude.as_ref(),
             _ => None,
         };
         Some(patterns?.entry_matches(self.entry.index, name))
     }
 
-    fn matches_kind(&self, interface: &Interface, is_by_netlink: bool) -> Option<Match> {
+    fn matches_kind(&self, interface: &Interface, tells_kinds: bool) -> Option<Match> {
         let Kinds { patterns, .. } = self.kinds()?;
         if let Some(class) = KindClass::of_name(&self.entry.text) {
             let is_of = match KindClass::of(interface) {
@@ -259,7 +257,7 @@ impl Unseen<'_> {
         let is_match = !kind.is_empty() && patterns.as_ref()?.entry_matches(self.entry.index, kind);
         Some(match is_match {
             true => Match::Yes,
-            false if is_by_netlink => Match::No,
+            false if tells_kinds => Match::No,
             // Files tell the kinds of few.
             false => Match::Unsure,
         })
@@ -267,8 +265,8 @@ impl Unseen<'_> {
 
     fn kinds(&self) -> Option<&Kinds> {
         match self.entry.list {
-            List::KindInclude => self.table.selection.kinds.as_ref(),
-            List::KindExclude => self.table.selection.exclude_kinds.as_ref(),
+            List::KindInclude => self.table.selection.kind_include.as_ref(),
+            List::KindExclude => self.table.selection.kind_exclude.as_ref(),
             _ => None,
         }
     }
@@ -347,22 +345,20 @@ impl Unseen<'_> {
     }
 }
 
+/// Tables, by their numbers.
+type Tables<'a> = Vec<(usize, &'a Table)>;
+
 /// What two tables both report: records of the same tags are one series, whose points have the same time
 /// here.
 #[derive(Debug)]
 pub(super) struct Doubles<'a> {
     log: Log,
+    /// The table that reported an interface under these tags last.
     interfaces: HashMap<&'a [u8], usize>,
-    statistics: HashMap<StatisticKey<'a>, usize>,
+    /// The tables that reported protocol statistics under these tags.
+    protocols: HashMap<&'a [(&'static str, Vec<u8>)], Tables<'a>>,
     is_interface_told: bool,
     is_statistic_told: bool,
-}
-
-/// A field of the record of protocol statistics that has these tags.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct StatisticKey<'a> {
-    tags: &'a [(&'static str, Vec<u8>)],
-    field: &'a str,
 }
 
 impl<'a> Doubles<'a> {
@@ -371,38 +367,48 @@ impl<'a> Doubles<'a> {
         Self {
             log,
             interfaces: HashMap::new(),
-            statistics: HashMap::new(),
+            protocols: HashMap::new(),
             is_interface_told: false,
             is_statistic_told: false,
         }
     }
 
-    /// Takes in what a table reports, and says so of the first that another one reports too.
-    pub(super) fn see(&mut self, table: usize, reported: Reported<'a>) {
+    /// Takes in what the table of that number reports, and says so of the first that another one reports
+    /// too.
+    pub(super) fn see(&mut self, number: usize, reported: Reported<'a>) {
         match reported {
-            Reported::Interface { tags, name } => {
-                let first = self.interfaces.insert(tags, table).filter(|&first| first != table);
-                let Some(first) = first.filter(|_| !self.is_interface_told) else { return };
-                self.is_interface_told = true;
-                let (first, second) = (first + 1, table + 1);
-                self.log.warn(format_args!(
-                    "tables {first} and {second} both report {} under the same tags, so that its \
-                     fields are written twice: leave it out of one of them by interface_exclude",
-                    Quoted(name)
-                ));
-            }
-            Reported::Statistic { tags, field } => {
-                let first = self.statistics.insert(StatisticKey { tags, field }, table);
-                let first = first.filter(|&first| first != table && !self.is_statistic_told);
+            Reported::Interface { tags, name, namespace } if !self.is_interface_told => {
+                let first = self.interfaces.insert(tags, number).filter(|&first| first != number);
                 let Some(first) = first else { return };
-                self.is_statistic_told = true;
-                let (first, second) = (first + 1, table + 1);
+                self.is_interface_told = true;
+                let place = match namespace {
+                    Some(namespace) => format!(" of network namespace {}", Quoted(namespace)),
+                    None => String::new(),
+                };
+                let (first, second, name) = (first + 1, number + 1, Quoted(name));
                 self.log.warn(format_args!(
-                    "tables {first} and {second} both write {} of the line interface=all: set \
-                     ignore_protocol_stats = true in one of them",
-                    Quoted(field.as_bytes())
+                    "tables {first} and {second} both report {name}{place} under the same tags, so that \
+                     its fields are written twice: leave it out of one of them by interface_exclude"
                 ));
             }
+            Reported::Protocols { tags, table, statistics } if !self.is_statistic_told => {
+                let before = self.protocols.entry(tags).or_default();
+                let twice = named(table, statistics).find_map(|one| {
+                    let is_named =
+                        |table: &Table| table.protocols.iter().any(|item| item.names(&one));
+                    let first = before.iter().find(|(_, table)| is_named(table));
+                    first.map(|(first, _)| (*first, one.field))
+                });
+                before.push((number, table));
+                let Some((first, field)) = twice else { return };
+                self.is_statistic_told = true;
+                let (first, second, field) = (first + 1, number + 1, Quoted(field.as_bytes()));
+                self.log.warn(format_args!(
+                    "tables {first} and {second} both write {field} of the line interface=all: set \
+                     ignore_protocol_stats = true in one of them"
+                ));
+            }
+            Reported::Interface { .. } | Reported::Protocols { .. } => {}
         }
     }
 }

@@ -79,7 +79,9 @@ impl<H: Host> Collector<H> {
     /// What can take long is asking drivers and files, and many namespaces. Once `hurry` says so, no
     /// more are asked: lines have no speed then, and an interface that only its flags could select has
     /// none.
-    pub fn gather(&mut self, batch: &mut Vec<u8>, mut hurry: impl FnMut() -> bool) {
+    ///
+    /// Returns how many records there are.
+    pub fn gather(&mut self, batch: &mut Vec<u8>, mut hurry: impl FnMut() -> bool) -> usize {
         let start = Instant::now();
         let is_first = std::mem::take(&mut self.is_first);
         self.host.read(&self.tables, &mut self.problems, &mut hurry);
@@ -111,6 +113,7 @@ impl<H: Host> Collector<H> {
         if self.log().debug {
             self.say_gather(start, count, quiet);
         }
+        count
     }
 
     /// Says what a gather was.

@@ -72,8 +72,8 @@ impl<S: Source> Namespace<S> {
         problems: &mut Problems,
         hurry: &mut dyn FnMut() -> bool,
     ) {
-        self.is_read = self.source.read(shared, problems, hurry).is_ok();
-        if self.is_read {
+        if self.source.read(shared, problems, hurry).is_ok() {
+            self.is_read = true;
             self.choose(tables);
         }
     }

@@ -11,10 +11,6 @@ use crate::model::protocol::{ProtocolStatistic, ProtocolStatistics};
 use crate::model::rates::Reading;
 use crate::select::{Tally, Verdict};
 
-/// The bytes of a line, less its time, whose counters have few digits: as many as an allocator gives
-/// that rounds up to multiples of 16, of which it takes 8 for itself.
-const LINE: usize = 152;
-
 /// What the tables report of one namespace.
 #[derive(Debug)]
 pub struct Report {
@@ -208,19 +204,20 @@ impl Report {
         see: &mut impl FnMut(Reported<'a>),
     ) {
         let Some(report) = self.tables.iter().find(|report| report.table == number) else { return };
+        let namespace = report.tags.iter().find(|(key, _)| *key == "namespace");
+        let namespace = namespace.map(|(_, name)| &**name);
         for (interface, row) in interfaces.zip(&report.rows) {
             if row.is_reported() && interface.counters(reading).is_some() {
-                see(Reported::Interface { tags: row.tags(), name: telegraf_name(&interface.name) });
+                let (tags, name) = (row.tags(), telegraf_name(&interface.name));
+                see(Reported::Interface { tags, name, namespace });
             }
         }
-        named(table, statistics).for_each(|statistic| {
-            see(Reported::Statistic { tags: &report.tags, field: statistic.field });
-        });
+        see(Reported::Protocols { tags: &report.tags, table, statistics });
     }
 }
 
 /// Something that a table reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Reported<'a> {
     /// An interface, whose records begin with these tags.
     Interface {
@@ -228,18 +225,22 @@ pub enum Reported<'a> {
         tags: &'a [u8],
         /// Its name, as Telegraf has it.
         name: &'a [u8],
+        /// Its network namespace, if that is not our own.
+        namespace: Option<&'a [u8]>,
     },
-    /// A field of the record of protocol statistics that has these tags.
-    Statistic {
+    /// Those of these protocol statistics that the table names.
+    Protocols {
         /// Beside those of all such records.
         tags: &'a [(&'static str, Vec<u8>)],
-        /// Its name.
-        field: &'a str,
+        /// The table.
+        table: &'a Table,
+        /// All that were read.
+        statistics: &'a ProtocolStatistics,
     },
 }
 
 /// Those statistics that the table names.
-fn named<'a>(
+pub fn named<'a>(
     table: &'a Table,
     statistics: &'a ProtocolStatistics,
 ) -> impl Iterator<Item = ProtocolStatistic<'a>> {
@@ -267,7 +268,7 @@ impl InterfaceReport {
         let mut text = Vec::new();
         if verdict == Verdict::Reported {
             // About what the line of an idle interface takes, so that it seldom has to grow.
-            text.reserve_exact(LINE);
+            text.reserve_exact(format.typical_len());
             let properties = table.interface_tags.iter().filter_map(|tag| tag.of(interface));
             let mut tags = as_slices(tags).chain(properties);
             format.interface(&mut text, telegraf_name(&interface.name), &mut tags);

@@ -136,7 +136,8 @@ macro_rules! counters {
         }
 
         impl $name {
-            const COUNT: usize = [$(stringify!($field)),*].len();
+            /// How many there are.
+            pub const COUNT: usize = [$(stringify!($field)),*].len();
 
             /// What each is called and where it comes from.
             pub const TABLE: [Counter; Self::COUNT] = [$(

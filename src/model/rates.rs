@@ -5,8 +5,8 @@
 //!
 //! - **First reading.** There is nothing to compare with. The same after the interface became another
 //!   one: it went and came again, or may have, because the kernel's events were lost or not listened
-//!   to, and a number or a name proves nothing. Whoever keeps the table forgets its rates
-//!   then.
+//!   to, and a number or a name proves nothing. Whoever keeps the table
+//!   forgets its rates then.
 //! - **Long gap.** More than three times the usual one: a rate would flatten what happened.
 //! - **Step back.** It is less than before: a reset, of a driver or of a device; a wrap, of 64 bits or
 //!   at 2^32 in a driver that counts with no more; or a dip, which is a reading that is false, such as
@@ -85,9 +85,9 @@ pub struct Rates {
     /// Of the last one.
     last: Option<Sample>,
     /// Where each counter stepped back, as of the reading `before`; there since the first one did.
-    marks: Option<Box<[Marks; 8]>>,
+    marks: Option<Box<[Marks; Counters::COUNT]>>,
     /// Per second, in the order of [`Counters::TABLE`]; `None` where two readings do not tell it.
-    pub per_second: [Option<f64>; 8],
+    pub per_second: [Option<f64>; Counters::COUNT],
 }
 
 /// Counters of one reading.
@@ -100,7 +100,7 @@ struct Sample {
 
 impl Sample {
     /// Those that are below zero, which no counter is, are negative.
-    fn values(&self) -> [i64; 8] {
+    fn values(&self) -> [i64; Counters::COUNT] {
         self.counters.values().map(u64::cast_signed)
     }
 }
@@ -123,7 +123,7 @@ struct Mark {
     low: i64,
 }
 
-const NO_MARKS: &[Marks; 8] = &[Marks { near: None, far: None }; 8];
+const NO_MARKS: &[Marks; Counters::COUNT] = &[Marks { near: None, far: None }; Counters::COUNT];
 
 impl Marks {
     /// Takes in a step that is final.
@@ -151,7 +151,7 @@ impl Marks {
 impl Rates {
     /// Takes the counters of a reading in. When they come a second time, the latest ones hold.
     pub fn advance(&mut self, counters: &Counters, reading: &Reading) {
-        self.per_second = [None; 8];
+        self.per_second = [None; Counters::COUNT];
         let Some(at) = reading.at else { return };
         let sample = Sample { reading: reading.number, at, counters: *counters };
         let values = sample.values();

@@ -17,11 +17,11 @@ pub struct Selection {
     /// those that are up and no loopback.
     pub interfaces: Option<Patterns>,
     /// `interface_exclude`: not those whose names match.
-    pub exclude: Option<Patterns>,
+    pub interface_exclude: Option<Patterns>,
     /// `kind_include`: only those of these kinds.
-    pub kinds: Option<Kinds>,
+    pub kind_include: Option<Kinds>,
     /// `kind_exclude`: not those of these kinds.
-    pub exclude_kinds: Option<Kinds>,
+    pub kind_exclude: Option<Kinds>,
     /// `include_down`: where no name is asked for, those that are down too.
     pub include_down: bool,
     /// `include_loopback`: where no name is asked for, loopbacks too.
@@ -106,14 +106,14 @@ impl Selection {
     /// Whether kinds have a say.
     #[must_use]
     pub fn needs_kind(&self) -> bool {
-        self.kinds.is_some() || self.exclude_kinds.is_some()
+        self.kind_include.is_some() || self.kind_exclude.is_some()
     }
 
     /// Whether the kernel's kinds have a say, and not only classes of them.
     #[must_use]
     pub fn needs_kernel_kind(&self) -> bool {
         let has_patterns = |kinds: &Kinds| kinds.patterns.is_some();
-        [&self.kinds, &self.exclude_kinds].into_iter().flatten().any(has_patterns)
+        [&self.kind_include, &self.kind_exclude].into_iter().flatten().any(has_patterns)
     }
 
     /// Whether the interface is reported, or else what leaves it out first. Where its flags cannot be
@@ -133,11 +133,11 @@ impl Selection {
             (None, Presence::Gone) => return Verdict::Gone,
             _ => {}
         }
-        if self.exclude.as_ref().is_some_and(|patterns| patterns.matches(name)) {
+        if self.interface_exclude.as_ref().is_some_and(|patterns| patterns.matches(name)) {
             Verdict::Excluded
-        } else if self.kinds.as_ref().is_some_and(|kinds| !kinds.has(interface)) {
+        } else if self.kind_include.as_ref().is_some_and(|kinds| !kinds.has(interface)) {
             Verdict::OtherKind
-        } else if self.exclude_kinds.as_ref().is_some_and(|kinds| kinds.has(interface)) {
+        } else if self.kind_exclude.as_ref().is_some_and(|kinds| kinds.has(interface)) {
             Verdict::ExcludedKind
         } else {
             Verdict::Reported

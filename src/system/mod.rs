@@ -3,15 +3,16 @@
 //!
 //! A [`Source`] tells the interfaces of one network namespace, and a [`Host`] has all that are reported.
 //! Beside these, a system gives what the daemon waits for and writes to ([`Triggers`], [`Output`]), and
-//! the few calls below them. To add a system: a folder with all that is named here, and a line for it.
+//! the few calls below them. To add a system: a folder with all that is named here, and its two lines.
 
 #[cfg(target_os = "linux")]
 pub mod linux;
 #[cfg(target_os = "linux")]
 use self::linux as current;
+#[cfg(unix)]
 pub mod unix;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::config::Table;
 use crate::format::Format;
@@ -152,7 +153,3 @@ pub trait Host: Sized {
     /// Takes in the kernel's events that are there.
     fn follow(&mut self);
 }
-
-/// How long the lines of a gather wait for the speeds of interfaces that are new or were named by
-/// events.
-pub const SPEED_WAIT: Duration = Duration::from_millis(100);

@@ -5,13 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::Shared;
 use super::namespaces::{self, OtherNamespaces};
-use super::netlink::{Netlink, NetlinkError, ReadError, Scratch, Sockets, SpeedThread};
+use super::netlink::{Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets, SpeedThread};
 use super::netns::{self, EnterError, Machine, Reach};
 use super::privileges::{self, ENTER_HOST, LOOK_AT_PROCESSES, Needed};
 use super::proc_net::ProcNet;
 use super::procfs::Procfs;
-use super::source::{LinuxSource, Shared};
+use super::source::LinuxSource;
 use crate::config::{HostProc, SourceOption, Table, Tag};
 use crate::format::Format;
 use crate::gather::namespace::Namespace;
@@ -20,7 +21,7 @@ use crate::model::interface::Wants;
 use crate::model::protocol::{Groups, ProtocolStatistics};
 use crate::quoted::QuotedPath;
 use crate::system::unix::Events;
-use crate::system::{Altname, Host, SPEED_WAIT, Source as _};
+use crate::system::{Altname, Host, Source as _};
 
 /// All that tables report of this host, or of the one whose `/proc` they name.
 #[derive(Debug)]
@@ -361,12 +362,12 @@ impl LinuxHost {
                 view.access = Access::Pending;
             }
         }
-        let is_awaited = |access: &Access| *access == Access::Pending;
-        if is_awaited(&self.others_access) || self.views.iter().any(|view| is_awaited(&view.access))
+        let is_pending = |access: &Access| *access == Access::Pending;
+        if is_pending(&self.others_access) || self.views.iter().any(|view| is_pending(&view.access))
         {
             let shortage = self.open_netlink();
             if let Some(why) = shortage {
-                let others = if is_awaited(&self.others_access) {
+                let others = if is_pending(&self.others_access) {
                     ", and other network namespaces are left out"
                 } else {
                     ""

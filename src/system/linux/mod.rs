@@ -24,6 +24,9 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
+use self::netlink::Scratch;
+use self::proc_net::ProcNet;
+
 pub use self::host::LinuxHost as CurrentHost;
 pub use self::privileges::lower as lower_privileges;
 pub use super::unix::output::{EMPTY_POLL, Output, close as close_output};
@@ -35,6 +38,15 @@ pub use super::unix::{Events, NO_EVENTS, file, stderr};
 pub fn since_boot() -> Duration {
     // The kernel's numbers are in range.
     Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+}
+
+/// What the sources of a host read from together.
+#[derive(Debug)]
+pub struct Shared<'a> {
+    /// The files below the namespace's `/proc/net`.
+    pub files: &'a mut ProcNet,
+    /// Memory for netlink messages.
+    pub scratch: &'a mut Scratch,
 }
 
 /// Whether a call failed only because this process, or the system, has too much open at the moment.

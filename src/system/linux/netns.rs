@@ -558,7 +558,7 @@ pub fn is_gone(file: &Path, inode: u64) -> bool {
 
 /// What to enter a namespace for.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Purpose {
+pub struct EnterOptions {
     /// To read its interfaces by netlink.
     pub by_netlink: bool,
     /// To read these protocol statistics.
@@ -575,11 +575,11 @@ pub struct Purpose {
 /// When there is no thread to do it on. Each namespace that cannot be entered is an error of its
 /// own.
 pub fn enter(
-    namespaces: Vec<(PathBuf, u64, Purpose)>,
+    namespaces: Vec<(PathBuf, u64, EnterOptions)>,
 ) -> io::Result<Vec<Result<Entered, EnterError>>> {
     let work = move || {
         let entered =
-            namespaces.iter().map(|(file, inode, purpose)| enter_one(file, *inode, *purpose));
+            namespaces.iter().map(|(file, inode, options)| enter_one(file, *inode, *options));
         entered.collect()
     };
     let thread = thread::Builder::new().name("netns".into()).spawn(work)?;
@@ -592,15 +592,15 @@ pub fn enter(
 ///
 /// When there is no thread to do it on, and then why the namespace cannot be entered.
 pub fn open_sockets(file: &Path, inode: u64) -> io::Result<Result<Sockets, EnterError>> {
-    let purpose = Purpose { by_netlink: true, ..Purpose::default() };
-    let entered = enter(vec![(file.to_owned(), inode, purpose)])?.pop();
+    let options = EnterOptions { by_netlink: true, ..EnterOptions::default() };
+    let entered = enter(vec![(file.to_owned(), inode, options)])?.pop();
     Ok(entered.unwrap_or(Err(EnterError::Gone)).and_then(|entered| {
         // They were asked for.
         entered.sockets.ok_or(EnterError::Gone)
     }))
 }
 
-fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, EnterError> {
+fn enter_one(file: &Path, inode: u64, options: EnterOptions) -> Result<Entered, EnterError> {
     let raised = privileges::raise(LOOK_AT_NAMES);
     let namespace = file::open(file).map_err(|error| {
         // What of a process that ends at that moment is said to be forbidden, too.
@@ -623,13 +623,13 @@ fn enter_one(file: &Path, inode: u64, purpose: Purpose) -> Result<Entered, Enter
         };
         if is_gone { EnterError::Gone } else { io::Error::from(errno).into() }
     })?;
-    let files = ProcNet::enter(purpose.groups, purpose.interface_protocols);
+    let files = ProcNet::enter(options.groups, options.interface_protocols);
     let files = files.map_err(EnterError::Failed)?;
-    let sockets = purpose.by_netlink.then(Sockets::open).transpose();
+    let sockets = options.by_netlink.then(Sockets::open).transpose();
     Ok(Entered { sockets: sockets.map_err(EnterError::Netlink)?, files })
 }
 
-impl Purpose {
+impl EnterOptions {
     /// How many files stay open for one namespace: its sockets, and its files below `/proc/net`.
     #[must_use]
     pub fn files(&self) -> usize {
@@ -930,7 +930,7 @@ mod tests {
             (ours.into(), inode(ours) + 1),
             (folder.path().into(), inode(folder.path())),
         ];
-        let orders = orders.map(|(file, inode)| (file, inode, Purpose::default()));
+        let orders = orders.map(|(file, inode)| (file, inode, EnterOptions::default()));
         let entered = enter(orders.to_vec()).unwrap();
         let [Err(none), Err(another), Err(no_namespace)] = entered.as_slice() else { panic!() };
         assert!(matches!(none, EnterError::Gone) && none.to_string() == "it is gone");

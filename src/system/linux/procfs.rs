@@ -24,8 +24,8 @@ use crate::model::rates::Reading;
 use crate::parse::sysfs;
 use crate::quoted::Quoted;
 use crate::quoted::QuotedPath;
+use crate::system::linux::Shared;
 use crate::system::linux::proc_net::ProcNet;
-use crate::system::linux::source::Shared;
 use crate::system::linux::{Unread, is_shortage};
 use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, ReadMode};
 use crate::system::{Capabilities, Source};
@@ -38,7 +38,6 @@ const LOOKS: usize = 10;
 ///
 /// All memory is used again from one gather to the next.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "they know nothing of each other")]
 pub struct Procfs {
     class_net: ClassNet,
     /// Whether any sysfs may show it.
@@ -58,7 +57,6 @@ pub struct Procfs {
     uevents: Option<u64>,
     reading: Reading,
     version: u64,
-    may_ask_drivers: bool,
     /// How many drivers were asked since that was [taken](Source::take_asked).
     asked: usize,
 }
@@ -125,7 +123,6 @@ impl Procfs {
             uevents: None,
             reading: Reading::default(),
             version: 0,
-            may_ask_drivers: true,
             asked: 0,
         }
     }
@@ -256,16 +253,16 @@ impl Procfs {
         }
     }
 
-    /// Whether drivers may be asked, which may take long, as of now.
-    pub fn set_may_ask_drivers(&mut self, may_ask: bool) {
-        self.may_ask_drivers = may_ask;
-    }
-
     /// Asks sysfs for what is wanted of those that are reported: their speeds and whatever else a
-    /// driver tells only if drivers [may be asked](Self::set_may_ask_drivers). Once `hurry` says so, no
-    /// more is asked for. Files of sysfs that cannot be read go to `problems`, those that selected interfaces
+    /// driver tells only if it `may_ask` drivers, which may take long. Once `hurry` says so, no more is
+    /// asked for. Files of sysfs that cannot be read go to `problems`, those that selected interfaces
     /// among them.
-    pub fn fetch_details(&mut self, problems: &mut Problems, mut hurry: impl FnMut() -> bool) {
+    pub fn fetch_details(
+        &mut self,
+        may_ask: bool,
+        problems: &mut Problems,
+        mut hurry: impl FnMut() -> bool,
+    ) {
         let Self { class_net, has_sysfs, wants, interfaces, version, asked, .. } = self;
         if !*has_sysfs {
             return;
@@ -273,7 +270,7 @@ impl Procfs {
         let mut hurried = false;
         for interface in interfaces.iter_mut().filter(|one| one.is_reported) {
             hurried = hurried || hurry();
-            let details = class_net.details_of(interface, *wants, self.may_ask_drivers, hurried);
+            let details = class_net.details_of(interface, *wants, may_ask, hurried);
             *asked += usize::from(details.is_driver_asked);
             if details.apply(interface, *wants, self.reading.number) {
                 *version += 1;
@@ -281,6 +278,20 @@ impl Procfs {
             }
         }
         class_net.report(problems);
+    }
+
+    /// The same, and the protocol statistics of each.
+    pub fn fetch_all(
+        &mut self,
+        may_ask: bool,
+        shared: &mut Shared<'_>,
+        problems: &mut Problems,
+        hurry: &mut dyn FnMut() -> bool,
+    ) {
+        self.fetch_details(may_ask, problems, hurry);
+        let Self { interfaces, wants, reading, .. } = self;
+        let interfaces = interfaces.iter_mut();
+        shared.files.read_interface_protocols(interfaces, *wants, reading.number, problems);
     }
 
     /// Forgets all interfaces: the next reading is like the first one.
@@ -342,10 +353,7 @@ impl Source for Procfs {
         problems: &mut Problems,
         hurry: &mut dyn FnMut() -> bool,
     ) {
-        self.fetch_details(problems, hurry);
-        let Self { interfaces, wants, reading, .. } = self;
-        let interfaces = interfaces.iter_mut();
-        shared.files.read_interface_protocols(interfaces, *wants, reading.number, problems);
+        self.fetch_all(true, shared, problems, hurry);
     }
 
     /// What it tells is read anew at every gather.

@@ -13,6 +13,7 @@
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
+use super::Shared;
 use super::netlink::{Netlink, NetlinkError, ReadError, Scratch, Sockets};
 use super::proc_net::ProcNet;
 use super::procfs::Procfs;
@@ -20,15 +21,6 @@ use crate::log::{Log, Problems};
 use crate::model::interface::{Interface, Wants};
 use crate::model::rates::Reading;
 use crate::system::{Capabilities, Source};
-
-/// What the sources of a host read from together.
-#[derive(Debug)]
-pub struct Shared<'a> {
-    /// The files below the namespace's `/proc/net`.
-    pub files: &'a mut ProcNet,
-    /// Memory for netlink messages.
-    pub scratch: &'a mut Scratch,
-}
 
 /// A network namespace: netlink, and procfs as its fallback.
 #[derive(Debug)]
@@ -65,6 +57,8 @@ impl LinuxSource {
     /// Reads it by netlink from now on, or by procfs alone.
     pub fn set_netlink(&mut self, netlink: Option<Netlink>) {
         self.netlink = netlink;
+        // It counts versions, generations and readings anew.
+        self.epoch += 1;
     }
 
     /// Finds out what files tell of it, and says so; else the first reading by them does.
@@ -207,10 +201,9 @@ impl Source for LinuxSource {
         hurry: &mut dyn FnMut() -> bool,
     ) {
         let may_ask = self.netlink.as_ref().is_none_or(Netlink::may_ask_drivers);
-        self.procfs.set_may_ask_drivers(may_ask);
         match self.active_mut() {
             Active::Netlink(netlink) => netlink.read_details(shared, deadline, problems, hurry),
-            Active::Procfs(procfs) => procfs.read_details(shared, deadline, problems, hurry),
+            Active::Procfs(procfs) => procfs.fetch_all(may_ask, shared, problems, hurry),
         }
     }
 
@@ -292,8 +285,42 @@ mod tests {
     use crate::config::Config;
     use crate::format::influx::Influx;
     use crate::gather::namespace::Namespace;
+    use crate::gather::report::Batch;
+    use crate::model::protocol::ProtocolStatistics;
     use crate::system::linux::netlink::SpeedThread;
     use crate::system::linux::netlink::tests::{Kernel, eventually};
+
+    #[test]
+    fn another_netlink_counts_anew_so_that_nothing_is_taken_for_what_it_was() {
+        let folder = TempDir::new().unwrap();
+        let tables = Config::parse(b"[[inputs.net]]\nprotocols = []\n", &|_| None).unwrap().tables;
+        let speed_thread = SpeedThread::start().unwrap();
+        let [(one, _kernel), (other, _other)] = [(); 2].map(|()| Kernel::start(&speed_thread));
+        let source = LinuxSource::new(Some(one), Procfs::without_sysfs());
+        let mut namespace = Namespace::new(source, &Influx);
+        namespace.add_table(0, Vec::new());
+        let mut files = ProcNet::of_process(folder.path());
+        let (mut scratch, mut problems) = (Scratch::default(), Problems::new(Log { debug: false }));
+        let mut lines = |namespace: &mut Namespace<LinuxSource>| {
+            let shared = &mut Shared { files: &mut files, scratch: &mut scratch };
+            namespace.read(shared, &tables, &mut problems, &mut || false);
+            let (mut bytes, end) = (Vec::new(), b"\n");
+            let now = std::time::Duration::ZERO;
+            let mut batch = Batch { bytes: &mut bytes, end, now, slack: now, quiet: 0, count: 0 };
+            namespace.append(&mut batch, (0, &tables[0]), &ProtocolStatistics::default());
+            String::from_utf8(bytes).unwrap()
+        };
+        let before = lines(&mut namespace);
+        assert!(before.starts_with("net,interface="), "{before}");
+        // Many readings, none of which changes anything.
+        for _ in 0..5 {
+            assert_eq!(lines(&mut namespace), before);
+        }
+        let epoch = namespace.source().epoch();
+        namespace.source_mut().set_netlink(Some(other));
+        assert_ne!(namespace.source().epoch(), epoch);
+        assert_eq!(lines(&mut namespace), before);
+    }
 
     #[test]
     fn where_a_driver_takes_long_files_stand_in_unless_it_is_soon_known_better() {

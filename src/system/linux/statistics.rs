@@ -16,7 +16,7 @@ pub struct StatisticsFile {
     pub name: &'static str,
     /// What it holds.
     pub groups: &'static [Group],
-    /// How the kernel makes it.
+    /// How it is to be read.
     pub mode: ReadMode,
     /// Takes what its text tells.
     pub take: fn(&[u8], Wanted, &mut ProtocolStatistics, &mut BadRows<'_>),

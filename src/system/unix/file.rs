@@ -32,7 +32,7 @@ pub const MAX_ATTRIBUTE: usize = 64 << 10;
 const FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// How the kernel makes a file.
+/// How a file is to be read, by how the kernel makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadMode {
     /// As one piece (`single_open`, sysfs): one read from its start gives all of it, if there is

@@ -9,12 +9,12 @@ use rustix::pipe::PIPE_BUF;
 /// one piece (`pipe(7)`).
 pub const MAX_LINE: usize = PIPE_BUF;
 
-/// Writes one line, or drops it where stderr is closed or cannot take it now.
-pub fn write_line(line: &str) {
+/// Writes that line, or drops it unmade where stderr is closed or cannot take it now.
+pub fn write_line(line: impl FnOnce() -> String) {
     let stderr = std::io::stderr();
     let mut is_writable = [PollFd::new(&stderr, PollFlags::OUT)];
     if poll(&mut is_writable, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
         // One write, so that lines of several processes on one stderr do not mix.
-        let _ = stderr.lock().write_all(line.as_bytes());
+        let _ = stderr.lock().write_all(line().as_bytes());
     }
 }

@@ -24,10 +24,11 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use self::one::{EndWatch, OtherNamespace};
+use super::Shared;
 use super::netlink::{Scratch, SpeedThread};
 use super::netns::{self, Machine, Watch};
 use super::privileges::{self, LOOK_AT_NAMES};
-use super::source::{LinuxSource, Shared};
+use super::source::LinuxSource;
 use crate::config::{Discovery, SourceOption, Table};
 use crate::format::Format;
 use crate::gather::namespace::Namespace;

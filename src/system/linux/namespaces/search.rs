@@ -15,7 +15,7 @@ use crate::model::protocol::Group;
 use crate::quoted::{Quoted, QuotedPath};
 use crate::system::linux::netlink::{Netlink, SpeedThread};
 use crate::system::linux::netns::{
-    self, Discovered, EnterError, Entered, Inhabited, Purpose, Watch,
+    self, Discovered, EnterError, EnterOptions, Entered, Inhabited, Watch,
 };
 use crate::system::linux::privileges::{
     self, ENTER, LOOK_AT_FOLDERS, LOOK_AT_NAMES, LOOK_AT_PROCESSES, Needed, Standing,
@@ -334,7 +334,7 @@ impl OtherNamespaces {
     fn leave_room(&self, candidates: &mut Vec<Candidate>, problems: &mut Problems) -> bool {
         let files = |found: &Discovered, by_netlink| {
             let is_entered = !self.forbidden.contains_key(&found.key());
-            let files = self.purpose(by_netlink, true).files() + usize::from(!found.is_mounted);
+            let files = self.options(by_netlink, true).files() + usize::from(!found.is_mounted);
             if is_entered { files } else { 0 }
         };
         let wanted: usize =
@@ -415,19 +415,19 @@ impl OtherNamespaces {
         }
     }
 
-    fn request(&self, candidate: &Candidate) -> (PathBuf, u64, Purpose) {
+    fn request(&self, candidate: &Candidate) -> (PathBuf, u64, EnterOptions) {
         (
             candidate.found.file.clone(),
             candidate.found.inode,
-            self.purpose(candidate.by_netlink, candidate.is_main),
+            self.options(candidate.by_netlink, candidate.is_main),
         )
     }
 
-    fn purpose(&self, by_netlink: bool, is_main: bool) -> Purpose {
+    fn options(&self, by_netlink: bool, is_main: bool) -> EnterOptions {
         // These are the whole machine's.
         let groups = if is_main { self.groups } else { self.groups.without(Group::Softnet) };
         let interface_protocols = !self.wants.interface_protocols.is_empty();
-        Purpose { by_netlink, groups, interface_protocols }
+        EnterOptions { by_netlink, groups, interface_protocols }
     }
 
     fn open_one(
@@ -472,9 +472,9 @@ impl OtherNamespaces {
     /// Opens new sockets where netlink failed.
     pub(super) fn replace_broken(&mut self) {
         let broken = || self.entered.iter().filter(|one| one.namespace.source().is_broken());
-        let purpose = Purpose { by_netlink: true, ..Purpose::default() };
+        let options = EnterOptions { by_netlink: true, ..EnterOptions::default() };
         let requests: Vec<_> =
-            broken().map(|one| (one.found.file.clone(), one.found.inode, purpose)).collect();
+            broken().map(|one| (one.found.file.clone(), one.found.inode, options)).collect();
         let broken = self.entered.iter_mut().filter(|one| one.namespace.source().is_broken());
         for (one, entered) in broken.zip(enter_all(requests)) {
             if let Ok(Entered { sockets: Some(sockets), .. }) = entered {
@@ -487,7 +487,7 @@ impl OtherNamespaces {
 }
 
 /// Enters namespaces, if there are any. What can be said of all of them is said of the first.
-fn enter_all(requests: Vec<(PathBuf, u64, Purpose)>) -> Vec<Result<Entered, EnterError>> {
+fn enter_all(requests: Vec<(PathBuf, u64, EnterOptions)>) -> Vec<Result<Entered, EnterError>> {
     if requests.is_empty() {
         return Vec::new();
     }
@@ -501,7 +501,8 @@ pub(super) fn report_no_main(process: &Path, error: &io::Error, problems: &mut P
     let hint =
         if is_denied { format!(": needs {}", Needed(LOOK_AT_PROCESSES)) } else { String::new() };
     let message = format_args!(
-        "no network namespace without a name is reported: cannot determine that of {process}: {error}{hint}"
+        "cannot determine the network namespace of {process}, so that those without a name are not reported: \
+         {error}{hint}"
     );
     problems.report("namespaces without a name", Level::Warn, message);
 }

@@ -15,7 +15,7 @@ use crate::model::protocol::Group;
 use crate::system::Source as _;
 use crate::system::linux::netlink::Sockets;
 use crate::system::linux::netlink::tests::{Kernel, eventually};
-use crate::system::linux::netns::{Discovered, Purpose, Resident};
+use crate::system::linux::netns::{Discovered, EnterOptions, Resident};
 use crate::system::linux::privileges::{LOOK_AT_PROCESSES, Needed};
 use crate::system::linux::proc_net::ProcNet;
 use crate::system::linux::procfs::Procfs;
@@ -48,7 +48,7 @@ fn found(machine: &Machine, pid: u32, name: &str) -> Discovered {
     }
 }
 
-fn elsewhere(found: &Discovered, by_process: bool) -> OtherNamespace {
+fn entered(found: &Discovered, by_process: bool) -> OtherNamespace {
     OtherNamespace {
         found: found.clone(),
         by_netlink: false,
@@ -102,7 +102,7 @@ fn two_by_netlink(
             by_netlink: true,
             key,
             namespace,
-            ..elsewhere(&one, false)
+            ..entered(&one, false)
         });
         kernel
     });
@@ -133,11 +133,11 @@ fn is_limited_to(files: usize, test: &str) -> bool {
 fn a_process_that_lives_elsewhere_by_now_does_not_speak_for_the_namespace() {
     let (_proc, machine) = machine();
     let here = found(&machine, 10, "eth0");
-    assert!(elsewhere(&here, true).is_there());
+    assert!(entered(&here, true).is_there());
     // Its number is another one's.
-    assert!(!elsewhere(&Discovered { inode: here.inode + 1, ..here.clone() }, true).is_there());
+    assert!(!entered(&Discovered { inode: here.inode + 1, ..here.clone() }, true).is_there());
     fs::remove_dir_all(here.process().unwrap()).unwrap();
-    assert!(!elsewhere(&here, true).is_there());
+    assert!(!entered(&here, true).is_there());
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn where_one_process_has_ended_the_next_one_is_read() {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
     let [first, next] = [(10, "one"), (11, "other")].map(|(pid, name)| found(&machine, pid, name));
     let mut problems = Problems::new(Log { debug: false });
-    let mut one = elsewhere(&first, true);
+    let mut one = entered(&first, true);
     let mut names = |one: &mut OtherNamespace| -> Vec<_> {
         one.files.start_gather();
         one.files.read_interfaces(&mut problems);
@@ -215,7 +215,7 @@ fn where_one_process_has_ended_the_next_one_is_read() {
     assert_eq!(names(&mut one), [b"other"]);
     assert_eq!(one.found, next);
     // What was opened inside stays open, whoever lives there.
-    let mut one = elsewhere(&first, false);
+    let mut one = entered(&first, false);
     one.update(next, &machine, &epoll);
     assert_eq!(names(&mut one), [b"one"]);
 }
@@ -233,7 +233,7 @@ fn the_end_of_a_namespace_is_told_by_what_keeps_it_alive() {
         EndWatch::Look => "look",
     };
     let watched = |found: &Discovered, by_process| {
-        let mut one = elsewhere(found, by_process);
+        let mut one = entered(found, by_process);
         one.end = EndWatch::Ended;
         one.watch_end(&machine, &epoll);
         end(&one)
@@ -246,7 +246,7 @@ fn the_end_of_a_namespace_is_told_by_what_keeps_it_alive() {
     let has_pidfd = machine.watch_end(&ours).is_some();
     assert_eq!(watched(&ours, false), if has_pidfd { "process" } else { "look" });
     // It is watched anew only for another process, and after the end of the one before.
-    let mut one = elsewhere(&ours, false);
+    let mut one = entered(&ours, false);
     one.end = EndWatch::Name;
     one.update(ours.clone(), &machine, &epoll);
     assert_eq!(end(&one), "name");
@@ -269,7 +269,7 @@ fn the_end_of_a_process_is_told_and_has_it_looked_soon() {
     let one = found(&machine, process.id(), "eth0");
     let mut others =
         OtherNamespaces::open(&tables(&proc, "processes"), &Influx, false).unwrap().unwrap();
-    others.entered.push(elsewhere(&one, false));
+    others.entered.push(entered(&one, false));
     others.entered[0].watch_end(&machine, &others.epoll);
     let next_look = |others: &OtherNamespaces| others.next_look().map(|next| next - others.looked);
     assert_eq!(next_look(&others), Some(LOOK));
@@ -463,9 +463,9 @@ fn as_many_are_read_as_there_may_be_files_open_and_nobody_is_taken_for_another()
     let mut others = OtherNamespaces::open(&tables, &Influx, true).unwrap().unwrap();
     assert_eq!(netns::file_limit(), 2 * FILES);
     // What one takes: three sockets, and each of its files below `/proc/net`.
-    let few = Purpose { by_netlink: true, ..Purpose::default() };
+    let few = EnterOptions { by_netlink: true, ..EnterOptions::default() };
     let groups = Group::ALL.into_iter().collect();
-    let many = Purpose { by_netlink: true, groups, interface_protocols: true };
+    let many = EnterOptions { by_netlink: true, groups, interface_protocols: true };
     let statistics = statistics::FILES.len();
     assert_eq!([few, many].map(|all| all.files()), [4, 4 + statistics + 1]);
     let before = open();

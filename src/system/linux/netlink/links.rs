@@ -158,14 +158,14 @@ impl LinkEntry {
         matches!(self.interface.presence, Presence::Known(flags) if flags.is_up())
     }
 
-    fn is_asked(&self) -> bool {
+    fn may_be_asked(&self) -> bool {
         self.is_up() && self.interface.is_reported
     }
 
     /// Whether its driver is to be asked now; `slow` is how many are slow.
     fn is_due(&self, now: Instant, slow: u32) -> bool {
         let Interface { link_modes, speed_refresh, .. } = &self.interface;
-        self.is_asked() && self.speed.is_due(now, slow, link_modes.is_some(), *speed_refresh)
+        self.may_be_asked() && self.speed.is_due(now, slow, link_modes.is_some(), *speed_refresh)
     }
 
     /// Whether its next line waits for what its driver tells. A slow one is asked when no network
@@ -465,17 +465,17 @@ impl Links {
     /// it bothers none that would not be asked anyway, none of them is slow, and the last dump was not
     /// either.
     fn may_ask_all(&self, queries: usize) -> bool {
-        const MIN_QUESTIONS: usize = 16;
+        const MIN_QUERIES: usize = 16;
         /// What one query costs in entries of a dump.
         const COST: usize = 8;
         let is_harmless = |link: &LinkEntry| {
             if link.speed.is_measured() {
-                !link.speed.is_slow() && (link.is_asked() || !link.may_be_device)
+                !link.speed.is_slow() && (link.may_be_asked() || !link.may_be_device)
             } else {
                 !link.may_be_device && link.speed.last().is_none()
             }
         };
-        queries >= MIN_QUESTIONS
+        queries >= MIN_QUERIES
             && queries.saturating_mul(COST) >= self.table.len()
             && self.table.iter().all(is_harmless)
     }
@@ -488,7 +488,7 @@ impl Links {
     /// Whether a driver is being asked whose answer is void already, and that the next line waits for.
     pub(super) fn has_void_query(&self) -> bool {
         let is_void = |link: &LinkEntry| link.speed.query().is_some() && link.speed.is_void();
-        self.table.iter().any(|link| is_void(link) && link.is_asked() && link.is_waited_for())
+        self.table.iter().any(|link| is_void(link) && link.may_be_asked() && link.is_waited_for())
     }
 
     /// Takes in an answer.
@@ -523,10 +523,10 @@ impl Links {
 
     /// The names of interfaces whose speeds could not be read from sysfs, and why.
     pub(super) fn unread_speeds(&self) -> impl Iterator<Item = (&[u8], Errno)> {
-        let is_asked = |link: &&LinkEntry| link.is_asked();
+        let may_be_asked = |link: &&LinkEntry| link.may_be_asked();
         self.table
             .iter()
-            .filter(is_asked)
+            .filter(may_be_asked)
             .filter_map(|link| Some((&*link.interface.name, link.speed.unread()?)))
     }
 

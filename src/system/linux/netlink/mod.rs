@@ -32,8 +32,8 @@ use crate::parse::netlink::rtnl_stats::{self, Stats};
 use crate::parse::netlink::{Message, messages};
 use crate::parse::proc_net_netlink;
 use crate::quoted::Quoted;
+use crate::system::linux::Shared;
 use crate::system::linux::is_shortage;
-use crate::system::linux::source::Shared;
 use crate::system::unix::file::{self, MAX_TABLE};
 use crate::system::{Capabilities, Source};
 
@@ -382,8 +382,8 @@ impl Netlink {
         {
             let (name, count) = (Quoted(name), self.links.unread_speeds().count());
             let message = format_args!(
-                "cannot read the speeds of {count} interfaces from /sys/class/net, {name}: {error}: \
-                 they are left out"
+                "cannot read the speeds of {count} interfaces from /sys/class/net, such as {name}: \
+                 {error}: they are left out"
             );
             problems.report("speeds unread", Level::Warn, message);
         }
@@ -392,8 +392,8 @@ impl Netlink {
         {
             let (link, count) = (link.to_string_lossy(), self.links.unread_drivers().count());
             let message = format_args!(
-                "cannot read the drivers of {count} interfaces, {link:?}: {error}: their tags are left \
-                 out"
+                "cannot read the drivers of {count} interfaces, such as {link:?}: {error}: their tags are \
+                 left out"
             );
             problems.report("drivers unread", Level::Warn, message);
         }

@@ -108,7 +108,7 @@ impl Backend {
     }
 }
 
-/// What sysfs tells, if it is the sysfs of the namespace in query.
+/// What sysfs tells, if it is the sysfs of the namespace in question.
 fn sysfs_link_modes(folder: &Path, query: &Query) -> Result<LinkModes, Errno> {
     let folder = folder.join(OsStr::from_bytes(&query.name));
     let mut text = Vec::new();

@@ -458,7 +458,7 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
     machine.procfs.interfaces[0].set_reported(Some(HOUR));
     machine.procfs.interfaces[1].set_reported(Some(HOUR));
     let mut looks = 0;
-    machine.procfs.fetch_details(&mut machine.problems, || {
+    machine.procfs.fetch_details(true, &mut machine.problems, || {
         looks += 1;
         looks > 1
     });
@@ -470,8 +470,7 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
     assert_eq!(&*machine.properties("a").alias, b"one");
     assert_eq!(&*machine.properties("b").alias, b"");
     // Drivers are not asked where they may take long, and all else is.
-    machine.procfs.set_may_ask_drivers(false);
-    machine.procfs.fetch_details(&mut machine.problems, || false);
+    machine.procfs.fetch_details(false, &mut machine.problems, || false);
     assert_eq!(speeds(&machine), [None, None]);
     assert_eq!((number(&machine, "a"), number(&machine, "b")), (Some(2), Some(3)));
     // Who is up is not known without being asked: it is not reported then.
@@ -495,7 +494,7 @@ fn what_netlink_told_of_a_speed_stands_where_files_can_tell_nothing() {
     for interface in machine.procfs.interfaces_mut() {
         interface.set_reported(Some(HOUR));
     }
-    machine.procfs.fetch_details(&mut machine.problems, || false);
+    machine.procfs.fetch_details(true, &mut machine.problems, || false);
     let speeds = |machine: &Machine| {
         ["a", "b"].map(|name| machine.one(name).link_modes.map(|modes| modes.speed_mbits))
     };
@@ -533,12 +532,12 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
     machine.set_dev(&[("a", 1)]);
     machine.gather();
     machine.procfs.interfaces[0].set_reported(Some(HOUR));
-    machine.procfs.fetch_details(&mut machine.problems, || false);
+    machine.procfs.fetch_details(true, &mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"to the switch");
     machine.gather();
     machine.set("a/ifindex", "3\n");
     machine.set("a/ifalias", "another one's\n");
-    machine.procfs.fetch_details(&mut machine.problems, || false);
+    machine.procfs.fetch_details(true, &mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"to the switch");
     // Where no number can be had, the name is all there is to go by.
     fs::remove_file(machine.sysfs("a/ifindex")).unwrap();
@@ -546,7 +545,7 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
     machine.procfs.add_wants(PROPERTIES);
     machine.gather();
     machine.procfs.interfaces[0].set_reported(Some(HOUR));
-    machine.procfs.fetch_details(&mut machine.problems, || false);
+    machine.procfs.fetch_details(true, &mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"another one's");
 }
 
@@ -665,7 +664,7 @@ fn files_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
         take_records();
         machine.gather();
         machine.procfs.interfaces[0].set_reported(Some(HOUR));
-        machine.procfs.fetch_details(&mut machine.problems, || false);
+        machine.procfs.fetch_details(true, &mut machine.problems, || false);
         machine.problems.end_of_gather();
         take_records()
     };

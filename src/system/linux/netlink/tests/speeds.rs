@@ -892,7 +892,7 @@ fn without_the_family_speeds_are_read_from_sysfs() {
         assert_eq!(unread, [b"bad0", b"bad1", b"bad2"]);
         let mut problems = Problems::new(Log { debug: false });
         machine.netlink.report_unread(&mut problems);
-        let expected = "cannot read the speeds of 3 interfaces from /sys/class/net, \"bad0\": \
+        let expected = "cannot read the speeds of 3 interfaces from /sys/class/net, such as \"bad0\": \
                         Input/output error (os error 5): they are left out";
         assert_eq!(problems.messages(), [expected]);
     }
