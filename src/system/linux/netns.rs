@@ -210,7 +210,7 @@ impl Resident {
 
 /// A network namespace that processes live in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inhabited {
+pub struct ProcessNamespace {
     /// The number of its inode.
     pub inode: u64,
     /// Their numbers, in order; at least one.
@@ -287,7 +287,7 @@ pub struct Named {
     pub is_unsure: bool,
     /// Files that no namespace is mounted on, with the numbers of their inodes: one is about to be, or
     /// that is seen elsewhere only.
-    pub bare: Vec<(PathBuf, u64)>,
+    pub unmounted: Vec<(PathBuf, u64)>,
     /// The folders and files that could not be looked at, and why.
     pub unread: Vec<(PathBuf, io::Error)>,
 }
@@ -389,7 +389,7 @@ pub fn named(machine: &Machine) -> io::Result<Named> {
                 Ok(None) => {
                     named.is_unsure = true;
                     if kind.is_some_and(|kind| kind.is_file()) {
-                        named.bare.push((file, entry.ino()));
+                        named.unmounted.push((file, entry.ino()));
                     }
                 }
                 Err(error) => named.pass_over(file, error)?,
@@ -436,9 +436,9 @@ fn mounted_inode(file: &Path) -> io::Result<Option<u64>> {
 /// # Errors
 ///
 /// When too much is open at the moment to look.
-pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Inhabited>, usize)> {
+pub fn of_processes(machine: &Machine) -> io::Result<(Vec<ProcessNamespace>, usize)> {
     let _raised = privileges::raise(LOOK_AT_PROCESSES);
-    let mut found = Vec::<Inhabited>::new();
+    let mut found = Vec::<ProcessNamespace>::new();
     let mut places = HashMap::new();
     let mut denied = 0;
     let entries = file::entries(&machine.proc)?.flatten();
@@ -452,7 +452,7 @@ pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Inhabited>, usize)> {
                 let place = *places.entry(inode).or_insert(found.len());
                 match found.get_mut(place) {
                     Some(known) => known.pids.push(pid),
-                    None => found.push(Inhabited { inode, pids: vec![pid] }),
+                    None => found.push(ProcessNamespace { inode, pids: vec![pid] }),
                 }
             }
             Err(error) => {
@@ -465,7 +465,7 @@ pub fn of_processes(machine: &Machine) -> io::Result<(Vec<Inhabited>, usize)> {
     Ok((found, denied))
 }
 
-impl Inhabited {
+impl ProcessNamespace {
     /// Who speaks for it: whoever did before, as long as a process of the same container lives there;
     /// else the first that belongs to a container, or the first of all. `before` is what was found of
     /// it last.
@@ -767,8 +767,8 @@ mod tests {
             pids: Vec::new(),
             known: Vec::new(),
         };
-        let lives = |pids: &[u32]| Inhabited { inode: 1, pids: pids.to_vec() };
-        let who = |lives: &Inhabited, before: Option<&Resident>| {
+        let lives = |pids: &[u32]| ProcessNamespace { inode: 1, pids: pids.to_vec() };
+        let who = |lives: &ProcessNamespace, before: Option<&Resident>| {
             let speaks = lives.resident(&machine, before).unwrap();
             assert_eq!(speaks.pids, lives.pids);
             Resident { pids: Vec::new(), known: Vec::new(), ..speaks }
@@ -806,7 +806,7 @@ mod tests {
         fs::write(net(11), "").unwrap();
         fs::hard_link(net(11), net(12)).unwrap();
         let inode = fs::metadata(net(11)).unwrap().ino();
-        let lives = Inhabited { inode, pids: vec![10, 11, 12] };
+        let lives = ProcessNamespace { inode, pids: vec![10, 11, 12] };
         let mut found = lives.nameless(lives.resident(&machine, None).unwrap());
         // Process 10 has left.
         assert!(!found.is_there() && found.pass_on(&machine));
@@ -831,8 +831,8 @@ mod tests {
         let inode = |pid| fs::metadata(net(pid)).unwrap().ino();
         // Process 7 has ended, and nobody has asked how.
         let expected = [
-            Inhabited { inode: inode(3), pids: vec![3] },
-            Inhabited { inode: inode(20), pids: vec![20, 100] },
+            ProcessNamespace { inode: inode(3), pids: vec![3] },
+            ProcessNamespace { inode: inode(20), pids: vec![20, 100] },
         ];
         assert_eq!(of_processes(&machine).unwrap(), (expected.to_vec(), 0));
     }
@@ -845,7 +845,7 @@ mod tests {
         let file = process.join("ns/net");
         fs::write(&file, "").unwrap();
         let inode = fs::metadata(&file).unwrap().ino();
-        let lives = Inhabited { inode, pids: vec![pid.unsigned_abs()] };
+        let lives = ProcessNamespace { inode, pids: vec![pid.unsigned_abs()] };
         let found = lives.nameless(lives.resident(&machine, None).unwrap());
         // It has no `self`, or one that is another number than ours.
         assert!(machine.watch_end(&found).is_none());

@@ -83,7 +83,7 @@ pub(crate) struct OtherNamespaces {
     /// The names of all that there were at the last look; `None` where not all could be looked at.
     names: Option<Vec<Vec<u8>>>,
     /// Files of names that no namespace is mounted on, each with its inode's number, and since when.
-    bare: BTreeMap<(PathBuf, u64), Instant>,
+    unmounted: BTreeMap<(PathBuf, u64), Instant>,
 }
 
 /// A table that reports other namespaces.
@@ -136,7 +136,7 @@ impl OtherNamespaces {
             is_epoll_broken: false,
             forbidden: BTreeMap::new(),
             names: None,
-            bare: BTreeMap::new(),
+            unmounted: BTreeMap::new(),
         }))
     }
 

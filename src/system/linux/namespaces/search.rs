@@ -15,7 +15,7 @@ use crate::model::protocol::Group;
 use crate::quoted::{Quoted, QuotedPath};
 use crate::system::linux::netlink::{Netlink, SpeedThread};
 use crate::system::linux::netns::{
-    self, Discovered, EnterError, EnterOptions, Entered, Inhabited, Watch,
+    self, Discovered, EnterError, EnterOptions, Entered, Named, ProcessNamespace, Watch,
 };
 use crate::system::linux::privileges::{
     self, ENTER, LOOK_AT_FOLDERS, LOOK_AT_NAMES, LOOK_AT_PROCESSES, Needed, Standing,
@@ -29,7 +29,7 @@ pub(super) const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// A name whose file has no namespace mounted on it for so long stays so: who makes one makes the file
 /// just before.
-const BARE: Duration = Duration::from_secs(1);
+const UNMOUNTED: Duration = Duration::from_secs(1);
 
 /// Files that are left to be opened for a moment, when namespaces take all others.
 pub(super) const SPARE_FILES: usize = 8;
@@ -137,20 +137,25 @@ impl OtherNamespaces {
 
     /// Says which names have no namespace, where a table reports those of that name: they may have one
     /// that is seen elsewhere only.
-    fn report_bare(&mut self, tables: &[Table], bare: &[(PathBuf, u64)], problems: &mut Problems) {
-        self.bare.retain(|file, _| bare.contains(file));
-        for file in bare {
+    fn report_unmounted(
+        &mut self,
+        tables: &[Table],
+        unmounted: &[(PathBuf, u64)],
+        problems: &mut Problems,
+    ) {
+        self.unmounted.retain(|file, _| unmounted.contains(file));
+        for file in unmounted {
             let name = file.0.file_name().unwrap_or_default().as_bytes();
             if self.tables_of(tables).any(|table| table.namespaces.selects(name)) {
                 // It may have stood there for long.
                 let now = Instant::now();
                 let modified = file.0.metadata().and_then(|file| file.modified());
                 let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-                let since = now.checked_sub(age.unwrap_or_default().min(BARE)).unwrap_or(now);
-                self.bare.entry(file.clone()).or_insert(since);
+                let since = now.checked_sub(age.unwrap_or_default().min(UNMOUNTED)).unwrap_or(now);
+                self.unmounted.entry(file.clone()).or_insert(since);
             }
         }
-        let mut lasting = self.bare.iter().filter(|(_, since)| since.elapsed() >= BARE);
+        let mut lasting = self.unmounted.iter().filter(|(_, since)| since.elapsed() >= UNMOUNTED);
         let Some(((first, _), _)) = lasting.next() else { return };
         let count = 1 + lasting.count();
         let names = if count == 1 { "name has" } else { "names have" };
@@ -179,15 +184,41 @@ impl OtherNamespaces {
         speed_thread: Option<&SpeedThread>,
         problems: &mut Problems,
     ) -> io::Result<usize> {
+        // What there is.
         let mut named = netns::named(&self.machine)?;
-        let (inhabited, denied) = if self.by_processes || !self.forbidden.is_empty() {
+        let (of_processes, denied) = if self.by_processes || !self.forbidden.is_empty() {
             netns::of_processes(&self.machine)?
         } else {
             (Vec::new(), 0)
         };
         self.is_stale = named.is_unsure || !named.unread.is_empty();
         self.searched = Instant::now();
-        self.report_bare(tables, &named.bare, problems);
+        self.report_unmounted(tables, &named.unmounted, problems);
+        self.report_unlisted(tables, &named, problems);
+        let main = self.main_inode(problems);
+        let found = std::mem::take(&mut named.found);
+        let mut found = self.add_processes(found, of_processes, main)?;
+        self.learn_names(&found, &named);
+        let is_found = |key: &(u64, PathBuf)| found.iter().any(|found| found.key() == *key);
+        self.forbidden.retain(|key, _| is_found(key));
+
+        // What of that is reported. Where not all can be, whoever lives without a name gives way to those
+        // that have one, and who comes to who is there: any user can make those without a name, and many.
+        let known: HashSet<_> = self.entered.iter().map(|one| one.found.key()).collect();
+        found.sort_by_key(|found| (!found.is_named, !known.contains(&found.key())));
+        let (mut candidates, is_limited) = self.candidates(tables, found, main, problems);
+        let is_short = self.leave_room(&mut candidates, problems);
+        self.is_stale |= is_limited || is_short;
+
+        // Those that are there already go on; the others are entered.
+        let new = self.keep(candidates, &named.unread);
+        self.enter(tables, new, speed_thread, problems);
+        self.entered.sort_by(|one, other| one.found.name.cmp(&other.found.name));
+        Ok(denied)
+    }
+
+    /// Says which folders and names could not be looked at, where a table may report what is there.
+    fn report_unlisted(&self, tables: &[Table], named: &Named, problems: &mut Problems) {
         let is_found = |name: &str| named.found.iter().any(|found| found.name == name.as_bytes());
         let is_whole =
             !self.tables_of(tables).any(|table| table.namespaces.may_select_more_than(is_found));
@@ -204,7 +235,10 @@ impl OtherNamespaces {
             );
             problems.report("namespaces unlisted", Level::Warn, message);
         }
-        let is_all = named.unread.is_empty();
+    }
+
+    /// The inode of the namespace that tables report as their own, if it can be told.
+    fn main_inode(&self, problems: &mut Problems) -> Option<u64> {
         let main = netns::inode_of(&self.machine.main);
         if let Err(error) = main.as_ref()
             && self.by_processes
@@ -212,38 +246,36 @@ impl OtherNamespaces {
         {
             report_no_main(&self.machine.main, error, problems);
         }
-        let main = main.ok();
-        let mut found = self.add_processes(std::mem::take(&mut named.found), inhabited, main)?;
-        // A name that no namespace is mounted on is told of by itself.
-        let bare = named.bare.iter().filter_map(|(file, _)| file.file_name());
-        let bare = bare.map(|name| name.as_bytes().to_vec());
-        let told = found.iter().map(|found| found.name.clone()).chain(bare);
-        self.names = is_all.then(|| told.collect());
-        let is_found = |key: &(u64, PathBuf)| found.iter().any(|found| found.key() == *key);
-        self.forbidden.retain(|key, _| is_found(key));
-        // Where not all can be reported, whoever lives without a name gives way to those that have one,
-        // and who comes to who is there: any user can make those without a name, and many.
-        let known: HashSet<_> = self.entered.iter().map(|one| one.found.key()).collect();
-        found.sort_by_key(|found| (!found.is_named, !known.contains(&found.key())));
-        let (mut candidates, is_limited) = self.candidates(tables, found, main, problems);
-        let is_short = self.leave_room(&mut candidates, problems);
-        self.is_stale |= is_limited || is_short;
+        main.ok()
+    }
+
+    /// Takes in the names of all that there are. One that no namespace is mounted on is told of by itself.
+    fn learn_names(&mut self, found: &[Discovered], looked_at: &Named) {
+        let unmounted = looked_at.unmounted.iter().filter_map(|(file, _)| file.file_name());
+        let unmounted = unmounted.map(|name| name.as_bytes().to_vec());
+        let names = found.iter().map(|found| found.name.clone()).chain(unmounted);
+        self.names = looked_at.unread.is_empty().then(|| names.collect());
+    }
+
+    /// Forgets those that are no candidates any more, and returns the candidates that are new. A folder
+    /// that cannot be listed this time says nothing of the names in it.
+    fn keep(
+        &mut self,
+        mut candidates: Vec<Candidate>,
+        unread: &[(PathBuf, io::Error)],
+    ) -> Vec<Candidate> {
         let Self { entered, machine, epoll, .. } = self;
         entered.retain_mut(|one| {
             let place = candidates.iter().position(|candidate| one.is_for(candidate));
             let kept = place.map(|place| candidates.remove(place));
-            // A folder that cannot be listed this time says nothing of the names in it.
-            let is_unlisted =
-                || named.unread.iter().any(|(path, _)| one.found.file.starts_with(path));
+            let is_unlisted = || unread.iter().any(|(path, _)| one.found.file.starts_with(path));
             let continues = kept.is_some() || is_unlisted() && one.found.is_there();
             if let Some(candidate) = kept {
                 one.update(candidate.found, machine, epoll);
             }
             continues
         });
-        self.enter(tables, candidates, speed_thread, problems);
-        self.entered.sort_by(|one, other| one.found.name.cmp(&other.found.name));
-        Ok(denied)
+        candidates
     }
 
     /// Adds their processes to the namespaces that have names, and where a table reports them, those
@@ -251,13 +283,13 @@ impl OtherNamespaces {
     pub(super) fn add_processes(
         &self,
         named: Vec<Discovered>,
-        inhabited: Vec<Inhabited>,
+        of_processes: Vec<ProcessNamespace>,
         main: Option<u64>,
     ) -> io::Result<Vec<Discovered>> {
         let _raised = privileges::raise(LOOK_AT_PROCESSES);
         let mut found = named;
         let named = found.len();
-        for one in inhabited {
+        for one in of_processes {
             let has_name = found.iter().take(named).any(|known| known.inode == one.inode);
             let is_other = main.is_some_and(|main| main != one.inode);
             if !(has_name || self.by_processes && is_other) {

@@ -484,12 +484,12 @@ fn as_many_are_read_as_there_may_be_files_open_and_nobody_is_taken_for_another()
     assert!(left_out.ends_with(": raise the limit of open files (LimitNOFILE)"), "{left_out}");
     assert!(unread.starts_with(&format!("cannot read {read} network namespaces")), "{unread}");
     // A container that cannot be told for want of files is not taken for none.
-    let (inhabited, _) = netns::of_processes(&machine).unwrap();
+    let (of_processes, _) = netns::of_processes(&machine).unwrap();
     let mut all = Vec::new();
     while let Ok(file) = File::open("/dev/null") {
         all.push(file);
     }
-    assert!(others.add_processes(Vec::new(), inhabited.clone(), Some(0)).is_err());
+    assert!(others.add_processes(Vec::new(), of_processes.clone(), Some(0)).is_err());
     drop((given, all));
-    assert_eq!(others.add_processes(Vec::new(), inhabited, Some(0)).unwrap().len(), 101);
+    assert_eq!(others.add_processes(Vec::new(), of_processes, Some(0)).unwrap().len(), 101);
 }

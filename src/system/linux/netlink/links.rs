@@ -533,15 +533,15 @@ impl Links {
     /// Takes in what a dump told, and opens a query for each that it left open.
     pub(super) fn set_dump_reply(
         &mut self,
-        told: &DumpReply,
+        dump: &DumpReply,
         now: Instant,
         reading: u64,
     ) -> Queries {
         let mut left = Vec::new();
-        let is_meant = |link: &&mut LinkEntry| link.speed.query() == Some(told.id);
+        let is_meant = |link: &&mut LinkEntry| link.speed.query() == Some(dump.id);
         for link in self.table.iter_mut().filter(is_meant) {
-            if let Some(link_modes) = told.link_modes(link.interface.ifindex) {
-                link.take_reply(Some(link_modes), told.took, None, now, reading);
+            if let Some(link_modes) = dump.link_modes(link.interface.ifindex) {
+                link.take_reply(Some(link_modes), dump.took, None, now, reading);
                 continue;
             }
             let is_void = link.speed.is_void();

@@ -436,8 +436,8 @@ impl Netlink {
         let reading = self.reading.number;
         self.speeds.take_replies(|answer| self.links.set_reply(&answer, now, reading));
         let mut is_asked = false;
-        for told in self.speeds.take_dump_replies() {
-            let left = self.links.set_dump_reply(&told, now, reading);
+        for dump in self.speeds.take_dump_replies() {
+            let left = self.links.set_dump_reply(&dump, now, reading);
             is_asked |= self.ask(left);
         }
         is_asked

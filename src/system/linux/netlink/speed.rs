@@ -245,8 +245,8 @@ impl Speeds {
     /// Has all drivers asked together, for so many queries of that id.
     pub(super) fn ask_all(&self, id: QueryId, count: usize) {
         let replies = Vec::with_capacity(count);
-        let told = DumpReply { id, took: None, replies, is_whole: false };
-        lock(&self.requests.state).bulk.push((Arc::clone(&self.client), told));
+        let dump = DumpReply { id, took: None, replies, is_whole: false };
+        lock(&self.requests.state).bulk.push((Arc::clone(&self.client), dump));
         self.requests.change.notify_all();
     }
 
@@ -258,7 +258,7 @@ impl Speeds {
         state.slow.remove(&self.client, ids);
         // It would also ask a device that has gone down since.
         let ours = state.bulk.extract_if(.., |(client, _)| Arc::ptr_eq(client, &self.client));
-        lock(&self.client.inbox).dumps.extend(ours.map(|(_, told)| told));
+        lock(&self.client.inbox).dumps.extend(ours.map(|(_, dump)| dump));
     }
 
     /// Waits until all queries are answered that are not expected to take long, or until the
@@ -330,8 +330,8 @@ impl Pending {
     }
 
     fn next_task(&mut self) -> Option<Task> {
-        if let Some((client, told)) = self.bulk.pop() {
-            return Some(Task::All(client, told));
+        if let Some((client, dump)) = self.bulk.pop() {
+            return Some(Task::All(client, dump));
         }
         let next = self.quick.pop().or_else(|| self.slow.pop());
         next.map(|(client, query)| Task::One(client, query))
@@ -345,12 +345,12 @@ impl RequestQueue {
         while let Some((task, start)) = self.wait_for_task() {
             match task {
                 Task::One(client, query) => {
-                    let told = lock(&client.backend).ask(&mut scratch, &query);
-                    client.answer(&query, told, Some(start.elapsed()));
+                    let reply = lock(&client.backend).ask(&mut scratch, &query);
+                    client.answer(&query, reply, Some(start.elapsed()));
                 }
-                Task::All(client, mut told) => {
-                    client.fill(&mut told, &mut scratch, start);
-                    lock(&client.inbox).dumps.push(told);
+                Task::All(client, mut dump) => {
+                    client.fill(&mut dump, &mut scratch, start);
+                    lock(&client.inbox).dumps.push(dump);
                 }
             }
         }
@@ -384,22 +384,22 @@ impl Client {
     fn answer(
         &self,
         query: &Query,
-        told: Result<Option<LinkModes>, Errno>,
+        reply: Result<Option<LinkModes>, Errno>,
         took: Option<Duration>,
     ) {
         let Query { ifindex, id, .. } = *query;
-        let (link_modes, unread) = (told.unwrap_or_default(), told.err());
+        let (link_modes, unread) = (reply.unwrap_or_default(), reply.err());
         lock(&self.inbox).replies.push(Reply { ifindex, id, link_modes, unread, took });
     }
 
     /// Makes a dump.
-    fn fill(&self, told: &mut DumpReply, scratch: &mut Scratch, start: Instant) {
-        let DumpReply { replies, .. } = told;
+    fn fill(&self, dump: &mut DumpReply, scratch: &mut Scratch, start: Instant) {
+        let DumpReply { replies, .. } = dump;
         let end = lock(&self.backend).ask_all(scratch, |reply| replies.push(reply));
         replies.sort_unstable_by_key(|reply| reply.ifindex);
         let limit = STUCK + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
         // Whose driver was the slow one is found out when they are asked one by one.
-        told.took = (start.elapsed() < limit).then_some(Duration::ZERO);
-        told.is_whole = end == Ok(Dump::Whole);
+        dump.took = (start.elapsed() < limit).then_some(Duration::ZERO);
+        dump.is_whole = end == Ok(Dump::Whole);
     }
 }
