@@ -65,8 +65,8 @@ impl NamespaceLines {
     pub(crate) fn of(batch: &Batch) -> Self {
         let mut reported = BTreeMap::<_, Batch>::new();
         for line in batch {
-            let (space, line) = take_namespace(line);
-            reported.entry(space).or_default().push(line);
+            let (namespace, line) = take_namespace(line);
+            reported.entry(namespace).or_default().push(line);
         }
         Self(reported)
     }

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_driver_takes_long_files_stand_in_unless_it_is_soon_known_better() {
+    fn where_a_driver_takes_long_it_falls_back_to_files_unless_it_is_soon_known_better() {
         let folder = TempDir::new().unwrap();
         fs::create_dir(folder.path().join("net")).unwrap();
         let row = "eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16";

@@ -261,7 +261,7 @@ fn kinds_are_taken_from_netlink_for_filters_as_for_tags() {
 }
 
 #[test]
-fn flags_of_netlink_stand_in_also_where_no_tags_are_wanted() {
+fn flags_of_netlink_are_taken_also_where_no_tags_are_wanted() {
     let mut machine = Machine::new(FLAGS);
     machine.set_dev(&[("eth0", 1)]);
     machine.set_interface("eth0", 2, 1);

@@ -124,7 +124,7 @@ fn a_driver_is_slow_when_it_takes_longer_than_is_waited_for() {
 }
 
 #[test]
-fn only_for_a_question_that_has_become_void_is_its_answer_waited_for_twice() {
+fn only_for_a_query_that_has_become_void_is_its_answer_waited_for_twice() {
     let (now, device) = (Instant::now(), Interface::device(1, "dev"));
     let mut links = table(&[device], Wants::default(), HOUR);
     // Void, and asked by nobody yet.

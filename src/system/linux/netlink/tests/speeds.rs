@@ -645,7 +645,7 @@ fn a_port_that_vanishes_has_its_bridge_asked_again() {
 }
 
 #[test]
-fn an_answer_to_a_question_from_before_the_event_is_discarded() {
+fn an_answer_to_a_query_from_before_the_event_is_discarded() {
     let device = Interface::device(2, "eth0");
     let mut machine = Machine::new(&[device]);
     machine.drivers.set_speed(2, 10);
@@ -671,7 +671,7 @@ fn an_answer_to_a_question_from_before_the_event_is_discarded() {
 }
 
 #[test]
-fn a_question_that_an_event_has_made_void_is_not_put_any_more() {
+fn a_query_that_an_event_has_made_void_is_not_put_any_more() {
     let down = |interface| Interface { flags: 0, ..interface };
     let [eth0, eth1] = [Interface::device(3, "eth0"), Interface::device(4, "eth1")];
     let gone = Interface::device(5, "gone0");
@@ -727,7 +727,7 @@ fn no_dump_is_made_when_a_device_went_down_since_it_was_asked_for() {
 }
 
 #[test]
-fn a_namespace_that_is_forgotten_is_not_kept_alive_by_questions() {
+fn a_namespace_that_is_forgotten_is_not_kept_alive_by_queries() {
     let mut machine = Machine::new(&[Interface::device(2, "slow0")]);
     let mut other = machine.beside(&[Interface::device(3, "eth0")]);
     other.gather();
@@ -942,7 +942,7 @@ fn a_dump_that_tells_of_nobody_is_an_answer_too() {
 }
 
 #[test]
-fn a_namespace_that_is_forgotten_takes_no_questions_of_others_along() {
+fn a_namespace_that_is_forgotten_takes_no_queries_of_others_along() {
     for interfaces in [vec![Interface::device(3, "eth0")], many_and(&[])] {
         let mut busy = Machine::new(&[Interface::device(2, "slow0")]);
         busy.gather();
