@@ -59,7 +59,7 @@ impl Release {
         (text(&output.stdout), text(&output.stderr))
     }
 
-    fn is_skipped(&self, test: &str) -> bool {
+    fn is_skipped(&self) -> bool {
         is_skipped()
             || self.emulator().is_some_and(|emulator| {
                 is_skipped_without(emulator, common::has(emulator, "--version"))

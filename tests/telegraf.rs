@@ -104,10 +104,10 @@ fn telegrafs() -> Vec<PathBuf> {
 fn has_protocols(telegraf: &Path) -> bool {
     let version = text(&run(Command::new(telegraf).arg("--version")).stdout);
     let text = format!("{} {version}", telegraf.display());
-    let minors = text.split([' ', '/']).filter_map(|word| {
+    let mut minors = text.split([' ', '/']).filter_map(|word| {
         word.trim_start_matches('v').strip_prefix("1.")?.split('.').next()?.parse::<u32>().ok()
     });
-    minors.last().expect("no version in the output of --version") < 37
+    minors.next_back().expect("no version in the output of --version") < 37
 }
 
 /// A Telegraf that is killed at the end, and its folder.
@@ -574,10 +574,10 @@ fn a_stop_a_kill_and_a_reload_leave_no_process_behind() {
 
 #[test]
 fn a_failing_start_always_shows_why() {
+    const ERROR: &str = " E! [inputs.execd] cannot read \"/none/such.conf\": No such file";
     if is_skipped() {
         return;
     }
-    const ERROR: &str = " E! [inputs.execd] cannot read \"/none/such.conf\": No such file";
     let (netns, plugin) = (Netns::new(), plugin());
     for telegraf in telegrafs() {
         let folder = tempfile::tempdir().unwrap();
