@@ -278,6 +278,8 @@ impl<N: Iterator, P: Iterator<Item = N::Item>> Iterator for Active<N, P> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
+    use std::time::Duration;
 
     use tempfile::TempDir;
 
@@ -290,36 +292,62 @@ mod tests {
     use crate::system::linux::netlink::SpeedThread;
     use crate::system::linux::netlink::tests::{Kernel, eventually};
 
+    /// The lines of a gather that reads the files below that folder, without protocol statistics.
+    fn lines(namespace: &mut Namespace<LinuxSource>, proc: &Path) -> String {
+        let tables = Config::parse(b"[[inputs.net]]\nprotocols = []\n", &|_| None).unwrap().tables;
+        let (mut files, mut scratch) = (ProcNet::of_process(proc), Scratch::default());
+        let mut problems = Problems::new(Log { debug: false });
+        let shared = &mut Shared { files: &mut files, scratch: &mut scratch };
+        namespace.read(shared, &tables, &mut problems, &mut || false);
+        let (mut bytes, end) = (Vec::new(), b"\n");
+        let now = Duration::ZERO;
+        let mut batch = Batch { bytes: &mut bytes, end, now, slack: now, quiet: 0, count: 0 };
+        namespace.append(&mut batch, (0, &tables[0]), &ProtocolStatistics::default());
+        String::from_utf8(bytes).unwrap()
+    }
+
     #[test]
     fn another_netlink_counts_anew_so_that_nothing_is_taken_for_what_it_was() {
         let folder = TempDir::new().unwrap();
-        let tables = Config::parse(b"[[inputs.net]]\nprotocols = []\n", &|_| None).unwrap().tables;
         let speed_thread = SpeedThread::start().unwrap();
         let [(one, _kernel), (other, _other)] = [(); 2].map(|()| Kernel::start(&speed_thread));
         let source = LinuxSource::new(Some(one), Procfs::without_sysfs());
         let mut namespace = Namespace::new(source, &Influx);
         namespace.add_table(0, Vec::new());
-        let mut files = ProcNet::of_process(folder.path());
-        let (mut scratch, mut problems) = (Scratch::default(), Problems::new(Log { debug: false }));
-        let mut lines = |namespace: &mut Namespace<LinuxSource>| {
-            let shared = &mut Shared { files: &mut files, scratch: &mut scratch };
-            namespace.read(shared, &tables, &mut problems, &mut || false);
-            let (mut bytes, end) = (Vec::new(), b"\n");
-            let now = std::time::Duration::ZERO;
-            let mut batch = Batch { bytes: &mut bytes, end, now, slack: now, quiet: 0, count: 0 };
-            namespace.append(&mut batch, (0, &tables[0]), &ProtocolStatistics::default());
-            String::from_utf8(bytes).unwrap()
-        };
-        let before = lines(&mut namespace);
+        let before = lines(&mut namespace, folder.path());
         assert!(before.starts_with("net,interface="), "{before}");
         // Many readings, none of which changes anything.
         for _ in 0..5 {
-            assert_eq!(lines(&mut namespace), before);
+            assert_eq!(lines(&mut namespace, folder.path()), before);
         }
         let epoch = namespace.source().epoch();
         namespace.source_mut().set_netlink(Some(other));
         assert_ne!(namespace.source().epoch(), epoch);
-        assert_eq!(lines(&mut namespace), before);
+        assert_eq!(lines(&mut namespace, folder.path()), before);
+    }
+
+    #[test]
+    fn where_netlink_fails_and_recovers_nothing_of_files_is_taken_for_its_own() {
+        let folder = TempDir::new().unwrap();
+        let net = folder.path().join("net");
+        fs::create_dir(&net).unwrap();
+        let row = "wan0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16";
+        fs::write(net.join("dev"), format!("Inter-| |\n face |bytes\n{row}\n")).unwrap();
+        let speed_thread = SpeedThread::start().unwrap();
+        let (netlink, kernel) = Kernel::start(&speed_thread);
+        let source = LinuxSource::new(Some(netlink), Procfs::without_sysfs());
+        let mut namespace = Namespace::new(source, &Influx);
+        namespace.add_table(0, Vec::new());
+        // Both have come to the same version by then, of different interfaces.
+        for (fails, name) in [(true, "wan0"), (false, "eth0")] {
+            kernel.set_failing(fails);
+            let epoch = namespace.source().epoch();
+            let lines = lines(&mut namespace, folder.path());
+            assert!(lines.starts_with(&format!("net,interface={name} ")), "{lines}");
+            assert_eq!(lines.lines().count(), 1, "{lines}");
+            assert_ne!(namespace.source().epoch(), epoch);
+            assert_eq!(namespace.source().version(), 1);
+        }
     }
 
     #[test]

@@ -55,9 +55,9 @@ impl Kernel {
         (netlink, Self { fails, hangs, _events: sender })
     }
 
-    /// Fails from now on.
-    pub(crate) fn fail(&self) {
-        self.fails.store(true, Ordering::Relaxed);
+    /// Whether it fails from now on.
+    pub(crate) fn set_failing(&self, fails: bool) {
+        self.fails.store(fails, Ordering::Relaxed);
     }
 
     /// Its driver does not answer from now on, until this is dropped.
