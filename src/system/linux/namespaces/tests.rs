@@ -3,6 +3,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use tempfile::TempDir;
 
@@ -402,6 +403,34 @@ fn those_that_are_left_out_are_counted_and_looked_for_again() {
     let (is_stale, message) = look();
     let is_told = message.starts_with("2 network namespaces are left out, such as \"link\": ");
     assert!(is_told && is_stale, "{message}");
+}
+
+#[test]
+fn a_name_without_a_namespace_is_told_of_as_long_as_it_is_there() {
+    let (proc, machine) = machine();
+    let names = machine.proc.join("1/root/run/netns");
+    fs::create_dir_all(&names).unwrap();
+    found(&machine, 1, "main0");
+    let left_over = names.join("blue");
+    let long_ago = SystemTime::now() - Duration::from_secs(60);
+    File::create(&left_over).unwrap().set_modified(long_ago).unwrap();
+    let tables = tables(&proc, "named");
+    let mut others = OtherNamespaces::open(&tables, &Influx, false).unwrap().unwrap();
+    let mut look = || {
+        let mut problems = Problems::new(Log { debug: false });
+        others.search(&tables, None, &mut problems).unwrap();
+        problems.messages().join("\n")
+    };
+    for _ in 0..2 {
+        let message = look();
+        let is_told = message.starts_with("1 name has no network namespace, such as ");
+        assert!(
+            is_told && message.ends_with("a plain file: remove what is left over"),
+            "{message}"
+        );
+    }
+    fs::remove_file(&left_over).unwrap();
+    assert_eq!(look(), "");
 }
 
 #[test]
