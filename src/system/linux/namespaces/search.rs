@@ -259,7 +259,7 @@ impl OtherNamespaces {
 
     /// Forgets those that are no candidates any more, and returns the candidates that are new. A folder
     /// that cannot be listed this time says nothing of the names in it.
-    fn keep(
+    pub(super) fn keep(
         &mut self,
         mut candidates: Vec<Candidate>,
         unread: &[(PathBuf, io::Error)],

@@ -1,5 +1,6 @@
 use std::env;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -431,6 +432,25 @@ fn a_name_without_a_namespace_is_told_of_as_long_as_it_is_there() {
     }
     fs::remove_file(&left_over).unwrap();
     assert_eq!(look(), "");
+}
+
+#[test]
+fn a_folder_that_cannot_be_listed_costs_no_namespace_that_is_still_there() {
+    let (proc, machine) = machine();
+    let tables = tables(&proc, "named");
+    let mut others = OtherNamespaces::open(&tables, &Influx, false).unwrap().unwrap();
+    let [stays, goes] = [(10, "one"), (11, "other")].map(|(pid, name)| found(&machine, pid, name));
+    let unread = || vec![(machine.proc.clone(), io::Error::from(io::ErrorKind::PermissionDenied))];
+    let mut kept = |unread: &[_]| {
+        others.entered = [&stays, &goes].map(|found| entered(found, false)).into();
+        assert!(others.keep(Vec::new(), unread).is_empty());
+        others.entered.iter().map(|one| one.found.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&unread()), [stays.clone(), goes.clone()]);
+    fs::remove_dir_all(goes.process().unwrap()).unwrap();
+    assert_eq!(kept(&unread()), [stays.clone()]);
+    // A folder that was listed shows all that there are.
+    assert_eq!(kept(&[]), []);
 }
 
 #[test]
