@@ -227,24 +227,26 @@ fn strip_white_space(name: &[u8], end: End) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Instant;
 
     use super::*;
     use crate::model::protocol::Group;
 
+    /// Nothing beside counters.
+    pub(crate) const NOTHING: Wants = Wants {
+        flags: false,
+        kind: false,
+        properties: false,
+        labels: false,
+        link_state: false,
+        all_counters: false,
+        rates: false,
+        interface_protocols: Groups::NONE,
+    };
+
     #[test]
     fn what_one_table_wants_another_one_does_not_take_away() {
-        const NOTHING: Wants = Wants {
-            flags: false,
-            kind: false,
-            properties: false,
-            labels: false,
-            link_state: false,
-            all_counters: false,
-            rates: false,
-            interface_protocols: Groups::NONE,
-        };
         let protocols = Groups::from_iter([Group::Ip6]);
         let all = [
             Wants { flags: true, ..NOTHING },

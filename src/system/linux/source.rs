@@ -292,6 +292,16 @@ mod tests {
     use crate::system::linux::netlink::SpeedThread;
     use crate::system::linux::netlink::tests::{Kernel, eventually};
 
+    /// A folder whose `net/dev` has an interface of that name.
+    fn proc_with(name: &str) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        let net = folder.path().join("net");
+        fs::create_dir(&net).unwrap();
+        let row = format!("{name}: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16");
+        fs::write(net.join("dev"), format!("Inter-| |\n face |bytes\n{row}\n")).unwrap();
+        folder
+    }
+
     /// The lines of a gather that reads the files below that folder, without protocol statistics.
     fn lines(namespace: &mut Namespace<LinuxSource>, proc: &Path) -> String {
         let tables = Config::parse(b"[[inputs.net]]\nprotocols = []\n", &|_| None).unwrap().tables;
@@ -328,11 +338,7 @@ mod tests {
 
     #[test]
     fn where_netlink_fails_and_recovers_nothing_of_files_is_taken_for_its_own() {
-        let folder = TempDir::new().unwrap();
-        let net = folder.path().join("net");
-        fs::create_dir(&net).unwrap();
-        let row = "wan0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16";
-        fs::write(net.join("dev"), format!("Inter-| |\n face |bytes\n{row}\n")).unwrap();
+        let folder = proc_with("wan0");
         let speed_thread = SpeedThread::start().unwrap();
         let (netlink, kernel) = Kernel::start(&speed_thread);
         let source = LinuxSource::new(Some(netlink), Procfs::without_sysfs());
@@ -352,11 +358,7 @@ mod tests {
 
     #[test]
     fn where_a_driver_takes_long_it_falls_back_to_files_unless_it_is_soon_known_better() {
-        let folder = TempDir::new().unwrap();
-        fs::create_dir(folder.path().join("net")).unwrap();
-        let row = "eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16";
-        fs::write(folder.path().join("net/dev"), format!("Inter-| |\n face |bytes\n{row}\n"))
-            .unwrap();
+        let folder = proc_with("eth0");
         let tables = Config::parse(b"[[inputs.net]]\n", &|_| None).unwrap().tables;
         let inputs = || (ProcNet::of_process(folder.path()), Problems::new(Log { debug: false }));
         let speed_thread = SpeedThread::start().unwrap();

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::HostProc;
 use crate::log::tests::take_records;
+use crate::model::interface::tests::NOTHING;
 use crate::model::link::Flags;
 
 const LOG: Log = Log { debug: false };
@@ -17,16 +18,6 @@ const DOWN: Presence = Presence::Known(Flags(0));
 const FLAGS: Wants = Wants { flags: true, ..NOTHING };
 const RATES: Wants = Wants { rates: true, ..NOTHING };
 const PROPERTIES: Wants = Wants { flags: true, kind: true, properties: true, ..NOTHING };
-const NOTHING: Wants = Wants {
-    flags: false,
-    kind: false,
-    properties: false,
-    labels: false,
-    link_state: false,
-    all_counters: false,
-    rates: false,
-    interface_protocols: crate::model::protocol::Groups::NONE,
-};
 
 /// A machine of files.
 struct Machine {
