@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser};
 
+use crate::config::options::OPTIONS;
 use crate::format::Format;
 use crate::format::influx::Influx;
 use crate::log;
@@ -21,6 +22,19 @@ const EXECD_BLOCK: &str = r#"Telegraf runs it with this in telegraf.conf, in pla
 Every newline on stdin, SIGUSR1, SIGUSR2 or SIGHUP gathers once; end-of-file,
 SIGTERM and SIGINT end it. Metrics go to stdout, log lines to stderr."#;
 
+/// That block, and the options that FILE may hold.
+fn after_long_help() -> String {
+    let options = OPTIONS.iter().map(|option| {
+        let default = option.default.filter(|default| *default != "[]");
+        let default = default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
+        format!("  {:<22} {}{default}", option.key, option.takes)
+    });
+    format!(
+        "{EXECD_BLOCK}\n\nOptions of an [[inputs.net]] table in FILE, which --sample-config explains:\n\n{}\n",
+        options.collect::<Vec<_>>().join("\n")
+    )
+}
+
 /// The version, the commit that it was built from, and the target that it was built for.
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -33,7 +47,7 @@ const VERSION: &str = concat!(
 
 /// Reports network interface metrics to Telegraf, as inputs.net does
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
-#[command(version = VERSION, after_help = EXECD_BLOCK)]
+#[command(version = VERSION, after_help = EXECD_BLOCK, after_long_help = after_long_help())]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "they are arguments that know nothing of each other"

@@ -1,5 +1,7 @@
 //! What the documents say of options and fields is what the program has, each by its rows.
 
+use std::process::Command;
+
 use telegraf_net::config::Config;
 use telegraf_net::config::options::OPTIONS;
 use telegraf_net::model::Unit;
@@ -58,6 +60,23 @@ fn the_readme_and_plugin_conf_have_every_option_with_its_default() {
         assert!(PLUGIN_CONF.lines().any(|one| one.starts_with(&line)), "{line}");
     }
     assert_eq!(documented.len(), OPTIONS.len(), "{documented:?}");
+}
+
+#[test]
+fn help_has_every_option_with_what_it_takes_and_its_default() {
+    let help = Command::new(env!("CARGO_BIN_EXE_telegraf-net")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, options) = help.split_once("table in FILE").unwrap();
+    let rows: Vec<_> = options.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    assert_eq!(rows.len(), OPTIONS.len(), "{options}");
+    for (row, option) in rows.iter().zip(&OPTIONS) {
+        let (key, meaning) = row.split_once(' ').unwrap();
+        assert_eq!(key, option.key);
+        let meaning = meaning.trim_start();
+        let rest = meaning.strip_prefix(option.takes).unwrap_or_else(|| panic!("{row}"));
+        let default = rest.strip_prefix(" [default: ").and_then(|rest| rest.strip_suffix(']'));
+        assert_eq!(default, option.default.filter(|default| *default != "[]"), "{row}");
+    }
 }
 
 #[test]
