@@ -49,7 +49,7 @@ impl Config {
         let line_ends = text.match_indices('\n').map(|(place, _)| place).collect();
         let reader = Reader { line_ends, env, room: Room::default() };
         let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&text, &error))?;
-        let mut tables = Tables::default();
+        let mut tables = TablesRead::default();
         for (name, value) in document.get_ref() {
             let inputs = match (name.get_ref().as_ref(), value.get_ref()) {
                 ("inputs", DeValue::Table(inputs)) => inputs,
@@ -72,7 +72,7 @@ impl Config {
                 }
             }
         }
-        let Tables { in_order: tables, warnings, .. } = tables;
+        let TablesRead { in_order: tables, warnings, .. } = tables;
         if tables.is_empty() {
             let message = "no [[inputs.net]] table; --sample-config prints one to start from";
             return Err(ConfigError { line: None, message: message.into() });
@@ -83,7 +83,7 @@ impl Config {
 
 /// The tables that were read.
 #[derive(Debug, Default)]
-struct Tables {
+struct TablesRead {
     in_order: Vec<Table>,
     /// What they say to no effect.
     warnings: Vec<String>,
@@ -91,7 +91,7 @@ struct Tables {
     with_others: Option<usize>,
 }
 
-impl Tables {
+impl TablesRead {
     fn push(&mut self, (table, warnings): (Table, Vec<String>)) {
         self.warnings.extend(warnings);
         if self.with_others.is_none() && table.namespaces.has_others() {

@@ -346,7 +346,7 @@ impl Unseen<'_> {
 }
 
 /// Tables, by their numbers.
-type Tables<'a> = Vec<(usize, &'a Table)>;
+type NumberedTables<'a> = Vec<(usize, &'a Table)>;
 
 /// What two tables both report: records of the same tags are one series, whose points have the same time
 /// here.
@@ -356,7 +356,7 @@ pub(super) struct Doubles<'a> {
     /// The table that reported an interface under these tags last.
     interfaces: HashMap<&'a [u8], usize>,
     /// The tables that reported protocol statistics under these tags.
-    protocols: HashMap<&'a [(&'static str, Vec<u8>)], Tables<'a>>,
+    protocols: HashMap<&'a [(&'static str, Vec<u8>)], NumberedTables<'a>>,
     is_interface_told: bool,
     is_statistic_told: bool,
 }

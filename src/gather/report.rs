@@ -2,6 +2,7 @@
 //! written last, and what is left out because it says nothing new.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::config::Table;
@@ -51,8 +52,9 @@ struct InterfaceReport {
 #[derive(Debug, Default)]
 struct Record {
     text: Vec<u8>,
-    /// When it was last part of a batch, since the system started; kept only where that matters.
-    sent: Option<Duration>,
+    /// When it was last part of a batch, in nanoseconds since the system started; kept only where that
+    /// matters.
+    sent: Option<NonZeroU64>,
 }
 
 /// What all lines of a batch have in common.
@@ -156,6 +158,8 @@ impl Report {
     ) {
         let Self { format, tables, text, .. } = self;
         let Some(report) = tables.iter_mut().find(|report| report.table == number) else { return };
+        // In one piece, rather than in ever larger ones that leave holes behind.
+        batch.bytes.reserve(report.rows.len() * (format.typical_len() + batch.end.len()));
         for (interface, row) in interfaces.zip(&mut report.rows) {
             if !row.is_reported() {
                 continue;
@@ -361,13 +365,16 @@ impl Record {
             return;
         }
         if let Some(interval) = dedup_interval {
-            let age = self.sent.map(|sent| batch.now.saturating_sub(sent));
+            let sent = self.sent.map(|sent| Duration::from_nanos(sent.get()));
+            let age = sent.map(|sent| batch.now.saturating_sub(sent));
             let limit = interval.saturating_sub(batch.slack.min(interval / 2));
             if age.is_some_and(|age| age < limit) {
                 batch.quiet += 1;
                 return;
             }
-            self.sent = Some(batch.now);
+            // Five hundred years of it fit.
+            let now = u64::try_from(batch.now.as_nanos()).unwrap_or(u64::MAX);
+            self.sent = Some(NonZeroU64::new(now).unwrap_or(NonZeroU64::MIN));
         }
         batch.bytes.extend_from_slice(&self.text);
         batch.bytes.extend_from_slice(batch.end);

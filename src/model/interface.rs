@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::counters::{Counters, MoreCounters};
 use super::link::{Duplex, Flags, LinkModes, LinkState, SPEED_UNKNOWN};
 use super::properties::Properties;
@@ -83,13 +85,17 @@ impl Wants {
     }
 }
 
+/// The name of an interface, which takes no memory beside the interface's own where it is as short as
+/// Linux has them (`IFNAMSIZ`).
+pub type Name = SmallVec<[u8; 16]>;
+
 /// One interface, as a source knows it after a reading.
 #[derive(Debug, Default)]
 pub struct Interface {
     /// The kernel's number of it in its network namespace; zero where that is not known.
     pub ifindex: u32,
     /// The kernel's name: any bytes, mostly ASCII.
-    pub name: Box<[u8]>,
+    pub name: Name,
     /// Its flags, as far as they are known.
     pub presence: Presence,
     /// Another one whenever the interface is another one, or its name, flags or properties are.

@@ -48,7 +48,7 @@ impl fmt::Display for NoHeader {
 
 /// Why a row could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowError<'a> {
+pub struct DevRowError<'a> {
     /// The line's number in the file, from 1.
     pub line: usize,
     /// The interface's name, as far as the row has one.
@@ -72,7 +72,7 @@ pub enum RowReason<'a> {
     NotACounter(&'a [u8]),
 }
 
-impl fmt::Display for RowError<'_> {
+impl fmt::Display for DevRowError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: ", self.line)?;
         match self.reason {
@@ -95,7 +95,7 @@ impl fmt::Display for RowError<'_> {
 /// of its own.
 pub fn rows(
     text: &[u8],
-) -> Result<impl Iterator<Item = Result<Row<'_>, RowError<'_>>> + '_, NoHeader> {
+) -> Result<impl Iterator<Item = Result<Row<'_>, DevRowError<'_>>> + '_, NoHeader> {
     let mut lines = (1..).zip(text.split(|&byte| byte == b'\n'));
     let header = lines.nth(1).map(|(_, line)| line);
     let is_header = |line: &[u8]| line.split(|&byte| byte == b'|').any(starts_with_bytes);
@@ -109,8 +109,8 @@ fn starts_with_bytes(column: &[u8]) -> bool {
     column.trim_ascii_start().starts_with(b"bytes")
 }
 
-fn parse(line: usize, row: &[u8]) -> Result<Row<'_>, RowError<'_>> {
-    let error = |name, reason| RowError { line, name, reason };
+fn parse(line: usize, row: &[u8]) -> Result<Row<'_>, DevRowError<'_>> {
+    let error = |name, reason| DevRowError { line, name, reason };
     let colon = row.iter().rposition(|&byte| byte == b':');
     let Some((name, values)) = colon.and_then(|colon| row.split_at_checked(colon)) else {
         return Err(error(None, RowReason::NoColon(row)));

@@ -16,7 +16,7 @@ use crate::quoted::Quoted;
 
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Statistic<'a> {
+pub struct SnmpStatistic<'a> {
     /// The group's name as the kernel writes it, `Tcp`: ASCII letters, digits and `_`.
     pub group: &'a str,
     /// The column's name as the kernel writes it, `RetransSegs`: of the same characters.
@@ -83,7 +83,7 @@ impl fmt::Display for SnmpError<'_> {
 pub fn statistics<'a>(
     text: &'a [u8],
     wanted: impl Fn(&str) -> bool,
-    mut on_statistic: impl FnMut(Statistic<'a>),
+    mut on_statistic: impl FnMut(SnmpStatistic<'a>),
     mut on_error: impl FnMut(SnmpError<'a>),
 ) {
     let mut lines = (1..)
@@ -121,7 +121,7 @@ pub fn statistics<'a>(
             let error = |line, reason| SnmpError { column: Some(column), ..error(line, reason) };
             match (name(column), signed_decimal(value)) {
                 (Some(column), Some(value)) => {
-                    on_statistic(Statistic { group: group_name, column, value });
+                    on_statistic(SnmpStatistic { group: group_name, column, value });
                 }
                 (None, _) => on_error(error(line, SnmpReason::BadName(column))),
                 (_, None) => on_error(error(values_line, SnmpReason::NotANumber(value))),

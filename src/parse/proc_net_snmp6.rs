@@ -24,7 +24,7 @@ const GROUPS: [(&str, Group); 4] = [
 
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Statistic<'a> {
+pub struct Snmp6Statistic<'a> {
     /// The group's name begins the statistic's.
     pub group: Group,
     /// What is left of it: `InReceives`.
@@ -35,7 +35,7 @@ pub struct Statistic<'a> {
 
 /// A line that could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LineError<'a> {
+pub struct Snmp6Error<'a> {
     /// The line's number in the file, from 1.
     pub line: usize,
     /// The line's first word.
@@ -44,7 +44,7 @@ pub struct LineError<'a> {
     pub value: &'a [u8],
 }
 
-impl fmt::Display for LineError<'_> {
+impl fmt::Display for Snmp6Error<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, name, value } = self;
         write!(f, "line {line}: {} of {} is not a number", Quoted(value), Quoted(name))
@@ -53,7 +53,7 @@ impl fmt::Display for LineError<'_> {
 
 /// The statistics of the groups, in the file's order. A line of no group, `ifIndex` among them, is
 /// passed over.
-pub fn statistics(text: &[u8]) -> impl Iterator<Item = Result<Statistic<'_>, LineError<'_>>> {
+pub fn statistics(text: &[u8]) -> impl Iterator<Item = Result<Snmp6Statistic<'_>, Snmp6Error<'_>>> {
     (1..).zip(text.split(|&byte| byte == b'\n')).filter_map(|(line, row)| {
         let mut words = words(row);
         let name = words.next()?;
@@ -65,10 +65,12 @@ pub fn statistics(text: &[u8]) -> impl Iterator<Item = Result<Statistic<'_>, Lin
         let value = words.next().unwrap_or_default();
         let number = decimal(value).filter(|_| words.next().is_none());
         Some(match number {
-            Some(number) => {
-                Ok(Statistic { group, column, value: i64::try_from(number).unwrap_or(i64::MAX) })
-            }
-            None => Err(LineError { line, name, value }),
+            Some(number) => Ok(Snmp6Statistic {
+                group,
+                column,
+                value: i64::try_from(number).unwrap_or(i64::MAX),
+            }),
+            None => Err(Snmp6Error { line, name, value }),
         })
     })
 }
@@ -105,7 +107,10 @@ mod tests {
             (Group::UdpLite6, "InErrors", 0),
             (Group::Udp6, "InDatagrams", i64::MAX),
         ];
-        assert_eq!(read, expected.map(|(group, column, value)| Statistic { group, column, value }));
+        assert_eq!(
+            read,
+            expected.map(|(group, column, value)| Snmp6Statistic { group, column, value })
+        );
     }
 
     #[test]
@@ -120,7 +125,7 @@ mod tests {
                 Err(r#"line 1: "1x" of "Ip6InReceives" is not a number"#.into()),
                 Err(r#"line 2: "" of "Ip6InDelivers" is not a number"#.into()),
                 Err(r#"line 3: "1" of "Ip6InDiscards" is not a number"#.into()),
-                Ok(Statistic { group: Group::Ip6, column, value: 4 }),
+                Ok(Snmp6Statistic { group: Group::Ip6, column, value: 4 }),
             ]
         );
     }

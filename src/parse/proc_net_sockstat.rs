@@ -12,7 +12,7 @@ use crate::quoted::Quoted;
 
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Statistic<'a> {
+pub struct SockstatStatistic<'a> {
     /// The row's name: `TCP`.
     pub row: &'a str,
     /// The column's name: `inuse`.
@@ -24,14 +24,14 @@ pub struct Statistic<'a> {
 
 /// A line, or the rest of one, that could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LineError<'a> {
+pub struct SockstatError<'a> {
     /// The line's number in the file, from 1.
     pub line: usize,
     /// Where it makes no sense.
     pub found: &'a [u8],
 }
 
-impl fmt::Display for LineError<'_> {
+impl fmt::Display for SockstatError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let expected = "a name and a number in turns";
         write!(f, "line {}: expected {expected}, found {}", self.line, Quoted(self.found))
@@ -41,8 +41,8 @@ impl fmt::Display for LineError<'_> {
 /// Hands each statistic on, in the file's order. What cannot be read of a line goes to `on_error`.
 pub fn statistics<'a>(
     text: &'a [u8],
-    mut on_statistic: impl FnMut(Statistic<'a>),
-    mut on_error: impl FnMut(LineError<'a>),
+    mut on_statistic: impl FnMut(SockstatStatistic<'a>),
+    mut on_error: impl FnMut(SockstatError<'a>),
 ) {
     let lines = (1..).zip(text.split(|&byte| byte == b'\n'));
     for (line, row) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
@@ -50,7 +50,7 @@ pub fn statistics<'a>(
             row.iter().position(|&byte| byte == b':').and_then(|at| row.split_at_checked(at));
         let Some((name, columns)) = colon.and_then(|(row, rest)| Some((text_of(row)?, rest)))
         else {
-            on_error(LineError { line, found: row });
+            on_error(SockstatError { line, found: row });
             continue;
         };
         let mut words = words(columns.get(1..).unwrap_or_default());
@@ -58,10 +58,10 @@ pub fn statistics<'a>(
             let value = words.next().unwrap_or_default();
             match (text_of(column), signed_decimal(value)) {
                 (Some(column), Some(value)) => {
-                    on_statistic(Statistic { row: name, column, value });
+                    on_statistic(SockstatStatistic { row: name, column, value });
                 }
-                (None, _) => on_error(LineError { line, found: column }),
-                (_, None) => on_error(LineError { line, found: value }),
+                (None, _) => on_error(SockstatError { line, found: column }),
+                (_, None) => on_error(SockstatError { line, found: value }),
             }
         }
     }

@@ -24,14 +24,14 @@ const COLUMNS: [(usize, &str); 7] = [
 
 /// A row that could not be read; the sums would be wrong without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowError<'a> {
+pub struct SoftnetError<'a> {
     /// The line's number in the file, from 1.
     pub line: usize,
     /// What is no hexadecimal number.
     pub found: &'a [u8],
 }
 
-impl fmt::Display for RowError<'_> {
+impl fmt::Display for SoftnetError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {} is not a hexadecimal number", self.line, Quoted(self.found))
     }
@@ -43,11 +43,11 @@ impl fmt::Display for RowError<'_> {
 /// # Errors
 ///
 /// The first number that is none.
-pub fn sums(text: &[u8]) -> Result<impl Iterator<Item = (&'static str, i64)>, RowError<'_>> {
+pub fn sums(text: &[u8]) -> Result<impl Iterator<Item = (&'static str, i64)>, SoftnetError<'_>> {
     let mut sums = COLUMNS.map(|(_, name)| (name, None::<i64>));
     for (line, row) in (1..).zip(text.split(|&byte| byte == b'\n')) {
         for (place, word) in words(row).enumerate() {
-            let number = hexadecimal(word).ok_or(RowError { line, found: word })?;
+            let number = hexadecimal(word).ok_or(SoftnetError { line, found: word })?;
             let column = COLUMNS.iter().position(|&(column, _)| column == place);
             if let Some((_, sum)) = column.and_then(|column| sums.get_mut(column)) {
                 *sum = Some(sum.unwrap_or(0).saturating_add(number.into()));

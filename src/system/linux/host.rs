@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::Shared;
 use super::namespaces::{self, OtherNamespaces};
 use super::netlink::{Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets, SpeedThread};
-use super::netns::{self, EnterError, Machine, Reach};
+use super::netns::{self, EnterError, Machine, NamespaceAccess};
 use super::privileges::{self, ENTER_HOST, LOOK_AT_PROCESSES, Needed};
 use super::proc_net::ProcNet;
 use super::procfs::Procfs;
@@ -465,15 +465,15 @@ fn open_netlink(
 /// Opens the sockets for that view: in our own namespace, or in the host's.
 fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Access), Unusable> {
     let reach = match proc {
-        HostProc::Own => Reach::Own,
-        HostProc::Of(_) => Machine::of(proc).reach()?,
+        HostProc::Own => NamespaceAccess::Own,
+        HostProc::Of(_) => Machine::of(proc).access()?,
     };
     match reach {
-        Reach::Own => {
+        NamespaceAccess::Own => {
             let sockets = Sockets::open()?.with_sysfs(sys.unwrap_or(Path::new("/sys")));
             Ok((sockets, Access::Own))
         }
-        Reach::Other { file, inode } => {
+        NamespaceAccess::Other { file, inode } => {
             let opened = netns::open_sockets(&file, inode).map_err(|error| no_thread(&error))?;
             let sockets = opened.map_err(|error| {
                 let way_out = match error {
@@ -494,7 +494,7 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Access)
             };
             Ok((sockets, Access::Host(file, inode)))
         }
-        Reach::Hidden { file, error } => {
+        NamespaceAccess::Hidden { file, error } => {
             let why = format!(
                 "cannot look at {}: {error}: needs {}",
                 QuotedPath(&file),

@@ -115,7 +115,7 @@ impl Machine {
     ///
     /// [`NetlinkError`], where that takes netlink, which the kernel lacks or forbids, or where it cannot
     /// be told at the moment.
-    pub fn reach(&self) -> Result<Reach, NetlinkError> {
+    pub fn access(&self) -> Result<NamespaceAccess, NetlinkError> {
         let _raised = privileges::raise(LOOK_AT_PROCESSES);
         let file = self.main.join("ns/net");
         let theirs = fs::metadata(&file);
@@ -130,9 +130,9 @@ impl Machine {
             _ => netlink::is_about_this_namespace(&self.main.join("net/netlink"))?,
         };
         Ok(match theirs {
-            _ if is_ours => Reach::Own,
-            Ok(theirs) => Reach::Other { file, inode: theirs.ino() },
-            Err(error) => Reach::Hidden { file, error },
+            _ if is_ours => NamespaceAccess::Own,
+            Ok(theirs) => NamespaceAccess::Other { file, inode: theirs.ino() },
+            Err(error) => NamespaceAccess::Hidden { file, error },
         })
     }
 
@@ -147,7 +147,7 @@ impl Machine {
 
 /// How this process gets at a network namespace.
 #[derive(Debug)]
-pub enum Reach {
+pub enum NamespaceAccess {
     /// It lives there.
     Own,
     /// By entering it.
@@ -180,12 +180,12 @@ pub struct Discovered {
     /// Whether this file keeps it alive, being what it is mounted on; else a process does.
     pub is_mounted: bool,
     /// A process that lives in it, where one was looked for.
-    pub resident: Option<Resident>,
+    pub member: Option<MemberProcess>,
 }
 
 /// A process that lives in a network namespace, and speaks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resident {
+pub struct MemberProcess {
     /// Its folder in `/proc`.
     pub process: PathBuf,
     /// The id of the container that it belongs to.
@@ -196,7 +196,7 @@ pub struct Resident {
     known: Vec<u32>,
 }
 
-impl Resident {
+impl MemberProcess {
     /// Of no container, and with nobody else known.
     #[cfg(test)]
     pub(crate) fn alone(process: PathBuf) -> Self {
@@ -229,13 +229,13 @@ impl Discovered {
     /// The id of the container that lives in it.
     #[must_use]
     pub fn container(&self) -> Option<&Vec<u8>> {
-        self.resident.as_ref()?.container.as_ref()
+        self.member.as_ref()?.container.as_ref()
     }
 
     /// The folder in `/proc` of a process that lives in it.
     #[must_use]
     pub fn process(&self) -> Option<&Path> {
-        self.resident.as_ref().map(|resident| &*resident.process)
+        self.member.as_ref().map(|member| &*member.process)
     }
 
     /// Whether it is still what its file leads to.
@@ -248,12 +248,12 @@ impl Discovered {
     /// Goes on with another of the processes that were seen to live there, if one still does; one of the
     /// same container, where a container is told.
     pub fn pass_on(&mut self, machine: &Machine) -> bool {
-        let Some(resident) = &mut self.resident else { return false };
-        let pids = std::mem::take(&mut resident.pids);
+        let Some(member) = &mut self.member else { return false };
+        let pids = std::mem::take(&mut member.pids);
         let processes = pids.iter().map(|&pid| machine.process(pid));
         let lives_here =
             |process: &PathBuf| inode_of(process).is_ok_and(|inode| inode == self.inode);
-        let is_like = |process: &PathBuf| match &resident.container {
+        let is_like = |process: &PathBuf| match &member.container {
             Some(told) => container_of(process).is_ok_and(|id| id.as_ref() == Some(told)),
             None => true,
         };
@@ -263,9 +263,9 @@ impl Discovered {
         let is_any = heir.is_some();
         if let Some(process) = heir {
             self.file = process.join("ns/net");
-            resident.process = process;
+            member.process = process;
         }
-        resident.pids = pids;
+        member.pids = pids;
         is_any
     }
 
@@ -384,7 +384,7 @@ pub fn named(machine: &Machine) -> io::Result<Named> {
                     is_named: true,
                     file,
                     is_mounted: !is_link,
-                    resident: None,
+                    member: None,
                 }),
                 Ok(None) => {
                     named.is_unsure = true;
@@ -473,19 +473,23 @@ impl ProcessNamespace {
     /// # Errors
     ///
     /// When too much is open at the moment to look.
-    pub fn resident(&self, machine: &Machine, before: Option<&Resident>) -> io::Result<Resident> {
-        let resident = |pid, container| {
+    pub fn member(
+        &self,
+        machine: &Machine,
+        before: Option<&MemberProcess>,
+    ) -> io::Result<MemberProcess> {
+        let member = |pid, container| {
             let known = before.map(|before| &before.pids);
             let (pids, known) = (self.pids.clone(), known.cloned().unwrap_or_default());
-            Resident { process: machine.process(pid), container, pids, known }
+            MemberProcess { process: machine.process(pid), container, pids, known }
         };
         let lives_here = |pid: &u32| self.pids.binary_search(pid).is_ok();
-        let speaker = before.and_then(Resident::pid).filter(lives_here);
+        let speaker = before.and_then(MemberProcess::pid).filter(lives_here);
         let told = before.and_then(|before| before.container.as_ref());
         if let Some(speaker) = speaker {
             let container = container_of(&machine.process(speaker))?;
             if container.is_some() && told.is_none_or(|told| container.as_ref() == Some(told)) {
-                return Ok(resident(speaker, container));
+                return Ok(member(speaker, container));
             }
         }
         // Whether a process belongs to a container was seen twice, since it gets there soon after it
@@ -497,27 +501,27 @@ impl ProcessNamespace {
         for &pid in self.pids.iter().filter(|pid| is_open(pid)) {
             let Some(container) = container_of(&machine.process(pid))? else { continue };
             if told.is_none_or(|told| *told == container) {
-                return Ok(resident(pid, Some(container)));
+                return Ok(member(pid, Some(container)));
             }
             other.get_or_insert((pid, container));
         }
         match (other, speaker.or(self.pids.first().copied())) {
-            (Some((pid, container)), _) => Ok(resident(pid, Some(container))),
-            (None, Some(pid)) => Ok(resident(pid, None)),
+            (Some((pid, container)), _) => Ok(member(pid, Some(container))),
+            (None, Some(pid)) => Ok(member(pid, None)),
             (None, None) => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
     /// The namespace as one without a name, for which that process speaks.
     #[must_use]
-    pub fn nameless(&self, resident: Resident) -> Discovered {
+    pub fn nameless(&self, member: MemberProcess) -> Discovered {
         Discovered {
             inode: self.inode,
             name: self.inode.to_string().into_bytes(),
             is_named: false,
-            file: resident.process.join("ns/net"),
+            file: member.process.join("ns/net"),
             is_mounted: false,
-            resident: Some(resident),
+            member: Some(member),
         }
     }
 }
@@ -761,39 +765,39 @@ mod tests {
         }
         // One of that container that lives elsewhere by now.
         make_process(&machine, 99, Some(OTHER));
-        let resident = |pid, container: Option<&str>| Resident {
+        let member = |pid, container: Option<&str>| MemberProcess {
             process: machine.process(pid),
             container: container.map(|id| id.as_bytes().to_vec()),
             pids: Vec::new(),
             known: Vec::new(),
         };
         let lives = |pids: &[u32]| ProcessNamespace { inode: 1, pids: pids.to_vec() };
-        let who = |lives: &ProcessNamespace, before: Option<&Resident>| {
-            let speaks = lives.resident(&machine, before).unwrap();
+        let who = |lives: &ProcessNamespace, before: Option<&MemberProcess>| {
+            let speaks = lives.member(&machine, before).unwrap();
             assert_eq!(speaks.pids, lives.pids);
-            Resident { pids: Vec::new(), known: Vec::new(), ..speaks }
+            MemberProcess { pids: Vec::new(), known: Vec::new(), ..speaks }
         };
         let all = lives(&[10, 11, 12, 13]);
-        let speaks = |before: Option<&Resident>| who(&all, before);
+        let speaks = |before: Option<&MemberProcess>| who(&all, before);
         // The first of a container, though there are others before it.
-        assert_eq!(speaks(None), resident(11, Some(ONE)));
-        assert_eq!(speaks(Some(&resident(10, None))), resident(11, Some(ONE)));
+        assert_eq!(speaks(None), member(11, Some(ONE)));
+        assert_eq!(speaks(Some(&member(10, None))), member(11, Some(ONE)));
         // Whoever did, although another one comes first, or would be of the same container.
-        assert_eq!(speaks(Some(&resident(12, Some(OTHER)))), resident(12, Some(OTHER)));
-        assert_eq!(speaks(Some(&resident(13, Some(OTHER)))), resident(13, Some(OTHER)));
+        assert_eq!(speaks(Some(&member(12, Some(OTHER)))), member(12, Some(OTHER)));
+        assert_eq!(speaks(Some(&member(13, Some(OTHER)))), member(13, Some(OTHER)));
         // The first of those that are left of it.
         for gone in [9, 10, 11, 99] {
-            assert_eq!(speaks(Some(&resident(gone, Some(OTHER)))), resident(12, Some(OTHER)));
+            assert_eq!(speaks(Some(&member(gone, Some(OTHER)))), member(12, Some(OTHER)));
         }
         // Nobody is left of it.
         for gone in [9, 12] {
-            assert_eq!(speaks(Some(&resident(gone, Some(GONE)))), resident(11, Some(ONE)));
+            assert_eq!(speaks(Some(&member(gone, Some(GONE)))), member(11, Some(ONE)));
         }
-        assert_eq!(who(&lives(&[10, 14]), Some(&resident(10, None))), resident(10, None));
+        assert_eq!(who(&lives(&[10, 14]), Some(&member(10, None))), member(10, None));
         // What was looked at twice is not looked at again, unless it speaks for all.
-        let known = |pid| Resident { known: vec![10, 11, 12, 13], ..resident(pid, None) };
-        assert_eq!(speaks(Some(&known(10))), resident(10, None));
-        assert_eq!(speaks(Some(&known(12))), resident(12, Some(OTHER)));
+        let known = |pid| MemberProcess { known: vec![10, 11, 12, 13], ..member(pid, None) };
+        assert_eq!(speaks(Some(&known(10))), member(10, None));
+        assert_eq!(speaks(Some(&known(12))), member(12, Some(OTHER)));
     }
 
     #[test]
@@ -807,7 +811,7 @@ mod tests {
         fs::hard_link(net(11), net(12)).unwrap();
         let inode = fs::metadata(net(11)).unwrap().ino();
         let lives = ProcessNamespace { inode, pids: vec![10, 11, 12] };
-        let mut found = lives.nameless(lives.resident(&machine, None).unwrap());
+        let mut found = lives.nameless(lives.member(&machine, None).unwrap());
         // Process 10 has left.
         assert!(!found.is_there() && found.pass_on(&machine));
         assert_eq!((found.is_there(), found.process()), (true, Some(&*machine.process(12))));
@@ -846,7 +850,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let inode = fs::metadata(&file).unwrap().ino();
         let lives = ProcessNamespace { inode, pids: vec![pid.unsigned_abs()] };
-        let found = lives.nameless(lives.resident(&machine, None).unwrap());
+        let found = lives.nameless(lives.member(&machine, None).unwrap());
         // It has no `self`, or one that is another number than ours.
         assert!(machine.watch_end(&found).is_none());
         let link = proc.path().join("self");

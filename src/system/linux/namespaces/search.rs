@@ -297,15 +297,15 @@ impl OtherNamespaces {
             }
             let known = self.entered.iter().map(|known| &known.found);
             let mut known = known.filter(|known| known.inode == one.inode);
-            let before = known.find_map(|known| known.resident.as_ref());
-            let mut resident = one.resident(&self.machine, before)?;
+            let before = known.find_map(|known| known.member.as_ref());
+            let mut member = one.member(&self.machine, before)?;
             if has_name {
-                resident.container.take_if(|_| !self.by_processes);
+                member.container.take_if(|_| !self.by_processes);
                 for known in found.iter_mut().take(named).filter(|known| known.inode == one.inode) {
-                    known.resident = Some(resident.clone());
+                    known.member = Some(member.clone());
                 }
             } else {
-                found.push(one.nameless(resident));
+                found.push(one.nameless(member));
             }
         }
         Ok(found)

@@ -17,7 +17,7 @@ use crate::model::protocol::Group;
 use crate::system::Source as _;
 use crate::system::linux::netlink::Sockets;
 use crate::system::linux::netlink::tests::{Kernel, eventually};
-use crate::system::linux::netns::{Discovered, EnterOptions, Resident};
+use crate::system::linux::netns::{Discovered, EnterOptions, MemberProcess};
 use crate::system::linux::privileges::{LOOK_AT_PROCESSES, Needed};
 use crate::system::linux::proc_net::ProcNet;
 use crate::system::linux::procfs::Procfs;
@@ -46,7 +46,7 @@ fn found(machine: &Machine, pid: u32, name: &str) -> Discovered {
         is_named: false,
         file,
         is_mounted: false,
-        resident: Some(Resident::alone(process)),
+        member: Some(MemberProcess::alone(process)),
     }
 }
 

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::speed::{DumpReply, Query, QueryId, Reply};
 use super::speed_state::SpeedState;
 use crate::model::counters::{Counters, MoreCounters};
-use crate::model::interface::{Interface, Presence, Wants};
+use crate::model::interface::{Interface, Name, Presence, Wants};
 use crate::model::link::LinkModes;
 use crate::model::properties::is_address;
 use crate::model::rates::Reading;
@@ -178,7 +178,7 @@ impl LinkEntry {
     fn ask(&mut self, id: QueryId, wants_names: bool) -> Query {
         self.speed.open(id);
         let Interface { ifindex, name, .. } = &self.interface;
-        let name = if wants_names { name.clone() } else { Box::default() };
+        let name = if wants_names { name.clone() } else { Name::default() };
         Query { ifindex: *ifindex, name, id, is_slow: self.speed.is_slow() }
     }
 

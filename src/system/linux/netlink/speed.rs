@@ -2,15 +2,16 @@
 //! whoever asks.
 //!
 //! ```text
-//! Speeds ── ask, ask_all, cancel ──> RequestQueue ──> the thread ──> Backend ──> driver
-//!    ^                                (dumps, quick, slow)              │
-//!    └── take_replies, take_dump_replies ── inbox of the Client <───────┘
+//! Speeds ── ask, ask_all, cancel ──> queues of the State ──> the thread ──> Backend ──> driver
+//!    ^                               (dumps, quick, slow)                      │
+//!    └── take_replies, take_dump_replies ── replies of the Client <────────────┘
 //! ```
 //!
-//! A network namespace is a client, with a backend and an inbox of its own; the queue and the thread are
-//! for all of them. Dumps come first, then drivers that are quick, then those that were slow.
+//! A network namespace is a client, with a backend and replies of its own; the queues and the thread are
+//! for all of them. Dumps come first, then drivers that are quick, then those that were slow. One lock
+//! guards it all, and nobody holds it while a driver is asked: the thread has the backend for so long.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,7 @@ use rustix::io::Errno;
 use super::PATIENCE;
 use super::socket::{Dump, Scratch};
 use super::speed_backend::{Backend, NOTHING};
+use crate::model::interface::Name;
 use crate::model::link::LinkModes;
 use crate::parse::netlink::ethtool::LinkModesReply;
 
@@ -43,7 +45,7 @@ pub(super) type QueryId = NonZeroU64;
 pub(super) struct Query {
     pub(super) ifindex: u32,
     /// Where [`Speeds::wants_names`] says so.
-    pub(super) name: Box<[u8]>,
+    pub(super) name: Name,
     /// Comes back with the answer.
     pub(super) id: QueryId,
     /// Its driver was slow before.
@@ -75,6 +77,14 @@ pub(super) struct DumpReply {
     is_whole: bool,
 }
 
+impl Reply {
+    fn to(query: &Query, answer: Result<Option<LinkModes>, Errno>, took: Option<Duration>) -> Self {
+        let Query { ifindex, id, .. } = *query;
+        let unread = answer.err();
+        Self { ifindex, id, link_modes: answer.unwrap_or_default(), unread, took }
+    }
+}
+
 impl DumpReply {
     /// What the driver of an interface tells; `None` when it is left open.
     pub(super) fn link_modes(&self, ifindex: u32) -> Option<LinkModes> {
@@ -85,114 +95,70 @@ impl DumpReply {
             None => self.is_whole.then_some(NOTHING),
         }
     }
+
+    /// Makes the dump, which began then.
+    fn fill(&mut self, backend: &mut Backend, scratch: &mut Scratch, start: Instant) {
+        let Self { replies, .. } = self;
+        let end = backend.ask_all(scratch, |reply| replies.push(reply));
+        replies.sort_unstable_by_key(|reply| reply.ifindex);
+        let limit = STUCK + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
+        // Whose driver was the slow one is found out when they are asked one by one.
+        self.took = (start.elapsed() < limit).then_some(Duration::ZERO);
+        self.is_whole = end == Ok(Dump::Whole);
+    }
 }
 
 /// The thread that asks drivers. It ends with this.
 #[derive(Debug)]
 pub struct SpeedThread {
-    requests: Arc<RequestQueue>,
+    shared: Arc<Shared>,
 }
 
 /// What one network namespace has to do with it.
 #[derive(Debug)]
 pub(super) struct Speeds {
-    requests: Arc<RequestQueue>,
-    client: Arc<Client>,
+    shared: Arc<Shared>,
+    client: ClientId,
     wants_names: bool,
 }
 
+/// What the thread and those who ask it have in common.
 #[derive(Debug, Default)]
-struct RequestQueue {
-    state: Mutex<Pending>,
-    /// A query came, an answer came, or the end.
+struct Shared {
+    state: Mutex<State>,
+    /// A query came, a reply came, or the end.
     change: Condvar,
 }
 
-/// A network namespace: how to ask there, and the answers.
-#[derive(Debug)]
-struct Client {
-    /// Used by the thread alone.
-    backend: Mutex<Backend>,
-    inbox: Mutex<Inbox>,
-}
-
-/// What came for a client and was not taken yet.
 #[derive(Debug, Default)]
-struct Inbox {
-    replies: Vec<Reply>,
-    dumps: Vec<DumpReply>,
-}
-
-#[derive(Debug, Default)]
-struct Pending {
+struct State {
+    last_client: ClientId,
+    clients: BTreeMap<ClientId, Client>,
     /// To be filled by one dump each.
-    bulk: Vec<(Arc<Client>, DumpReply)>,
-    quick: Queue,
-    slow: Queue,
+    dumps: Vec<(ClientId, DumpReply)>,
+    /// One by one, in the order in which they were asked.
+    quick: VecDeque<(ClientId, Query)>,
+    slow: VecDeque<(ClientId, Query)>,
     /// Since when the kernel is being asked, and whether for one that was slow before.
     asking: Option<(Instant, bool)>,
     is_over: bool,
 }
 
-/// Queries in the order in which they were asked. No batch is empty.
-#[derive(Debug, Default)]
-struct Queue(VecDeque<QueryBatch>);
+/// What a network namespace is told by. None comes twice.
+type ClientId = u64;
 
-/// Queries that were asked together, in the order of their ids.
+/// A network namespace: how to ask there, and the replies that were not taken yet.
 #[derive(Debug)]
-struct QueryBatch {
-    client: Arc<Client>,
-    queries: VecDeque<Query>,
-}
-
-impl QueryBatch {
-    fn is_from(&self, client: &Arc<Client>) -> bool {
-        Arc::ptr_eq(&self.client, client)
-    }
-}
-
-impl Queue {
-    fn push(&mut self, client: &Arc<Client>, queries: impl Into<VecDeque<Query>>) {
-        let queries = queries.into();
-        if !queries.is_empty() {
-            self.0.push_back(QueryBatch { client: Arc::clone(client), queries });
-        }
-    }
-
-    fn pop(&mut self) -> Option<(Arc<Client>, Query)> {
-        let batch = self.0.front_mut()?;
-        let next = batch.queries.pop_front().map(|query| (Arc::clone(&batch.client), query));
-        if batch.queries.is_empty() {
-            self.0.pop_front();
-        }
-        next
-    }
-
-    /// Takes those queries out that are here.
-    fn remove(&mut self, client: &Arc<Client>, ids: &[QueryId]) {
-        for QueryBatch { queries, .. } in self.0.iter_mut().filter(|batch| batch.is_from(client)) {
-            for id in ids {
-                let place = queries.binary_search_by_key(id, |query| query.id);
-                if let Some(query) = place.ok().and_then(|place| queries.remove(place)) {
-                    client.answer(&query, Ok(None), None);
-                }
-            }
-        }
-        self.0.retain(|batch| !batch.queries.is_empty());
-    }
-
-    fn forget(&mut self, client: &Arc<Client>) {
-        self.0.retain(|batch| !batch.is_from(client));
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+struct Client {
+    /// The thread has it while it asks there.
+    backend: Option<Backend>,
+    replies: Vec<Reply>,
+    dump_replies: Vec<DumpReply>,
 }
 
 enum Task {
-    All(Arc<Client>, DumpReply),
-    One(Arc<Client>, Query),
+    All(DumpReply),
+    One(Query),
 }
 
 impl SpeedThread {
@@ -202,25 +168,25 @@ impl SpeedThread {
     ///
     /// When the system gives no more threads.
     pub fn start() -> io::Result<Self> {
-        let requests = Arc::<RequestQueue>::default();
-        let work = Arc::clone(&requests);
+        let shared = Arc::<Shared>::default();
+        let work = Arc::clone(&shared);
         thread::Builder::new().name("speed".into()).spawn(move || work.answer_all())?;
-        Ok(Self { requests })
+        Ok(Self { shared })
     }
 
     /// Takes a network namespace in.
     pub(super) fn client(&self, backend: Backend) -> Speeds {
         let wants_names = matches!(backend, Backend::Sysfs(_));
-        let client = Client { backend: Mutex::new(backend), inbox: Mutex::default() };
-        Speeds { requests: Arc::clone(&self.requests), client: Arc::new(client), wants_names }
+        let client = self.shared.lock().add(backend);
+        Speeds { shared: Arc::clone(&self.shared), client, wants_names }
     }
 }
 
 impl Drop for SpeedThread {
     /// Lets the thread end, when it comes back from the kernel.
     fn drop(&mut self) {
-        lock(&self.requests.state).is_over = true;
-        self.requests.change.notify_all();
+        self.shared.lock().is_over = true;
+        self.shared.change.notify_all();
     }
 }
 
@@ -232,94 +198,125 @@ impl Speeds {
 
     /// Puts queries on the queue, to be answered one by one, the quick ones first.
     pub(super) fn ask(&self, queries: Vec<Query>) {
-        // In one piece, which goes back to the system when the answers are taken.
-        lock(&self.client.inbox).replies.reserve_exact(queries.len());
-        let mut quick = queries;
-        let slow: Vec<_> = quick.extract_if(.., |query| query.is_slow).collect();
-        let mut state = lock(&self.requests.state);
-        state.quick.push(&self.client, quick);
-        state.slow.push(&self.client, slow);
-        self.requests.change.notify_all();
+        let mut state = self.shared.lock();
+        let State { clients, quick, slow, .. } = &mut *state;
+        if let Some(client) = clients.get_mut(&self.client) {
+            // In one piece, which goes back to the system when the replies are taken.
+            client.replies.reserve_exact(queries.len());
+        }
+        for query in queries {
+            let queue = if query.is_slow { &mut *slow } else { &mut *quick };
+            queue.push_back((self.client, query));
+        }
+        self.shared.change.notify_all();
     }
 
     /// Has all drivers asked together, for so many queries of that id.
     pub(super) fn ask_all(&self, id: QueryId, count: usize) {
         let replies = Vec::with_capacity(count);
         let dump = DumpReply { id, took: None, replies, is_whole: false };
-        lock(&self.requests.state).bulk.push((Arc::clone(&self.client), dump));
-        self.requests.change.notify_all();
+        self.shared.lock().dumps.push((self.client, dump));
+        self.shared.change.notify_all();
     }
 
     /// After events: takes the queries of these ids back, as far as no driver is being asked
     /// yet, and all that a dump is to answer.
     pub(super) fn cancel(&self, ids: &[QueryId]) {
-        let mut state = lock(&self.requests.state);
-        state.quick.remove(&self.client, ids);
-        state.slow.remove(&self.client, ids);
+        let ids: HashSet<_> = ids.iter().copied().collect();
+        let mut state = self.shared.lock();
+        let State { clients, dumps, quick, slow, .. } = &mut *state;
+        let Some(client) = clients.get_mut(&self.client) else { return };
+        for queue in [quick, slow] {
+            queue.retain(|(of, query)| {
+                let is_cancelled = *of == self.client && ids.contains(&query.id);
+                if is_cancelled {
+                    client.replies.push(Reply::to(query, Ok(None), None));
+                }
+                !is_cancelled
+            });
+        }
         // It would also ask a device that has gone down since.
-        let ours = state.bulk.extract_if(.., |(client, _)| Arc::ptr_eq(client, &self.client));
-        lock(&self.client.inbox).dumps.extend(ours.map(|(_, dump)| dump));
+        let ours = dumps.extract_if(.., |(of, _)| *of == self.client);
+        client.dump_replies.extend(ours.map(|(_, dump)| dump));
     }
 
     /// Waits until all queries are answered that are not expected to take long, or until the
     /// deadline. One driver is waited for no longer than the limit, however often this is called.
     pub(super) fn wait(&self, deadline: Instant, limit: Duration) {
-        let mut state = lock(&self.requests.state);
+        let mut state = self.shared.lock();
         while state.is_worth_waiting() {
             let until = state.asking.map_or(deadline, |(since, _)| deadline.min(since + limit));
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            let waited = self.requests.change.wait_timeout(state, left);
+            let waited = self.shared.change.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Whether an answer may be about to come.
     pub(super) fn is_asking(&self) -> bool {
-        lock(&self.requests.state).asking.is_some()
+        self.shared.lock().asking.is_some()
     }
 
     /// Whether the kernel has been asked for so long, or will be, that its lock on all interfaces is
     /// held.
     pub(super) fn is_stuck(&self) -> bool {
-        lock(&self.requests.state).is_stuck()
+        self.shared.lock().is_stuck()
     }
 
-    /// Hands the answers on that came.
+    /// Hands the replies on that came.
     pub(super) fn take_replies(&self, take: impl FnMut(Reply)) {
         // Not to be kept: they are many only once.
-        let answers = std::mem::take(&mut lock(&self.client.inbox).replies);
-        answers.into_iter().for_each(take);
+        let replies = self.take(|client| &mut client.replies);
+        replies.into_iter().for_each(take);
     }
 
     /// What dumps told.
     pub(super) fn take_dump_replies(&self) -> Vec<DumpReply> {
-        std::mem::take(&mut lock(&self.client.inbox).dumps)
+        self.take(|client| &mut client.dump_replies)
+    }
+
+    fn take<T>(&self, of: fn(&mut Client) -> &mut Vec<T>) -> Vec<T> {
+        self.shared
+            .lock()
+            .clients
+            .get_mut(&self.client)
+            .map(of)
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 }
 
 impl Drop for Speeds {
-    /// Leaves no query behind: with it, the socket would stay open and keep its network namespace
-    /// alive.
+    /// Leaves no query behind, and no socket, which would keep its network namespace alive.
     fn drop(&mut self) {
-        let mut state = lock(&self.requests.state);
-        state.bulk.retain(|(client, _)| !Arc::ptr_eq(client, &self.client));
-        state.quick.forget(&self.client);
-        state.slow.forget(&self.client);
+        self.shared.lock().remove(self.client);
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+impl State {
+    fn add(&mut self, backend: Backend) -> ClientId {
+        self.last_client += 1;
+        let client =
+            Client { backend: Some(backend), replies: Vec::new(), dump_replies: Vec::new() };
+        self.clients.insert(self.last_client, client);
+        self.last_client
+    }
 
-impl Pending {
+    fn remove(&mut self, client: ClientId) {
+        self.clients.remove(&client);
+        self.dumps.retain(|(of, _)| *of != client);
+        for queue in [&mut self.quick, &mut self.slow] {
+            queue.retain(|(of, _)| *of != client);
+        }
+    }
+
     fn is_worth_waiting(&self) -> bool {
         match self.asking {
             Some((_, is_slow)) => !is_slow,
-            None => !self.quick.is_empty() || !self.bulk.is_empty(),
+            None => !self.quick.is_empty() || !self.dumps.is_empty(),
         }
     }
 
@@ -329,28 +326,57 @@ impl Pending {
         self.asking.is_some_and(is_long) || !self.slow.is_empty()
     }
 
-    fn next_task(&mut self) -> Option<Task> {
-        if let Some((client, dump)) = self.bulk.pop() {
-            return Some(Task::All(client, dump));
+    /// What to do next, and by what.
+    fn next_task(&mut self) -> Option<(ClientId, Task, Backend)> {
+        loop {
+            let next =
+                self.dumps.pop().map(|(client, dump)| (client, Task::All(dump))).or_else(|| {
+                    let next = pop(&mut self.quick).or_else(|| pop(&mut self.slow));
+                    next.map(|(client, query)| (client, Task::One(query)))
+                });
+            let (client, task) = next?;
+            // It is there: the thread has none but while it asks, and what a client asked goes with it.
+            let backend = self.clients.get_mut(&client).and_then(|client| client.backend.take());
+            if let Some(backend) = backend {
+                return Some((client, task, backend));
+            }
         }
-        let next = self.quick.pop().or_else(|| self.slow.pop());
-        next.map(|(client, query)| Task::One(client, query))
     }
 }
 
-impl RequestQueue {
+/// Takes the first one out, and gives the memory of a queue back with the last: they are many only once.
+fn pop<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let first = queue.pop_front();
+    if queue.is_empty() {
+        queue.shrink_to_fit();
+    }
+    first
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The thread's life.
     fn answer_all(&self) {
         let mut scratch = Scratch::default();
-        while let Some((task, start)) = self.wait_for_task() {
+        while let Some((id, task, mut backend, start)) = self.wait_for_task() {
             match task {
-                Task::One(client, query) => {
-                    let reply = lock(&client.backend).ask(&mut scratch, &query);
-                    client.answer(&query, reply, Some(start.elapsed()));
+                Task::One(query) => {
+                    let answer = backend.ask(&mut scratch, &query);
+                    let reply = Reply::to(&query, answer, Some(start.elapsed()));
+                    if let Some(client) = self.lock().clients.get_mut(&id) {
+                        client.backend = Some(backend);
+                        client.replies.push(reply);
+                    }
                 }
-                Task::All(client, mut dump) => {
-                    client.fill(&mut dump, &mut scratch, start);
-                    lock(&client.inbox).dumps.push(dump);
+                Task::All(mut dump) => {
+                    dump.fill(&mut backend, &mut scratch, start);
+                    if let Some(client) = self.lock().clients.get_mut(&id) {
+                        client.backend = Some(backend);
+                        client.dump_replies.push(dump);
+                    }
                 }
             }
         }
@@ -358,48 +384,24 @@ impl RequestQueue {
 
     /// Waits for a query; `None` at the end. The moment is what waiting for the answer counts from,
     /// so that a driver that was waited for in vain took too long.
-    fn wait_for_task(&self) -> Option<(Task, Instant)> {
-        let mut state = lock(&self.state);
+    fn wait_for_task(&self) -> Option<(ClientId, Task, Backend, Instant)> {
+        let mut state = self.lock();
         loop {
             state.asking = None;
             if state.is_over {
                 return None;
             }
-            if let Some(task) = state.next_task() {
-                let is_slow = matches!(&task, Task::One(_, query) if query.is_slow);
+            if let Some((client, task, backend)) = state.next_task() {
+                let is_slow = matches!(&task, Task::One(query) if query.is_slow);
                 let start = Instant::now();
                 state.asking = Some((start, is_slow));
                 if is_slow {
                     self.change.notify_all();
                 }
-                return Some((task, start));
+                return Some((client, task, backend, start));
             }
             self.change.notify_all();
             state = self.change.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-}
-
-impl Client {
-    fn answer(
-        &self,
-        query: &Query,
-        reply: Result<Option<LinkModes>, Errno>,
-        took: Option<Duration>,
-    ) {
-        let Query { ifindex, id, .. } = *query;
-        let (link_modes, unread) = (reply.unwrap_or_default(), reply.err());
-        lock(&self.inbox).replies.push(Reply { ifindex, id, link_modes, unread, took });
-    }
-
-    /// Makes a dump.
-    fn fill(&self, dump: &mut DumpReply, scratch: &mut Scratch, start: Instant) {
-        let DumpReply { replies, .. } = dump;
-        let end = lock(&self.backend).ask_all(scratch, |reply| replies.push(reply));
-        replies.sort_unstable_by_key(|reply| reply.ifindex);
-        let limit = STUCK + QUICK_IN_DUMP * u32::try_from(replies.len()).unwrap_or(u32::MAX);
-        // Whose driver was the slow one is found out when they are asked one by one.
-        dump.took = (start.elapsed() < limit).then_some(Duration::ZERO);
-        dump.is_whole = end == Ok(Dump::Whole);
     }
 }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::kernel::{
-    Asked, EIO, ETHTOOL, Interface, RTM_GETLINK, done, link_modes, pair, play, refusal,
+    AskedFor, EIO, ETHTOOL, PlayedInterface, RTM_GETLINK, done, link_modes, pair, play, refusal,
 };
 use super::speed_backend::Backend;
 use super::{Netlink, Sockets, SpeedThread};
@@ -33,13 +33,13 @@ impl Kernel {
         let [is_failing, is_hanging] = flags.clone();
         let [fails, hangs] = flags;
         let (requests, _) = play(move |request| {
-            let eth0 = Interface::device(2, "eth0");
+            let eth0 = PlayedInterface::device(2, "eth0");
             match request.asked {
                 _ if is_failing.load(Ordering::Relaxed) => vec![refusal(EIO)],
-                Asked::All(RTM_GETLINK) => vec![eth0.link(), done(0)],
-                Asked::One(RTM_GETLINK, _) => vec![eth0.link()],
-                Asked::All(_) => vec![eth0.stats(), done(0)],
-                Asked::One(..) => vec![eth0.stats()],
+                AskedFor::All(RTM_GETLINK) => vec![eth0.link(), done(0)],
+                AskedFor::One(RTM_GETLINK, _) => vec![eth0.link()],
+                AskedFor::All(_) => vec![eth0.stats(), done(0)],
+                AskedFor::One(..) => vec![eth0.stats()],
             }
         });
         let (ethtool, _) = play(move |_| {

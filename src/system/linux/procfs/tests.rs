@@ -20,14 +20,14 @@ const RATES: Wants = Wants { rates: true, ..NOTHING };
 const PROPERTIES: Wants = Wants { flags: true, kind: true, properties: true, ..NOTHING };
 
 /// A machine of files.
-struct Machine {
+struct TestMachine {
     root: TempDir,
     files: ProcNet,
     procfs: Procfs,
     problems: Problems,
 }
 
-impl Machine {
+impl TestMachine {
     /// One whose interfaces are the host's, with the counters of `/proc/net/dev`.
     fn new(wants: Wants) -> Self {
         let root = TempDir::new().unwrap();
@@ -167,7 +167,7 @@ fn known(name: &str, ifindex: u32, kind: &str, altname: &str) -> Interface {
 
 #[test]
 fn what_netlink_knew_of_an_interface_is_not_told_of_another_one_of_its_name() {
-    let mut machine = Machine::new(PROPERTIES);
+    let mut machine = TestMachine::new(PROPERTIES);
     machine.set_dev(&[("eth0", 1), ("eth1", 1)]);
     machine.set_interface("eth0", 2, 1);
     machine.set_interface("eth1", 3, 1);
@@ -200,7 +200,7 @@ fn what_netlink_knew_of_an_interface_is_not_told_of_another_one_of_its_name() {
 fn where_no_sysfs_shows_an_interface_netlink_is_all_there_is_to_go_by() {
     // That there is a sysfs is of no use where it shows another network namespace.
     for has_sysfs in [true, false] {
-        let mut machine = Machine::new(NOTHING);
+        let mut machine = TestMachine::new(NOTHING);
         if !has_sysfs {
             machine.procfs = Procfs::without_sysfs();
         }
@@ -242,7 +242,7 @@ fn where_no_sysfs_shows_an_interface_netlink_is_all_there_is_to_go_by() {
 #[test]
 fn kinds_are_taken_from_netlink_for_filters_as_for_tags() {
     for wants in [Wants { kind: true, ..FLAGS }, Wants { properties: true, ..FLAGS }] {
-        let mut machine = Machine::new(wants);
+        let mut machine = TestMachine::new(wants);
         machine.set_dev(&[("eth0", 1)]);
         machine.set_interface("eth0", 2, 1);
         machine.gather();
@@ -253,7 +253,7 @@ fn kinds_are_taken_from_netlink_for_filters_as_for_tags() {
 
 #[test]
 fn flags_of_netlink_are_taken_also_where_no_tags_are_wanted() {
-    let mut machine = Machine::new(FLAGS);
+    let mut machine = TestMachine::new(FLAGS);
     machine.set_dev(&[("eth0", 1)]);
     machine.set_interface("eth0", 2, 1);
     machine.gather();
@@ -268,7 +268,7 @@ fn flags_of_netlink_are_taken_also_where_no_tags_are_wanted() {
 
 #[test]
 fn after_a_renaming_counters_are_those_of_the_interface_that_has_the_number() {
-    let mut machine = Machine::new(RATES);
+    let mut machine = TestMachine::new(RATES);
     machine.set_interface("a", 2, 100);
     machine.set_interface("b", 3, 9000);
     machine.set_dev(&[("a", 100), ("b", 9000)]);
@@ -315,7 +315,7 @@ fn after_a_renaming_counters_are_those_of_the_interface_that_has_the_number() {
 
 #[test]
 fn where_events_cannot_be_counted_the_files_of_the_interface_decide() {
-    let mut machine = Machine::new(RATES);
+    let mut machine = TestMachine::new(RATES);
     machine.set_interface("a", 2, 100);
     machine.set_dev(&[("a", 100)]);
     machine.gather();
@@ -336,7 +336,7 @@ fn where_events_cannot_be_counted_the_files_of_the_interface_decide() {
 
 #[test]
 fn without_its_number_an_interface_has_no_rate_until_two_readings_are_sure() {
-    let mut machine = Machine::new(RATES);
+    let mut machine = TestMachine::new(RATES);
     machine.set_interface("a", 2, 100);
     machine.set_dev(&[("a", 100)]);
     machine.gather();
@@ -355,7 +355,7 @@ fn without_its_number_an_interface_has_no_rate_until_two_readings_are_sure() {
     machine.gather();
     assert!(machine.has_rate("a"));
     // Where sysfs shows none of them, names are all there is to go by.
-    let mut machine = Machine::new(RATES);
+    let mut machine = TestMachine::new(RATES);
     machine.set_interface("a", 2, 5);
     machine.set_dev(&[("a", 5)]);
     // That it shows others is found out after the first numbers.
@@ -370,7 +370,7 @@ fn without_its_number_an_interface_has_no_rate_until_two_readings_are_sure() {
 
 #[test]
 fn at_first_there_is_nothing_that_a_row_could_be_compared_with() {
-    let mut machine = Machine::new(RATES);
+    let mut machine = TestMachine::new(RATES);
     machine.set_dev(&[("a", 50)]);
     machine.set_interface("a", 2, 100);
     machine.gather_while(|machine| machine.set_uevents(2));
@@ -380,7 +380,7 @@ fn at_first_there_is_nothing_that_a_row_could_be_compared_with() {
 #[test]
 fn a_name_that_sysfs_never_showed_is_sure_unless_it_should_have() {
     for (is_foreign, has_rate) in [(None, true), (Some(false), false)] {
-        let mut machine = Machine::new(RATES);
+        let mut machine = TestMachine::new(RATES);
         machine.procfs.class_net.is_foreign = is_foreign;
         for bytes in [100, 200] {
             machine.set_dev(&[("a", bytes)]);
@@ -392,7 +392,7 @@ fn a_name_that_sysfs_never_showed_is_sure_unless_it_should_have() {
 
 #[test]
 fn counters_hold_without_a_number_where_no_rates_are_wanted() {
-    let mut machine = Machine::new(PROPERTIES);
+    let mut machine = TestMachine::new(PROPERTIES);
     machine.set_interface("a", 2, 100);
     for bytes in [100, 90] {
         machine.set_dev(&[("a", bytes)]);
@@ -403,7 +403,7 @@ fn counters_hold_without_a_number_where_no_rates_are_wanted() {
 
 #[test]
 fn what_cannot_be_read_this_time_is_what_it_was() {
-    let mut machine = Machine::new(FLAGS);
+    let mut machine = TestMachine::new(FLAGS);
     machine.set_interface("a", 2, 1);
     machine.set_dev(&[("a", 1)]);
     machine.procfs.class_net.is_foreign = Some(false);
@@ -439,7 +439,7 @@ fn what_cannot_be_read_this_time_is_what_it_was() {
 
 #[test]
 fn once_in_a_hurry_nothing_more_is_asked_for() {
-    let mut machine = Machine::new(Wants { link_state: true, ..PROPERTIES });
+    let mut machine = TestMachine::new(Wants { link_state: true, ..PROPERTIES });
     machine.set_dev(&[("a", 1), ("b", 1)]);
     machine.set_interface("a", 2, 1);
     machine.set_interface("b", 3, 1);
@@ -453,10 +453,10 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
         looks += 1;
         looks > 1
     });
-    let speeds = |machine: &Machine| ["a", "b"].map(|name| machine.one(name).speed_mbits());
+    let speeds = |machine: &TestMachine| ["a", "b"].map(|name| machine.one(name).speed_mbits());
     assert_eq!(speeds(&machine), [Some(1000), None]);
     let number =
-        |machine: &Machine, name| machine.one(name).details.as_ref().unwrap().state.ifindex;
+        |machine: &TestMachine, name| machine.one(name).details.as_ref().unwrap().state.ifindex;
     assert_eq!((number(&machine, "a"), number(&machine, "b")), (Some(2), None));
     assert_eq!(&*machine.properties("a").alias, b"one");
     assert_eq!(&*machine.properties("b").alias, b"");
@@ -477,7 +477,7 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
 
 #[test]
 fn what_netlink_told_of_a_speed_stands_where_files_can_tell_nothing() {
-    let mut machine = Machine::new(PROPERTIES);
+    let mut machine = TestMachine::new(PROPERTIES);
     machine.set_dev(&[("a", 1), ("b", 1)]);
     machine.procfs.class_net.is_foreign = Some(true);
     machine.gather();
@@ -486,7 +486,7 @@ fn what_netlink_told_of_a_speed_stands_where_files_can_tell_nothing() {
         interface.set_reported(Some(HOUR));
     }
     machine.procfs.fetch_details(true, &mut machine.problems, || false);
-    let speeds = |machine: &Machine| {
+    let speeds = |machine: &TestMachine| {
         ["a", "b"].map(|name| machine.one(name).link_modes.map(|modes| modes.speed_mbits))
     };
     assert_eq!(speeds(&machine), [Some(2500), Some(SPEED_UNKNOWN)]);
@@ -494,7 +494,7 @@ fn what_netlink_told_of_a_speed_stands_where_files_can_tell_nothing() {
 
 #[test]
 fn the_version_is_another_one_whenever_there_are_other_interfaces() {
-    let mut machine = Machine::new(PROPERTIES);
+    let mut machine = TestMachine::new(PROPERTIES);
     for (name, ifindex) in [("a", 2), ("b", 3), ("c", 4)] {
         machine.set_interface(name, ifindex, 1);
     }
@@ -517,7 +517,7 @@ fn the_version_is_another_one_whenever_there_are_other_interfaces() {
 
 #[test]
 fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
-    let mut machine = Machine::new(PROPERTIES);
+    let mut machine = TestMachine::new(PROPERTIES);
     machine.set_interface("a", 2, 1);
     machine.set("a/ifalias", "to the switch\n");
     machine.set_dev(&[("a", 1)]);
@@ -532,7 +532,8 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
     assert_eq!(&*machine.properties("a").alias, b"to the switch");
     // Where no number can be had, the name is all there is to go by.
     fs::remove_file(machine.sysfs("a/ifindex")).unwrap();
-    let mut machine = Machine { procfs: Procfs::over(machine.procfs.class_net, false), ..machine };
+    let mut machine =
+        TestMachine { procfs: Procfs::over(machine.procfs.class_net, false), ..machine };
     machine.procfs.add_wants(PROPERTIES);
     machine.gather();
     machine.procfs.interfaces[0].set_reported(Some(HOUR));
@@ -547,7 +548,7 @@ fn whose_sysfs_it_is_is_told_by_the_kernels_number_of_a_name() {
         for folder in ["proc/net", "sys/class/net", "sys/kernel"] {
             fs::create_dir_all(root.path().join(folder)).unwrap();
         }
-        let machine = Machine::open(root, FLAGS, true);
+        let machine = TestMachine::open(root, FLAGS, true);
         machine.set_dev(&[("lo", 1)]);
         if !ifindex.is_empty() {
             machine.set("lo/ifindex", ifindex);
@@ -592,18 +593,18 @@ fn whether_sysfs_is_the_hosts_is_told_by_the_numbers_that_statistics_have() {
             let file = root.path().join("proc/1/net/dev_snmp6/eth0");
             fs::write(file, format!("ifIndex                         \t{hosts}\n")).unwrap();
         }
-        let machine = Machine::open(root, FLAGS, false);
+        let machine = TestMachine::open(root, FLAGS, false);
         machine.set_dev(&[("eth0", 1)]);
         if !known.is_empty() {
             machine.set("eth0/ifindex", known);
         }
-        let mut machine = Machine::open(machine.root, FLAGS, false);
+        let mut machine = TestMachine::open(machine.root, FLAGS, false);
         machine.procfs.check(&mut machine.files, LOG);
         assert_eq!(machine.procfs.class_net.is_foreign, is_foreign, "{known:?} {hosts:?}");
         // Nor is it by the `net` of another process.
         let proc = machine.root.path().join("proc");
         fs::rename(proc.join("1/net"), proc.join("net")).unwrap();
-        let mut machine = Machine::open(machine.root, FLAGS, false);
+        let mut machine = TestMachine::open(machine.root, FLAGS, false);
         machine.procfs.check(&mut machine.files, LOG);
         assert_eq!(machine.procfs.class_net.is_foreign, None, "{known:?} {hosts:?}");
     }
@@ -623,7 +624,7 @@ fn our_own_sysfs_is_pointed_out_where_it_lacks_an_interface_of_the_host() {
         for folder in ["proc/1/net", "sys/class/net", "sys/kernel"] {
             fs::create_dir_all(root.path().join(folder)).unwrap();
         }
-        let mut machine = Machine::open(root, FLAGS, false);
+        let mut machine = TestMachine::open(root, FLAGS, false);
         machine.procfs.class_net.look = look;
         machine.set_dev(&[("eth0", 1), ("eth1", 1)]);
         for (name, ifindex) in shown.iter().zip(2..) {
@@ -646,12 +647,12 @@ fn our_own_sysfs_is_pointed_out_where_it_lacks_an_interface_of_the_host() {
 
 #[test]
 fn files_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
-    let mut machine = Machine::new(PROPERTIES);
+    let mut machine = TestMachine::new(PROPERTIES);
     machine.set_dev(&[("a", 1), ("b", 1)]);
     machine.set_interface("a", 2, 1);
     machine.set_interface("b", 3, 1);
     machine.gather();
-    let report = |machine: &mut Machine| {
+    let report = |machine: &mut TestMachine| {
         take_records();
         machine.gather();
         machine.procfs.interfaces[0].set_reported(Some(HOUR));

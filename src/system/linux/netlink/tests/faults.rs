@@ -18,9 +18,9 @@ use super::super::socket::Socket;
 use super::super::speed_backend::Backend;
 use super::super::{Following, Netlink, NetlinkError, ReadError, Scratch, Sockets, SpeedThread};
 use super::kernel::{
-    Asked, ENODEV, EOPNOTSUPP, IFF_UP, Interface, NLMSG_DONE, RTM_GETLINK, RTM_GETSTATS, Request,
-    Requests, done, ifindex, interrupted, kind, padded, pair, pair_with_stranger, play, recorded,
-    refusal, with_attribute, with_sequence,
+    AskedFor, ENODEV, EOPNOTSUPP, IFF_UP, NLMSG_DONE, PlayedInterface, PlayedRequest, RTM_GETLINK,
+    RTM_GETSTATS, Requests, done, ifindex, interrupted, kind, padded, pair, pair_with_stranger,
+    play, recorded, refusal, with_attribute, with_sequence,
 };
 use crate::log::tests::take_records;
 use crate::log::{Log, Problems};
@@ -46,8 +46,8 @@ const VETH0: u32 = 10;
 const MACVLAN0: u32 = 15;
 const IFB0: u32 = 17;
 
-const ALL_LINKS: Asked = Asked::All(RTM_GETLINK);
-const ALL_STATS: Asked = Asked::All(RTM_GETSTATS);
+const ALL_LINKS: AskedFor = AskedFor::All(RTM_GETLINK);
+const ALL_STATS: AskedFor = AskedFor::All(RTM_GETSTATS);
 
 /// An rtnetlink that knows what was recorded.
 struct Recorded {
@@ -73,15 +73,15 @@ impl Recorded {
     }
 
     /// What it says, as it does: several messages in a datagram, and the end in its own.
-    fn answer(&self, request: &Request) -> Vec<Vec<u8>> {
+    fn answer(&self, request: &PlayedRequest) -> Vec<Vec<u8>> {
         match request.asked {
-            Asked::All(_) => {
+            AskedFor::All(_) => {
                 let mut datagrams: Vec<_> =
                     self.parts(request).chunks(4).map(<[Vec<u8>]>::concat).collect();
                 datagrams.push(done(0));
                 datagrams
             }
-            Asked::One(kind, ifindex) => {
+            AskedFor::One(kind, ifindex) => {
                 let one = self.all(kind).get(&ifindex).cloned();
                 vec![one.unwrap_or_else(|| refusal(ENODEV))]
             }
@@ -89,13 +89,13 @@ impl Recorded {
     }
 
     /// The parts of a dump.
-    fn parts(&self, request: &Request) -> Vec<Vec<u8>> {
-        let Asked::All(kind) = request.asked else { panic!("{request:?}") };
+    fn parts(&self, request: &PlayedRequest) -> Vec<Vec<u8>> {
+        let AskedFor::All(kind) = request.asked else { panic!("{request:?}") };
         self.all(kind).values().cloned().collect()
     }
 
     /// The parts of a dump that leaves one out and tells another one twice.
-    fn torn_parts(&self, request: &Request, left_out: u32) -> Vec<Vec<u8>> {
+    fn torn_parts(&self, request: &PlayedRequest, left_out: u32) -> Vec<Vec<u8>> {
         let mut parts = self.parts(request);
         parts.retain(|part| ifindex(part) != left_out);
         parts.insert(3, parts[2].clone());
@@ -123,13 +123,13 @@ struct PlayedNamespace {
 
 impl PlayedNamespace {
     /// Over a kernel that answers like this.
-    fn new(answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static) -> Self {
+    fn new(answer: impl FnMut(&PlayedRequest) -> Vec<Vec<u8>> + Send + 'static) -> Self {
         Self::with_wants(Wants::default(), answer)
     }
 
     fn with_wants(
         wants: Wants,
-        answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static,
+        answer: impl FnMut(&PlayedRequest) -> Vec<Vec<u8>> + Send + 'static,
     ) -> Self {
         let speed_thread = SpeedThread::start().unwrap();
         let (sockets, requests, events) = sockets(answer);
@@ -139,12 +139,12 @@ impl PlayedNamespace {
 
     /// Over a kernel that answers a dump like this, and all else as was recorded.
     fn with_dumps(
-        mut answer: impl FnMut(&Recorded, &Request) -> Vec<Vec<u8>> + Send + 'static,
+        mut answer: impl FnMut(&Recorded, &PlayedRequest) -> Vec<Vec<u8>> + Send + 'static,
     ) -> Self {
         let recorded = Recorded::new();
         Self::new(move |request| match request.asked {
-            Asked::All(_) => answer(&recorded, request),
-            Asked::One(..) => recorded.answer(request),
+            AskedFor::All(_) => answer(&recorded, request),
+            AskedFor::One(..) => recorded.answer(request),
         })
     }
 
@@ -192,7 +192,7 @@ type Line = (u32, String, Presence, Option<Counters>);
 
 /// The sockets of a kernel that answers like this; its requests; who sends events.
 fn sockets(
-    answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static,
+    answer: impl FnMut(&PlayedRequest) -> Vec<Vec<u8>> + Send + 'static,
 ) -> (Sockets, Requests, UnixDatagram) {
     let (route, seen) = play(answer);
     let (events, sender) = pair();
@@ -225,8 +225,10 @@ fn whole() -> Vec<Line> {
 #[test]
 fn where_the_kernel_tells_of_no_device_sysfs_does() {
     // As before Linux 5.14: neither has a kind, and both may be devices.
-    let older =
-        |ifindex, name| Interface { has_parent_device: false, ..Interface::device(ifindex, name) };
+    let older = |ifindex, name| PlayedInterface {
+        has_parent_device: false,
+        ..PlayedInterface::device(ifindex, name)
+    };
     let (card, teql, other) = (older(2, "card"), older(3, "teql"), older(4, "other"));
     let folder = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
@@ -247,8 +249,8 @@ fn where_the_kernel_tells_of_no_device_sysfs_does() {
     let (mut sockets, _requests, _events) = sockets(move |request| {
         let all = [card, teql, other];
         let mut datagrams: Vec<_> = match request.asked {
-            ALL_LINKS => all.iter().map(Interface::link).collect(),
-            _ => all.iter().map(Interface::stats).collect(),
+            ALL_LINKS => all.iter().map(PlayedInterface::link).collect(),
+            _ => all.iter().map(PlayedInterface::stats).collect(),
         };
         datagrams.push(done(0));
         datagrams
@@ -271,8 +273,10 @@ fn where_the_kernel_tells_of_no_device_sysfs_does() {
 
 #[test]
 fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
-    let older =
-        |ifindex, name| Interface { has_parent_device: false, ..Interface::device(ifindex, name) };
+    let older = |ifindex, name| PlayedInterface {
+        has_parent_device: false,
+        ..PlayedInterface::device(ifindex, name)
+    };
     let all = [older(2, "card0"), older(3, "card1"), older(4, "teql")];
     let sys = tempfile::tempdir().unwrap();
     let class_net = sys.path().join("class/net");
@@ -289,8 +293,8 @@ fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
     let speed_thread = SpeedThread::start().unwrap();
     let (mut sockets, _requests, _events) = sockets(move |request| {
         let mut datagrams: Vec<_> = match request.asked {
-            ALL_LINKS => all.iter().map(Interface::link).collect(),
-            _ => all.iter().map(Interface::stats).collect(),
+            ALL_LINKS => all.iter().map(PlayedInterface::link).collect(),
+            _ => all.iter().map(PlayedInterface::stats).collect(),
         };
         datagrams.push(done(0));
         datagrams
@@ -351,7 +355,7 @@ fn where_counters_cannot_be_read_it_stays_known_which_interfaces_there_are() {
         let is_failing = Arc::new(AtomicBool::new(false));
         let fails = Arc::clone(&is_failing);
         let mut source = PlayedNamespace::with_dumps(move |recorded, request| {
-            let fails = fails.load(Ordering::Relaxed) && request.asked == Asked::All(failing);
+            let fails = fails.load(Ordering::Relaxed) && request.asked == AskedFor::All(failing);
             if fails { vec![refusal(ENODEV)] } else { recorded.answer(request) }
         });
         assert!(!source.netlink.is_current());
@@ -382,7 +386,7 @@ fn an_interrupted_dump_of_counters_is_repeated_once_and_completed_singly() {
             parts
         });
         source.read().unwrap();
-        let asked = [ALL_LINKS, ALL_STATS, ALL_STATS, Asked::One(RTM_GETSTATS, MACVLAN0)];
+        let asked = [ALL_LINKS, ALL_STATS, ALL_STATS, AskedFor::One(RTM_GETSTATS, MACVLAN0)];
         assert_eq!(source.requests.take(), asked);
         assert_eq!(source.lines(), whole());
     }
@@ -413,7 +417,7 @@ fn an_interface_that_interrupted_dumps_of_links_leave_out_is_found_by_its_counte
         parts
     });
     source.read().unwrap();
-    let single = |kind| Asked::One(kind, VETH0);
+    let single = |kind| AskedFor::One(kind, VETH0);
     let asked = [ALL_LINKS, ALL_LINKS, ALL_STATS, single(RTM_GETLINK), single(RTM_GETSTATS)];
     assert_eq!(source.requests.take(), asked);
     assert_eq!(source.lines(), whole());
@@ -448,7 +452,7 @@ fn known_interfaces_that_interrupted_dumps_of_links_leave_out_are_asked_for_sing
         }
         source.requests.take();
         source.read().unwrap();
-        let single = |ifindex| Asked::One(RTM_GETLINK, ifindex);
+        let single = |ifindex| AskedFor::One(RTM_GETLINK, ifindex);
         let asked = [ALL_LINKS, ALL_LINKS, single(VETH0), single(IFB0), ALL_STATS];
         assert_eq!(source.requests.take(), asked);
         let mut expected = whole();
@@ -492,7 +496,7 @@ fn a_dump_that_fails_on_its_way_is_repeated_once_and_completed_singly() {
             datagrams
         });
         source.read().unwrap();
-        let single = |ifindex| Asked::One(RTM_GETSTATS, ifindex);
+        let single = |ifindex| AskedFor::One(RTM_GETSTATS, ifindex);
         assert_eq!(
             source.requests.take(),
             [ALL_LINKS, ALL_STATS, ALL_STATS, single(16), single(IFB0)]
@@ -549,7 +553,7 @@ fn a_message_that_cannot_be_read_costs_only_itself() {
     });
     source.read().unwrap();
     // A name is found out by another request.
-    let single = |kind| Asked::One(kind, VETH0);
+    let single = |kind| AskedFor::One(kind, VETH0);
     let asked = [ALL_LINKS, ALL_STATS, single(RTM_GETLINK), single(RTM_GETSTATS)];
     assert_eq!(source.requests.take(), asked);
     let mut expected = whole();
@@ -561,7 +565,7 @@ fn a_message_that_cannot_be_read_costs_only_itself() {
 fn malformed_events_cost_only_themselves() {
     let mut source = PlayedNamespace::with_dumps(Recorded::answer);
     source.read().unwrap();
-    let renamed = |ifindex, name| Interface::device(ifindex, name).link();
+    let renamed = |ifindex, name| PlayedInterface::device(ifindex, name).link();
     let mut cut = renamed(12, "cut0");
     cut.truncate(cut.len() - 4);
     source.send(&[renamed(10, "before0"), cut].concat());
@@ -584,13 +588,13 @@ fn events_that_came_before_the_dump_began_are_older_than_it_and_later_ones_count
         let events = sender_of_kernel.get_or_insert_with(|| receiver.recv().unwrap());
         let datagrams = recorded.answer(request);
         if request.asked == ALL_LINKS {
-            let event = Interface::device(VETH0, "during0").link();
+            let event = PlayedInterface::device(VETH0, "during0").link();
             assert_eq!(events.send(&event).unwrap(), event.len());
         }
         datagrams
     });
     sender.send(source.events.try_clone().unwrap()).unwrap();
-    source.send(&Interface::device(MACVLAN0, "before0").link());
+    source.send(&PlayedInterface::device(MACVLAN0, "before0").link());
     source.read().unwrap();
     let mut expected = whole();
     expected[2].1 = "during0".into();
@@ -627,7 +631,7 @@ fn where_events_were_lost_or_not_listened_to_no_interface_has_rates_at_first() {
 #[test]
 fn answers_to_other_requests_are_passed_over() {
     let mut source = PlayedNamespace::with_dumps(|recorded, request| {
-        let liar = Interface::device(VETH0, "liar0");
+        let liar = PlayedInterface::device(VETH0, "liar0");
         let foreign = request.sequence + 7;
         let mut datagrams = vec![
             with_sequence(liar.link(), foreign),
@@ -738,21 +742,21 @@ fn who_comes_under_a_name_that_others_had_until_then_is_not_told_of_beside_them(
     let mut source = PlayedNamespace::new(move |request| {
         let events = sender_of_kernel.get_or_insert_with(|| receiver.recv().unwrap());
         let renamed = |ifindex, name| {
-            let event = Interface::device(ifindex, name).link();
+            let event = PlayedInterface::device(ifindex, name).link();
             assert_eq!(events.send(&event).unwrap(), event.len());
         };
         match request.asked {
             ALL_STATS => {
                 renamed(VETH0, "before0");
                 let mut parts = recorded.parts(request);
-                parts.push(Interface::device(NEW, "").stats());
+                parts.push(PlayedInterface::device(NEW, "").stats());
                 vec![parts.concat(), done(0)]
             }
-            Asked::One(RTM_GETLINK, NEW) => {
+            AskedFor::One(RTM_GETLINK, NEW) => {
                 renamed(MACVLAN0, "before1");
-                vec![Interface::device(NEW, "veth0").link()]
+                vec![PlayedInterface::device(NEW, "veth0").link()]
             }
-            Asked::One(RTM_GETSTATS, NEW) => vec![Interface::device(NEW, "").stats()],
+            AskedFor::One(RTM_GETSTATS, NEW) => vec![PlayedInterface::device(NEW, "").stats()],
             _ => recorded.answer(request),
         }
     });
@@ -775,7 +779,7 @@ fn events_that_nobody_may_wait_for_are_taken_in_by_the_next_reading() {
     assert!(source.netlink.awaits_events());
     source.netlink.fall_behind();
     assert!(!source.netlink.awaits_events() && source.netlink.is_current());
-    source.send(&Interface::device(VETH0, "after0").link());
+    source.send(&PlayedInterface::device(VETH0, "after0").link());
     source.requests.take();
     source.read().unwrap();
     assert_eq!(source.requests.take(), [ALL_STATS]);
@@ -788,7 +792,7 @@ fn an_event_that_fits_to_the_byte_is_not_lost() {
     let mut source = PlayedNamespace::with_dumps(Recorded::answer);
     source.read().unwrap();
     let mut event =
-        with_attribute(Interface::device(VETH0, "large0").link(), 16_000, &vec![0; 32_000]);
+        with_attribute(PlayedInterface::device(VETH0, "large0").link(), 16_000, &vec![0; 32_000]);
     let rest = (64 << 10) - event.len() - 4;
     event = with_attribute(event, 16_000, &vec![0; rest]);
     assert_eq!(event.len(), 64 << 10);
@@ -816,7 +820,7 @@ fn so_many_datagrams_of_other_processes_are_passed_over_between_two_readings_and
         source.netlink.events = events;
         source.read().unwrap();
         // Nobody but the kernel is believed.
-        (0..count).for_each(|_| stranger.send(&Interface::device(VETH0, "liar0").link()));
+        (0..count).for_each(|_| stranger.send(&PlayedInterface::device(VETH0, "liar0").link()));
         source.netlink.follow(&mut source.scratch);
         let state = (source.netlink.is_broken(), source.netlink.awaits_events());
         assert_eq!(state, (is_flooded, !is_flooded), "{count}");
@@ -834,7 +838,7 @@ fn so_many_datagrams_of_other_processes_are_passed_over_before_the_table_is_fill
         let mut source = PlayedNamespace::with_dumps(Recorded::answer);
         let (events, stranger) = pair_with_stranger();
         source.netlink.events = events;
-        (0..count).for_each(|_| stranger.send(&Interface::device(VETH0, "liar0").link()));
+        (0..count).for_each(|_| stranger.send(&PlayedInterface::device(VETH0, "liar0").link()));
         if is_flooded {
             assert_eq!(source.failure(), NetlinkError::Overrun);
             source.replace();
@@ -855,7 +859,7 @@ fn the_socket_of_events_has_room_for_four_mebibytes_of_them_or_what_the_kernel_g
 
 #[test]
 fn labels_that_change_without_an_event_are_looked_for_where_they_may_be_reported() {
-    let down = Interface { flags: 0, ..Interface::device(2, "down0") };
+    let down = PlayedInterface { flags: 0, ..PlayedInterface::device(2, "down0") };
     let labels = Wants { labels: true, ..Wants::default() };
     for wants in [labels, Wants::default()] {
         let mut source = PlayedNamespace::with_wants(wants, move |request| match request.asked {
@@ -871,7 +875,7 @@ fn labels_that_change_without_an_event_are_looked_for_where_they_may_be_reported
         // It was decided that it is not reported.
         assert_eq!(asked(&mut source), [ALL_STATS]);
         // By another name, it may be.
-        source.send(&Interface { name: "other0", ..down }.link());
+        source.send(&PlayedInterface { name: "other0", ..down }.link());
         source.netlink.follow(&mut source.scratch);
         assert_eq!(asked(&mut source), looked_for);
         assert_eq!(asked(&mut source), [ALL_STATS]);
@@ -886,8 +890,10 @@ fn labels_that_change_without_an_event_are_looked_for_where_they_may_be_reported
 #[test]
 fn drivers_that_cannot_be_read_are_reported_with_one_of_them_and_how_many_there_are() {
     let class_net = tempfile::tempdir().unwrap();
-    let older =
-        |ifindex, name| Interface { has_parent_device: false, ..Interface::device(ifindex, name) };
+    let older = |ifindex, name| PlayedInterface {
+        has_parent_device: false,
+        ..PlayedInterface::device(ifindex, name)
+    };
     let all = [older(2, "card0"), older(3, "card1"), older(4, "none0")];
     for interface in &all[..2] {
         let folder = class_net.path().join(interface.name);
@@ -904,8 +910,11 @@ fn drivers_that_cannot_be_read_are_reported_with_one_of_them_and_how_many_there_
     );
     for (properties, expected) in [(true, vec![&*expected]), (false, vec![])] {
         let (mut sockets, _requests, _events) = sockets(move |request| {
-            let message =
-                if request.asked == ALL_LINKS { Interface::link } else { Interface::stats };
+            let message = if request.asked == ALL_LINKS {
+                PlayedInterface::link
+            } else {
+                PlayedInterface::stats
+            };
             all.iter().map(message).chain([done(0)]).collect()
         });
         sockets.class_net = Some(class_net.path().to_owned());

@@ -50,28 +50,28 @@ const ETHTOOL_A_HEADER_DEV_INDEX: u16 = 1;
 
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Asked {
+pub(super) enum AskedFor {
     All(u16),
     /// One interface, by its number.
     One(u16, u32),
 }
 
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) asked: Asked,
+pub(super) struct PlayedRequest {
+    pub(super) asked: AskedFor,
     pub(super) sequence: u32,
 }
 
-impl Request {
+impl PlayedRequest {
     fn of(bytes: &[u8]) -> Self {
         let (kind, sequence) = (u16_at(bytes, 4), u32_at(bytes, 8));
         let is_dump = u16_at(bytes, 6) & NLM_F_DUMP == NLM_F_DUMP;
         let asked = match kind {
-            _ if is_dump => Asked::All(kind),
-            RTM_GETLINK | RTM_GETSTATS => Asked::One(kind, u32_at(bytes, 20)),
-            GENL_ID_CTRL => Asked::One(kind, 0),
+            _ if is_dump => AskedFor::All(kind),
+            RTM_GETLINK | RTM_GETSTATS => AskedFor::One(kind, u32_at(bytes, 20)),
+            GENL_ID_CTRL => AskedFor::One(kind, 0),
             // Behind genlmsghdr and the header attribute comes the number of the interface.
-            _ => Asked::One(kind, u32_at(bytes, 28)),
+            _ => AskedFor::One(kind, u32_at(bytes, 28)),
         };
         Self { asked, sequence }
     }
@@ -79,11 +79,11 @@ impl Request {
 
 /// The requests that a kernel has seen.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Requests(Arc<Mutex<Vec<Asked>>>);
+pub(super) struct Requests(Arc<Mutex<Vec<AskedFor>>>);
 
 impl Requests {
     /// Those since the last call.
-    pub(super) fn take(&self) -> Vec<Asked> {
+    pub(super) fn take(&self) -> Vec<AskedFor> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
@@ -96,7 +96,7 @@ impl Requests {
 /// Plays a kernel that answers each request with these datagrams, whose messages get the request's
 /// number unless they have one; what takes time there is a slow driver.
 pub(super) fn play(
-    mut answer: impl FnMut(&Request) -> Vec<Vec<u8>> + Send + 'static,
+    mut answer: impl FnMut(&PlayedRequest) -> Vec<Vec<u8>> + Send + 'static,
 ) -> (Socket, Requests) {
     // Datagrams whose reader learns that the other end was closed.
     let kind = SocketType::SEQPACKET;
@@ -109,7 +109,7 @@ pub(super) fn play(
     thread::spawn(move || {
         let mut bytes = [0; 1024];
         while let Ok(length @ 1..) = kernels.recv(&mut bytes) {
-            let request = Request::of(&bytes[..length]);
+            let request = PlayedRequest::of(&bytes[..length]);
             seen.0.lock().unwrap().push(request.asked);
             for mut datagram in answer(&request) {
                 number(&mut datagram, request.sequence);
@@ -229,7 +229,7 @@ pub(super) fn refusal(errno: i32) -> Vec<u8> {
 
 /// An interface as a test invents it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Interface {
+pub(super) struct PlayedInterface {
     pub(super) ifindex: u32,
     pub(super) name: &'static str,
     pub(super) flags: u32,
@@ -240,7 +240,7 @@ pub(super) struct Interface {
     pub(super) master: Option<u32>,
 }
 
-impl Interface {
+impl PlayedInterface {
     pub(super) fn device(ifindex: u32, name: &'static str) -> Self {
         Self {
             ifindex,

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::super::links::{Links, MessageKind, Queries};
 use super::super::speed::{Query, Reply, SLOW};
 use super::kernel::{
-    IFLA_ADDRESS, IFLA_PARENT_DEV_BUS_NAME, IFLA_PARENT_DEV_NAME, Interface, with_attribute,
+    IFLA_ADDRESS, IFLA_PARENT_DEV_BUS_NAME, IFLA_PARENT_DEV_NAME, PlayedInterface, with_attribute,
 };
 use crate::model::interface::Wants;
 use crate::model::link::{Flags, LinkModes};
@@ -26,7 +26,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const MANY: u32 = 40;
 
 /// A table of these, all of them reported, with speeds that may grow as old as that.
-fn table(interfaces: &[Interface], wants: Wants, speed_refresh: Duration) -> Links {
+fn table(interfaces: &[PlayedInterface], wants: Wants, speed_refresh: Duration) -> Links {
     let mut links = Links::new(wants, false, None);
     for interface in interfaces {
         tell(&mut links, &interface.link());
@@ -44,8 +44,8 @@ fn tell(links: &mut Links, datagram: &[u8]) {
     }
 }
 
-fn devices() -> Vec<Interface> {
-    (1..=MANY).map(|ifindex| Interface::device(ifindex, "dev")).collect()
+fn devices() -> Vec<PlayedInterface> {
+    (1..=MANY).map(|ifindex| PlayedInterface::device(ifindex, "dev")).collect()
 }
 
 /// The numbers of those that are asked one by one.
@@ -74,9 +74,9 @@ fn answer_all(links: &mut Links, queries: Queries, took: Duration, now: Instant)
 #[test]
 fn what_has_a_device_is_one_though_software_made_it() {
     // As the kernel tells of a modem's interfaces.
-    let modem = |ifindex| Interface {
+    let modem = |ifindex| PlayedInterface {
         has_parent_device: true,
-        ..Interface::software(ifindex, "wwan0", "wwan")
+        ..PlayedInterface::software(ifindex, "wwan0", "wwan")
     };
     let modems: Vec<_> = (1..=MANY).map(modem).collect();
     let wants = Wants { kind: true, ..Wants::default() };
@@ -125,7 +125,7 @@ fn a_driver_is_slow_when_it_takes_longer_than_is_waited_for() {
 
 #[test]
 fn only_for_a_query_that_has_become_void_is_its_answer_waited_for_twice() {
-    let (now, device) = (Instant::now(), Interface::device(1, "dev"));
+    let (now, device) = (Instant::now(), PlayedInterface::device(1, "dev"));
     let mut links = table(&[device], Wants::default(), HOUR);
     // Void, and asked by nobody yet.
     assert!(!links.has_void_query());
@@ -134,7 +134,7 @@ fn only_for_a_query_that_has_become_void_is_its_answer_waited_for_twice() {
     tell(&mut links, &device.link());
     assert!(links.has_void_query());
     // Nobody waits for one that is down, or that is not reported.
-    tell(&mut links, &Interface { flags: 0, ..device }.link());
+    tell(&mut links, &PlayedInterface { flags: 0, ..device }.link());
     assert!(!links.has_void_query());
     tell(&mut links, &device.link());
     links.interfaces_mut().for_each(|interface| interface.set_reported(None));
@@ -165,7 +165,7 @@ fn generations(links: &Links) -> Vec<(u32, u64)> {
 
 #[test]
 fn the_version_is_another_one_though_as_many_went_as_came() {
-    let [one, other] = [Interface::device(1, "one"), Interface::device(2, "other")];
+    let [one, other] = [PlayedInterface::device(1, "one"), PlayedInterface::device(2, "other")];
     let mut links = table(&[one], Wants::default(), HOUR);
     let mut versions = vec![links.version()];
     tell(&mut links, &other.link());
@@ -185,9 +185,9 @@ fn the_version_is_another_one_though_as_many_went_as_came() {
 #[test]
 fn who_is_stacked_on_one_that_has_another_name_is_decided_anew() {
     let wants = Wants { properties: true, ..Wants::default() };
-    let bridge = Interface::software(1, "bridge", "bridge");
-    let port = Interface { master: Some(1), ..Interface::device(2, "port") };
-    let vlan = Interface { lower: Some(1), ..Interface::software(3, "vlan", "vlan") };
+    let bridge = PlayedInterface::software(1, "bridge", "bridge");
+    let port = PlayedInterface { master: Some(1), ..PlayedInterface::device(2, "port") };
+    let vlan = PlayedInterface { lower: Some(1), ..PlayedInterface::software(3, "vlan", "vlan") };
     let mut links = table(&[bridge, port, vlan], wants, HOUR);
     let names = |links: &Links| -> Vec<_> {
         let properties = (1..=3).map(|ifindex| properties(links, ifindex));
@@ -195,7 +195,7 @@ fn who_is_stacked_on_one_that_has_another_name_is_decided_anew() {
     };
     assert_eq!(names(&links), [[b"".as_slice(), b""], [b"bridge", b""], [b"", b"bridge"]]);
     let (before, version) = (generations(&links), links.version());
-    tell(&mut links, &Interface { name: "switch", ..bridge }.link());
+    tell(&mut links, &PlayedInterface { name: "switch", ..bridge }.link());
     links.settle(2);
     assert_eq!(names(&links), [[b"".as_slice(), b""], [b"switch", b""], [b"", b"switch"]]);
     let mut after: Vec<_> = generations(&links).into_iter().map(|(_, now)| now).collect();
@@ -210,8 +210,11 @@ fn who_is_stacked_on_one_that_has_another_name_is_decided_anew() {
 
 #[test]
 fn who_lies_upon_another_one_or_has_another_master_is_decided_anew() {
-    let port = Interface { master: Some(7), lower: Some(8), ..Interface::device(1, "port") };
-    for other in [Interface { master: Some(9), ..port }, Interface { lower: None, ..port }] {
+    let port =
+        PlayedInterface { master: Some(7), lower: Some(8), ..PlayedInterface::device(1, "port") };
+    for other in
+        [PlayedInterface { master: Some(9), ..port }, PlayedInterface { lower: None, ..port }]
+    {
         let mut links = table(&[port], Wants::default(), HOUR);
         let before = links.version();
         tell(&mut links, &other.link());
@@ -223,10 +226,10 @@ fn who_lies_upon_another_one_or_has_another_master_is_decided_anew() {
 #[test]
 fn a_state_that_changes_shows_in_the_next_line_and_in_no_other() {
     let wants = Wants { link_state: true, ..Wants::default() };
-    let device = Interface::device(1, "dev");
+    let device = PlayedInterface::device(1, "dev");
     let mut links = table(&[device], wants, HOUR);
     let mut told = |flags, reading| {
-        let datagram = Interface { flags, ..device }.link();
+        let datagram = PlayedInterface { flags, ..device }.link();
         let message = messages(&datagram).next().unwrap().unwrap();
         links.apply(&LinkMessage::of(&message).unwrap(), MessageKind::Snapshot, reading);
         let interface = links.interfaces().next().unwrap();
@@ -239,8 +242,8 @@ fn a_state_that_changes_shows_in_the_next_line_and_in_no_other() {
 
 #[test]
 fn whether_any_is_down_counts_all_or_those_that_are_reported() {
-    let up = Interface::device(1, "up");
-    let down = Interface { flags: 0, ..Interface::device(2, "down") };
+    let up = PlayedInterface::device(1, "up");
+    let down = PlayedInterface { flags: 0, ..PlayedInterface::device(2, "down") };
     let mut links = table(&[up], Wants::default(), HOUR);
     assert_eq!([false, true].map(|is_reported| links.has_any_down(is_reported)), [false, false]);
     tell(&mut links, &down.link());
@@ -265,7 +268,7 @@ const MAC: [u8; 6] = [2, 0, 0, 0, 0, 0x1f];
 
 /// As kernels before 5.14 tell of a device.
 fn old_device() -> Vec<u8> {
-    let device = Interface { has_parent_device: false, ..Interface::device(1, "dev") };
+    let device = PlayedInterface { has_parent_device: false, ..PlayedInterface::device(1, "dev") };
     with_attribute(device.link(), IFLA_ADDRESS, &MAC)
 }
 
@@ -307,11 +310,11 @@ fn what_software_made_or_the_kernel_tells_the_device_of_needs_no_sysfs() {
     let (class_net, device) = sysfs("");
     let mut links = links_beside(&class_net);
     fs::create_dir(&device).unwrap();
-    tell(&mut links, &Interface::software(1, "dev", "veth").link());
+    tell(&mut links, &PlayedInterface::software(1, "dev", "veth").link());
     assert_eq!(properties(&links, 1).is_physical, Some(false));
     let mut links = links_beside(&class_net);
     fs::remove_dir(&device).unwrap();
-    tell(&mut links, &Interface::device(1, "dev").link());
+    tell(&mut links, &PlayedInterface::device(1, "dev").link());
     assert_eq!(properties(&links, 1).is_physical, Some(true));
 }
 

@@ -16,8 +16,9 @@ use super::super::speed_backend::Backend;
 use super::super::{Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets, SpeedThread};
 use super::eventually;
 use super::kernel::{
-    Asked, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP, Interface,
-    RTM_GETLINK, Request, Requests, done, link_modes, pair, play, recorded, refusal,
+    AskedFor, EIO, ENODEV, ENOENT, EOPNOTSUPP, ETHTOOL, GENL_ID_CTRL, IFF_LOOPBACK, IFF_UP,
+    PlayedInterface, PlayedRequest, RTM_GETLINK, Requests, done, link_modes, pair, play, recorded,
+    refusal,
 };
 use crate::log::{Log, Problems};
 use crate::model::counters::{Counters, MoreCounters};
@@ -27,10 +28,10 @@ use crate::system::Source as _;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-const ALL: Asked = Asked::All(ETHTOOL);
+const ALL: AskedFor = AskedFor::All(ETHTOOL);
 
-fn one(ifindex: u32) -> Asked {
-    Asked::One(ETHTOOL, ifindex)
+fn one(ifindex: u32) -> AskedFor {
+    AskedFor::One(ETHTOOL, ifindex)
 }
 
 /// The drivers of a machine.
@@ -70,14 +71,14 @@ impl Drivers {
     }
 
     /// What the kernel says once all drivers that it asks have answered.
-    fn answer(&self, request: &Request) -> Vec<Vec<u8>> {
+    fn answer(&self, request: &PlayedRequest) -> Vec<Vec<u8>> {
         let state = self.0.0.lock().unwrap();
         let speeds = state.speeds.clone();
         let is_asked = |ifindex| matches!(request.asked, ALL) || request.asked == one(ifindex);
         let is_hanging = |state: &mut DriverState| state.hanging.iter().any(|&one| is_asked(one));
         let state = self.0.1.wait_while(state, is_hanging).unwrap();
         match request.asked {
-            Asked::One(ETHTOOL, ifindex) => match speeds.get(&ifindex) {
+            AskedFor::One(ETHTOOL, ifindex) => match speeds.get(&ifindex) {
                 Some(&speed) => vec![link_modes(ifindex, speed)],
                 None => vec![refusal(EOPNOTSUPP)],
             },
@@ -96,11 +97,11 @@ impl Drivers {
 }
 
 /// A machine with invented interfaces.
-struct Machine {
+struct PlayedMachine {
     netlink: Netlink,
     scratch: Scratch,
     speed_thread: Rc<SpeedThread>,
-    interfaces: Arc<Mutex<BTreeMap<u32, Interface>>>,
+    interfaces: Arc<Mutex<BTreeMap<u32, PlayedInterface>>>,
     drivers: Drivers,
     /// What was asked about speeds.
     asked: Requests,
@@ -111,14 +112,14 @@ struct Machine {
     rests: u32,
 }
 
-impl Machine {
+impl PlayedMachine {
     /// All are reported; each has the speed of a thousand Mbit/s times its number.
-    fn new(interfaces: &[Interface]) -> Self {
+    fn new(interfaces: &[PlayedInterface]) -> Self {
         Self::by(Rc::new(SpeedThread::start().unwrap()), interfaces)
     }
 
     /// The same, whose drivers that thread asks.
-    fn by(speed_thread: Rc<SpeedThread>, interfaces: &[Interface]) -> Self {
+    fn by(speed_thread: Rc<SpeedThread>, interfaces: &[PlayedInterface]) -> Self {
         let drivers = Drivers::default();
         for interface in interfaces {
             drivers.set_speed(interface.ifindex, speed_of(interface.ifindex));
@@ -130,7 +131,11 @@ impl Machine {
     }
 
     /// Its drivers are asked that way.
-    fn with(speed_thread: Rc<SpeedThread>, interfaces: &[Interface], backend: Backend) -> Self {
+    fn with(
+        speed_thread: Rc<SpeedThread>,
+        interfaces: &[PlayedInterface],
+        backend: Backend,
+    ) -> Self {
         let by_number = interfaces.iter().map(|interface| (interface.ifindex, *interface));
         let interfaces: Arc<Mutex<BTreeMap<_, _>>> = Arc::new(Mutex::new(by_number.collect()));
         let known = Arc::clone(&interfaces);
@@ -152,7 +157,7 @@ impl Machine {
     }
 
     /// Another network namespace, whose drivers the same thread asks.
-    fn beside(&self, interfaces: &[Interface]) -> Self {
+    fn beside(&self, interfaces: &[PlayedInterface]) -> Self {
         Self::by(Rc::clone(&self.speed_thread), interfaces)
     }
 
@@ -194,10 +199,10 @@ impl Machine {
     }
 
     /// The interfaces are like this by now, and in one event.
-    fn change(&mut self, changed: &[Interface]) {
+    fn change(&mut self, changed: &[PlayedInterface]) {
         let mut interfaces = self.interfaces.lock().unwrap();
         interfaces.extend(changed.iter().map(|interface| (interface.ifindex, *interface)));
-        let event = changed.iter().flat_map(Interface::link).collect::<Vec<_>>();
+        let event = changed.iter().flat_map(PlayedInterface::link).collect::<Vec<_>>();
         assert_eq!(self.events.send(&event).unwrap(), event.len());
     }
 
@@ -244,12 +249,17 @@ fn speed_of(ifindex: u32) -> i32 {
 }
 
 /// The rtnetlink of a machine.
-fn answer(interfaces: &BTreeMap<u32, Interface>, request: &Request) -> Vec<Vec<u8>> {
-    let message =
-        |kind| if kind == RTM_GETLINK { Interface::link } else { Interface::stats as fn(&_) -> _ };
+fn answer(interfaces: &BTreeMap<u32, PlayedInterface>, request: &PlayedRequest) -> Vec<Vec<u8>> {
+    let message = |kind| {
+        if kind == RTM_GETLINK {
+            PlayedInterface::link
+        } else {
+            PlayedInterface::stats as fn(&_) -> _
+        }
+    };
     match request.asked {
-        Asked::All(kind) => vec![interfaces.values().flat_map(message(kind)).collect(), done(0)],
-        Asked::One(kind, ifindex) => {
+        AskedFor::All(kind) => vec![interfaces.values().flat_map(message(kind)).collect(), done(0)],
+        AskedFor::One(kind, ifindex) => {
             vec![interfaces.get(&ifindex).map_or_else(|| refusal(ENODEV), message(kind))]
         }
     }
@@ -261,10 +271,14 @@ fn speeds<const N: usize>(speeds: [(u32, Option<i64>); N]) -> BTreeMap<u32, Opti
 
 #[test]
 fn a_driver_that_takes_long_costs_its_own_speed_and_nothing_else() {
-    let slow = Interface::device(4, "slow0");
-    let veth = Interface::software(9, "veth0", "veth");
-    let mut machine =
-        Machine::new(&[Interface::device(2, "eth0"), Interface::device(3, "eth1"), slow, veth]);
+    let slow = PlayedInterface::device(4, "slow0");
+    let veth = PlayedInterface::software(9, "veth0", "veth");
+    let mut machine = PlayedMachine::new(&[
+        PlayedInterface::device(2, "eth0"),
+        PlayedInterface::device(3, "eth1"),
+        slow,
+        veth,
+    ]);
     machine.drivers.hang(4);
     // This comes back although the driver does not.
     let first = machine.gather();
@@ -291,7 +305,10 @@ fn a_driver_that_takes_long_costs_its_own_speed_and_nothing_else() {
 
 #[test]
 fn nobody_waits_again_for_a_driver_that_was_slow() {
-    let mut machine = Machine::new(&[Interface::device(2, "slow0"), Interface::device(3, "eth0")]);
+    let mut machine = PlayedMachine::new(&[
+        PlayedInterface::device(2, "slow0"),
+        PlayedInterface::device(3, "eth0"),
+    ]);
     machine.make_slow(2);
     machine.gather_until(3, 3000);
     machine.drivers.hang(2);
@@ -311,8 +328,8 @@ fn nobody_waits_again_for_a_driver_that_was_slow() {
 #[test]
 fn a_driver_that_was_slow_is_asked_when_the_batch_is_written_and_not_before() {
     for speed_refresh in [HOUR, Duration::ZERO] {
-        let interfaces = [Interface::device(2, "slow0"), Interface::device(3, "eth0")];
-        let mut machine = Machine::new(&interfaces);
+        let interfaces = [PlayedInterface::device(2, "slow0"), PlayedInterface::device(3, "eth0")];
+        let mut machine = PlayedMachine::new(&interfaces);
         machine.speed_refresh = speed_refresh;
         machine.make_slow(2);
         machine.name_all();
@@ -328,8 +345,9 @@ fn a_driver_that_was_slow_is_asked_when_the_batch_is_written_and_not_before() {
 
 #[test]
 fn one_driver_that_takes_long_is_waited_for_once_whatever_the_number_of_namespaces() {
-    let mut machine = Machine::new(&[Interface::device(2, "slow0")]);
-    let mut others = [3, 4].map(|ifindex| machine.beside(&[Interface::device(ifindex, "eth0")]));
+    let mut machine = PlayedMachine::new(&[PlayedInterface::device(2, "slow0")]);
+    let mut others =
+        [3, 4].map(|ifindex| machine.beside(&[PlayedInterface::device(ifindex, "eth0")]));
     for other in &mut others {
         other.gather();
         other.name_all();
@@ -346,7 +364,10 @@ fn one_driver_that_takes_long_is_waited_for_once_whatever_the_number_of_namespac
 
 #[test]
 fn a_driver_that_was_slow_is_asked_rarely() {
-    let mut machine = Machine::new(&[Interface::device(2, "slow0"), Interface::device(3, "eth0")]);
+    let mut machine = PlayedMachine::new(&[
+        PlayedInterface::device(2, "slow0"),
+        PlayedInterface::device(3, "eth0"),
+    ]);
     machine.make_slow(2);
     machine.gather_until(3, 3000);
     machine.speed_refresh = Duration::ZERO;
@@ -365,13 +386,13 @@ fn a_driver_that_was_slow_is_asked_rarely() {
 
 #[test]
 fn events_do_not_have_a_driver_that_was_slow_asked_more_often() {
-    let slow = Interface::device(2, "slow0");
-    let mut machine = Machine::new(&[slow, Interface::device(3, "eth0")]);
+    let slow = PlayedInterface::device(2, "slow0");
+    let mut machine = PlayedMachine::new(&[slow, PlayedInterface::device(3, "eth0")]);
     machine.make_slow(2);
     machine.gather_until(3, 3000);
     for _ in 0..3 {
         machine.asked.take();
-        machine.change(&[Interface { flags: 0, ..slow }]);
+        machine.change(&[PlayedInterface { flags: 0, ..slow }]);
         machine.change(&[slow]);
         machine.name_all();
         // No stale speed.
@@ -404,12 +425,12 @@ fn events_do_not_have_a_driver_that_was_slow_asked_more_often() {
 
 #[test]
 fn who_is_down_or_unreported_is_never_asked() {
-    let down = Interface { flags: 0, ..Interface::device(3, "down0") };
-    let down_veth = Interface { flags: 0, ..Interface::software(5, "veth0", "veth") };
-    let mut machine = Machine::new(&[
-        Interface::device(2, "eth0"),
+    let down = PlayedInterface { flags: 0, ..PlayedInterface::device(3, "down0") };
+    let down_veth = PlayedInterface { flags: 0, ..PlayedInterface::software(5, "veth0", "veth") };
+    let mut machine = PlayedMachine::new(&[
+        PlayedInterface::device(2, "eth0"),
         down,
-        Interface::device(4, "unreported0"),
+        PlayedInterface::device(4, "unreported0"),
         down_veth,
     ]);
     machine.unreported.insert(4);
@@ -425,9 +446,9 @@ fn who_is_down_or_unreported_is_never_asked() {
 
 #[test]
 fn who_comes_up_is_asked_and_who_goes_down_is_not() {
-    let device = Interface::device(2, "eth0");
-    let down = Interface { flags: 0, ..device };
-    let mut machine = Machine::new(&[down]);
+    let device = PlayedInterface::device(2, "eth0");
+    let down = PlayedInterface { flags: 0, ..device };
+    let mut machine = PlayedMachine::new(&[down]);
     machine.speed_refresh = Duration::ZERO;
     assert_eq!(machine.speed(2), Some(-1));
     assert_eq!(machine.asked.take(), []);
@@ -440,10 +461,13 @@ fn who_comes_up_is_asked_and_who_goes_down_is_not() {
 }
 
 /// Software interfaces, enough of them for a dump, and a loopback.
-fn many_and(devices: &[Interface]) -> Vec<Interface> {
-    let loopback =
-        Interface { flags: IFF_LOOPBACK | IFF_UP, kind: None, ..Interface::software(1, "lo", "") };
-    let software = (101..=140).map(|number| Interface::software(number, "veth", "veth"));
+fn many_and(devices: &[PlayedInterface]) -> Vec<PlayedInterface> {
+    let loopback = PlayedInterface {
+        flags: IFF_LOOPBACK | IFF_UP,
+        kind: None,
+        ..PlayedInterface::software(1, "lo", "")
+    };
+    let software = (101..=140).map(|number| PlayedInterface::software(number, "veth", "veth"));
     let mut all: Vec<_> = software.chain([loopback]).collect();
     all.extend(devices);
     all
@@ -451,7 +475,7 @@ fn many_and(devices: &[Interface]) -> Vec<Interface> {
 
 #[test]
 fn many_software_interfaces_are_asked_by_one_dump() {
-    let mut machine = Machine::new(&many_and(&[]));
+    let mut machine = PlayedMachine::new(&many_and(&[]));
     // The loopback supports no such query, so that dumps pass it over.
     machine.drivers.change(|state| {
         state.speeds.remove(&1);
@@ -466,11 +490,11 @@ fn many_software_interfaces_are_asked_by_one_dump() {
 
 #[test]
 fn a_dump_is_made_only_when_it_bothers_no_device_that_would_not_be_asked_anyway() {
-    let device = Interface::device(2, "eth0");
+    let device = PlayedInterface::device(2, "eth0");
     // Kernels before 5.14 tell of no device.
-    let silent = Interface { has_parent_device: false, ..device };
+    let silent = PlayedInterface { has_parent_device: false, ..device };
     for device in [device, silent] {
-        let mut machine = Machine::new(&many_and(&[device]));
+        let mut machine = PlayedMachine::new(&many_and(&[device]));
         // How long its driver takes is found out first.
         assert_eq!(machine.gather()[&2], Some(2000));
         let asked = machine.asked.take();
@@ -488,7 +512,7 @@ fn a_dump_is_made_only_when_it_bothers_no_device_that_would_not_be_asked_anyway(
         machine.gather();
         machine.asked.take();
         // It is down.
-        machine.change(&[Interface { flags: 0, ..device }]);
+        machine.change(&[PlayedInterface { flags: 0, ..device }]);
         machine.name_all();
         assert_eq!(machine.gather()[&2], Some(-1));
         assert_singly(&machine.asked.take());
@@ -496,14 +520,14 @@ fn a_dump_is_made_only_when_it_bothers_no_device_that_would_not_be_asked_anyway(
 }
 
 /// All but interface 2 were asked, and one by one.
-fn assert_singly(asked: &[Asked]) {
+fn assert_singly(asked: &[AskedFor]) {
     assert_eq!(asked.iter().collect::<BTreeSet<_>>().len(), 41);
     assert!(!asked.contains(&ALL) && !asked.contains(&one(2)), "{asked:?}");
 }
 
 #[test]
 fn no_dump_is_made_while_a_driver_is_slow() {
-    let mut machine = Machine::new(&many_and(&[Interface::device(2, "slow0")]));
+    let mut machine = PlayedMachine::new(&many_and(&[PlayedInterface::device(2, "slow0")]));
     machine.make_slow(2);
     machine.name_all();
     machine.gather();
@@ -515,7 +539,7 @@ fn no_dump_is_made_while_a_driver_is_slow() {
 
 #[test]
 fn after_a_dump_that_took_long_each_driver_is_asked_once_to_find_the_slow_one() {
-    let mut machine = Machine::new(&many_and(&[]));
+    let mut machine = PlayedMachine::new(&many_and(&[]));
     machine.drivers.hang(101);
     machine.gather();
     thread::sleep(SLOW);
@@ -535,8 +559,8 @@ fn after_a_dump_that_took_long_each_driver_is_asked_once_to_find_the_slow_one() 
 fn several_slow_drivers_share_the_time_in_which_they_may_be_asked() {
     let took = SLOW * 2;
     for (slow, rest) in [(&[2][..], 100), (&[2, 3], 200)] {
-        let devices = [Interface::device(2, "eth0"), Interface::device(3, "eth1")];
-        let mut machine = Machine::new(&devices);
+        let devices = [PlayedInterface::device(2, "eth0"), PlayedInterface::device(3, "eth1")];
+        let mut machine = PlayedMachine::new(&devices);
         machine.speed_refresh = Duration::ZERO;
         machine.read().unwrap();
         for interface in machine.netlink.interfaces_mut() {
@@ -563,7 +587,7 @@ fn several_slow_drivers_share_the_time_in_which_they_may_be_asked() {
 
 #[test]
 fn a_dump_that_a_driver_cuts_off_is_completed_singly() {
-    let mut machine = Machine::new(&many_and(&[]));
+    let mut machine = PlayedMachine::new(&many_and(&[]));
     machine.drivers.change(|state| state.failing = Some(138));
     let speeds = machine.gather();
     assert!(speeds.iter().all(|(&ifindex, &speed)| speed == Some(speed_of(ifindex).into())));
@@ -572,26 +596,26 @@ fn a_dump_that_a_driver_cuts_off_is_completed_singly() {
 
 #[test]
 fn an_event_has_the_speeds_of_all_that_is_stacked_on_the_interface_asked_for_again() {
-    let port = Interface::device(2, "eth0");
-    let port = Interface { master: Some(4), ..port };
-    let other = Interface::device(3, "eth1");
-    let bridge = Interface::software(4, "br0", "bridge");
-    let on = |lower, interface| Interface { lower: Some(lower), ..interface };
-    let vlan = on(3, Interface::software(5, "eth1.5", "vlan"));
-    let macvlan = on(5, Interface::software(6, "mac0", "macvlan"));
-    let bridge_vlan = on(4, Interface::software(7, "br0.7", "vlan"));
-    let alone = Interface::software(8, "veth0", "veth");
+    let port = PlayedInterface::device(2, "eth0");
+    let port = PlayedInterface { master: Some(4), ..port };
+    let other = PlayedInterface::device(3, "eth1");
+    let bridge = PlayedInterface::software(4, "br0", "bridge");
+    let on = |lower, interface| PlayedInterface { lower: Some(lower), ..interface };
+    let vlan = on(3, PlayedInterface::software(5, "eth1.5", "vlan"));
+    let macvlan = on(5, PlayedInterface::software(6, "mac0", "macvlan"));
+    let bridge_vlan = on(4, PlayedInterface::software(7, "br0.7", "vlan"));
+    let alone = PlayedInterface::software(8, "veth0", "veth");
     let all = [port, other, bridge, vlan, macvlan, bridge_vlan, alone];
-    let cases: [(&[Interface], &[u32]); 6] = [
+    let cases: [(&[PlayedInterface], &[u32]); 6] = [
         (&[port], &[2, 4, 7]),
         (&[other], &[3, 5, 6]),
         (&[bridge], &[4, 7]),
         (&[vlan], &[5, 6]),
         (&[alone], &[8]),
         // It leaves the bridge.
-        (&[Interface { master: None, ..port }], &[2, 4, 7]),
+        (&[PlayedInterface { master: None, ..port }], &[2, 4, 7]),
     ];
-    let mut machine = Machine::new(&all);
+    let mut machine = PlayedMachine::new(&all);
     machine.gather();
     machine.gather();
     machine.asked.take();
@@ -609,10 +633,11 @@ fn an_event_has_the_speeds_of_all_that_is_stacked_on_the_interface_asked_for_aga
 
 #[test]
 fn what_is_stacked_on_an_interface_is_looked_for_once_before_the_next_lines() {
-    let port = Interface { master: Some(4), ..Interface::device(2, "eth0") };
-    let bridge = Interface::software(4, "br0", "bridge");
-    let vlan = Interface { lower: Some(4), ..Interface::software(5, "br0.5", "vlan") };
-    let mut machine = Machine::new(&[port, Interface::device(3, "slow0"), bridge, vlan]);
+    let port = PlayedInterface { master: Some(4), ..PlayedInterface::device(2, "eth0") };
+    let bridge = PlayedInterface::software(4, "br0", "bridge");
+    let vlan = PlayedInterface { lower: Some(4), ..PlayedInterface::software(5, "br0.5", "vlan") };
+    let mut machine =
+        PlayedMachine::new(&[port, PlayedInterface::device(3, "slow0"), bridge, vlan]);
     let known = speeds([(2, Some(2000)), (3, Some(3000)), (4, Some(4000)), (5, Some(5000))]);
     assert_eq!(machine.gather(), known);
     for is_busy in [false, true] {
@@ -633,8 +658,8 @@ fn what_is_stacked_on_an_interface_is_looked_for_once_before_the_next_lines() {
 
 #[test]
 fn a_port_that_vanishes_has_its_bridge_asked_again() {
-    let port = Interface { master: Some(4), ..Interface::device(2, "eth0") };
-    let mut machine = Machine::new(&[port, Interface::software(4, "br0", "bridge")]);
+    let port = PlayedInterface { master: Some(4), ..PlayedInterface::device(2, "eth0") };
+    let mut machine = PlayedMachine::new(&[port, PlayedInterface::software(4, "br0", "bridge")]);
     machine.gather();
     machine.asked.take();
     machine.drivers.set_speed(4, -1);
@@ -646,8 +671,8 @@ fn a_port_that_vanishes_has_its_bridge_asked_again() {
 
 #[test]
 fn an_answer_to_a_query_from_before_the_event_is_discarded() {
-    let device = Interface::device(2, "eth0");
-    let mut machine = Machine::new(&[device]);
+    let device = PlayedInterface::device(2, "eth0");
+    let mut machine = PlayedMachine::new(&[device]);
     machine.drivers.set_speed(2, 10);
     machine.drivers.hang(2);
     assert_eq!(machine.speed(2), None);
@@ -672,11 +697,12 @@ fn an_answer_to_a_query_from_before_the_event_is_discarded() {
 
 #[test]
 fn a_query_that_an_event_has_made_void_is_not_put_any_more() {
-    let down = |interface| Interface { flags: 0, ..interface };
-    let [eth0, eth1] = [Interface::device(3, "eth0"), Interface::device(4, "eth1")];
-    let gone = Interface::device(5, "gone0");
-    let vlan = Interface { lower: Some(3), ..Interface::device(6, "eth0.6") };
-    let mut machine = Machine::new(&[Interface::device(2, "slow0"), eth0, eth1, gone, vlan]);
+    let down = |interface| PlayedInterface { flags: 0, ..interface };
+    let [eth0, eth1] = [PlayedInterface::device(3, "eth0"), PlayedInterface::device(4, "eth1")];
+    let gone = PlayedInterface::device(5, "gone0");
+    let vlan = PlayedInterface { lower: Some(3), ..PlayedInterface::device(6, "eth0.6") };
+    let mut machine =
+        PlayedMachine::new(&[PlayedInterface::device(2, "slow0"), eth0, eth1, gone, vlan]);
     machine.drivers.hang(2);
     machine.gather();
     machine.change(&[down(eth0), down(vlan)]);
@@ -693,12 +719,12 @@ fn a_query_that_an_event_has_made_void_is_not_put_any_more() {
 
 #[test]
 fn a_dump_that_is_cut_off_is_completed_without_those_that_went_down_meanwhile() {
-    let veth = Interface::software(139, "veth", "veth");
-    let mut machine = Machine::new(&many_and(&[]));
+    let veth = PlayedInterface::software(139, "veth", "veth");
+    let mut machine = PlayedMachine::new(&many_and(&[]));
     machine.drivers.change(|state| state.failing = Some(138));
     machine.drivers.hang(101);
     machine.gather();
-    machine.change(&[Interface { flags: 0, ..veth }]);
+    machine.change(&[PlayedInterface { flags: 0, ..veth }]);
     machine.follow();
     machine.drivers.release();
     machine.gather_until(140, speed_of(140).into());
@@ -707,17 +733,17 @@ fn a_dump_that_is_cut_off_is_completed_without_those_that_went_down_meanwhile() 
 
 #[test]
 fn no_dump_is_made_when_a_device_went_down_since_it_was_asked_for() {
-    let device = Interface::device(2, "eth0");
+    let device = PlayedInterface::device(2, "eth0");
     for named in [many_and(&[device]), many_and(&[])] {
-        let mut machine = Machine::new(&many_and(&[device]));
+        let mut machine = PlayedMachine::new(&many_and(&[device]));
         machine.gather();
-        let mut other = machine.beside(&[Interface::device(2, "slow0")]);
+        let mut other = machine.beside(&[PlayedInterface::device(2, "slow0")]);
         other.drivers.hang(2);
         other.gather();
         machine.change(&named);
         machine.gather();
         machine.asked.take();
-        machine.change(&[Interface { flags: 0, ..device }]);
+        machine.change(&[PlayedInterface { flags: 0, ..device }]);
         machine.follow();
         other.drivers.release();
         machine.gather_until(101, speed_of(101).into());
@@ -728,8 +754,8 @@ fn no_dump_is_made_when_a_device_went_down_since_it_was_asked_for() {
 
 #[test]
 fn a_namespace_that_is_forgotten_is_not_kept_alive_by_queries() {
-    let mut machine = Machine::new(&[Interface::device(2, "slow0")]);
-    let mut other = machine.beside(&[Interface::device(3, "eth0")]);
+    let mut machine = PlayedMachine::new(&[PlayedInterface::device(2, "slow0")]);
+    let mut other = machine.beside(&[PlayedInterface::device(3, "eth0")]);
     other.gather();
     machine.drivers.hang(2);
     machine.gather();
@@ -750,8 +776,8 @@ fn a_namespace_that_is_forgotten_is_not_kept_alive_by_queries() {
 
 #[test]
 fn the_line_after_an_event_has_a_speed_also_where_the_driver_was_just_being_asked() {
-    let device = Interface::device(2, "eth0");
-    let mut machine = Machine::new(&[device]);
+    let device = PlayedInterface::device(2, "eth0");
+    let mut machine = PlayedMachine::new(&[device]);
     machine.gather();
     machine.make_busy(2);
     machine.drivers.set_speed(2, 100);
@@ -768,8 +794,8 @@ fn the_line_after_an_event_has_a_speed_also_where_the_driver_was_just_being_aske
 
 #[test]
 fn a_driver_that_took_long_over_an_answer_that_is_discarded_is_slow_nevertheless() {
-    let device = Interface::device(2, "slow0");
-    let mut machine = Machine::new(&[device]);
+    let device = PlayedInterface::device(2, "slow0");
+    let mut machine = PlayedMachine::new(&[device]);
     machine.drivers.hang(2);
     assert_eq!(machine.speed(2), None);
     machine.change(&[device]);
@@ -791,7 +817,7 @@ fn a_driver_that_took_long_over_an_answer_that_is_discarded_is_slow_nevertheless
 
 #[test]
 fn a_speed_that_has_grown_old_stands_until_a_new_one_comes_and_is_asked_for_after_the_batch() {
-    let mut machine = Machine::new(&[Interface::device(2, "eth0")]);
+    let mut machine = PlayedMachine::new(&[PlayedInterface::device(2, "eth0")]);
     machine.speed_refresh = Duration::from_nanos(1);
     assert_eq!(machine.speed(2), Some(2000));
     machine.drivers.set_speed(2, 100);
@@ -816,7 +842,7 @@ fn a_speed_that_has_grown_old_stands_until_a_new_one_comes_and_is_asked_for_afte
 
 #[test]
 fn with_a_speed_refresh_of_zero_each_line_has_the_speed_of_its_moment() {
-    let mut machine = Machine::new(&[Interface::device(2, "eth0")]);
+    let mut machine = PlayedMachine::new(&[PlayedInterface::device(2, "eth0")]);
     machine.speed_refresh = Duration::ZERO;
     for speed in [10, 100, -1] {
         machine.drivers.set_speed(2, speed);
@@ -835,7 +861,7 @@ fn the_family_is_found_by_its_name_where_the_kernel_has_it() {
     let recording = include_bytes!("../../../../../fixtures/netlink-linux-6.18/family.bin");
     let (found, requests) = way(|| recorded(recording).remove(0));
     assert!(matches!(found, Backend::Ethtool(_, ETHTOOL)));
-    assert_eq!(requests.take(), [Asked::One(GENL_ID_CTRL, 0)]);
+    assert_eq!(requests.take(), [AskedFor::One(GENL_ID_CTRL, 0)]);
     for nothing in [refusal(ENOENT), link_modes(1, 1), vec![1; 5]] {
         let (found, _) = way(move || nothing.clone());
         assert!(matches!(found, Backend::Sysfs(_)), "{found:?}");
@@ -872,18 +898,18 @@ fn without_the_family_speeds_are_read_from_sysfs() {
     let forbidden = NetlinkError::Call("socket", rustix::io::Errno::PERM);
     for generic in [Ok(no_family), Err(forbidden)] {
         let interfaces = many_and(&[
-            Interface::device(2, "eth0"),
-            Interface::device(3, "eth1"),
-            Interface::device(4, "eth2"),
-            Interface { flags: 0, ..Interface::device(5, "down0") },
-            Interface::device(6, "none0"),
-            Interface::device(7, "bad0"),
-            Interface::device(8, "bad1"),
-            Interface::device(9, "bad2"),
+            PlayedInterface::device(2, "eth0"),
+            PlayedInterface::device(3, "eth1"),
+            PlayedInterface::device(4, "eth2"),
+            PlayedInterface { flags: 0, ..PlayedInterface::device(5, "down0") },
+            PlayedInterface::device(6, "none0"),
+            PlayedInterface::device(7, "bad0"),
+            PlayedInterface::device(8, "bad1"),
+            PlayedInterface::device(9, "bad2"),
         ]);
         let speed_thread = Rc::new(SpeedThread::start().unwrap());
         let backend = Backend::of(generic, Some(folder.path().to_owned())).unwrap();
-        let mut machine = Machine::with(speed_thread, &interfaces, backend);
+        let mut machine = PlayedMachine::with(speed_thread, &interfaces, backend);
         let speeds = machine.gather();
         let of = [2, 3, 4, 5, 6, 101].map(|ifindex| speeds[&ifindex]);
         assert_eq!(of, [Some(2500), Some(-1), Some(-1), Some(-1), Some(-1), Some(-1)]);
@@ -920,7 +946,7 @@ fn where_too_much_is_open_it_is_not_said_that_the_kernel_lacks_the_family() {
 
 #[test]
 fn what_an_event_makes_void_is_not_in_the_next_line() {
-    let mut machine = Machine::new(&[Interface::device(2, "eth0")]);
+    let mut machine = PlayedMachine::new(&[PlayedInterface::device(2, "eth0")]);
     assert_eq!(machine.speed(2), Some(2000));
     machine.name_all();
     machine.follow();
@@ -934,7 +960,7 @@ fn what_an_event_makes_void_is_not_in_the_next_line() {
 #[test]
 fn a_dump_that_tells_of_nobody_is_an_answer_too() {
     let interfaces = many_and(&[]);
-    let mut machine = Machine::new(&interfaces);
+    let mut machine = PlayedMachine::new(&interfaces);
     machine.drivers.change(|state| state.speeds.clear());
     machine.gather();
     assert_eq!(machine.asked.take(), [ALL]);
@@ -943,8 +969,8 @@ fn a_dump_that_tells_of_nobody_is_an_answer_too() {
 
 #[test]
 fn a_namespace_that_is_forgotten_takes_no_queries_of_others_along() {
-    for interfaces in [vec![Interface::device(3, "eth0")], many_and(&[])] {
-        let mut busy = Machine::new(&[Interface::device(2, "slow0")]);
+    for interfaces in [vec![PlayedInterface::device(3, "eth0")], many_and(&[])] {
+        let mut busy = PlayedMachine::new(&[PlayedInterface::device(2, "slow0")]);
         busy.gather();
         let [mut one, mut other] = [(); 2].map(|()| busy.beside(&interfaces));
         let last = interfaces[0].ifindex;
@@ -967,7 +993,7 @@ fn a_namespace_that_is_forgotten_takes_no_queries_of_others_along() {
 
 #[test]
 fn a_line_does_not_wait_for_an_answer_that_nothing_has_made_void() {
-    let mut machine = Machine::new(&[Interface::device(2, "eth0")]);
+    let mut machine = PlayedMachine::new(&[PlayedInterface::device(2, "eth0")]);
     machine.gather();
     let mut has_waited = |speed_mbits: i32| {
         // It is being asked again, only because it has rested, and has something new to say.
