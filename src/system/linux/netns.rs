@@ -605,6 +605,26 @@ pub fn open_sockets(file: &Path, inode: u64) -> io::Result<Result<Sockets, Enter
 }
 
 fn enter_one(file: &Path, inode: u64, options: EnterOptions) -> Result<Entered, EnterError> {
+    // One that ends at that moment cannot be entered for a reason of its own (EINVAL, seen on 6.18), and
+    // by then another one may have its name and its number.
+    const TRIES: usize = 3;
+    let mut entered = move_into(file, inode);
+    for _ in 1..TRIES {
+        let Err(EnterError::Failed(error)) = &entered else { break };
+        if Errno::from_io_error(error) != Some(Errno::INVAL) {
+            break;
+        }
+        entered = move_into(file, inode);
+    }
+    entered?;
+    let files = ProcNet::enter(options.groups, options.interface_protocols);
+    let files = files.map_err(EnterError::Failed)?;
+    let sockets = options.by_netlink.then(Sockets::open).transpose();
+    Ok(Entered { sockets: sockets.map_err(EnterError::Netlink)?, files })
+}
+
+/// Moves this thread into the namespace of that number, by that file.
+fn move_into(file: &Path, inode: u64) -> Result<(), EnterError> {
     let raised = privileges::raise(LOOK_AT_NAMES);
     let namespace = file::open(file).map_err(|error| {
         // What of a process that ends at that moment is said to be forbidden, too.
@@ -619,18 +639,13 @@ fn enter_one(file: &Path, inode: u64, options: EnterOptions) -> Result<Entered, 
     let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
     drop(raised);
     entered.map_err(|errno| {
-        // One that ends at that moment cannot be entered for a reason of its own (EINVAL, seen on 6.18).
         let _raised = privileges::raise(LOOK_AT_NAMES);
         let is_gone = match fs::metadata(file) {
             Ok(metadata) => metadata.ino() != inode,
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         };
         if is_gone { EnterError::Gone } else { io::Error::from(errno).into() }
-    })?;
-    let files = ProcNet::enter(options.groups, options.interface_protocols);
-    let files = files.map_err(EnterError::Failed)?;
-    let sockets = options.by_netlink.then(Sockets::open).transpose();
-    Ok(Entered { sockets: sockets.map_err(EnterError::Netlink)?, files })
+    })
 }
 
 impl EnterOptions {
