@@ -166,7 +166,7 @@ fn wait(
     output: &Output,
 ) -> Result<Ready, DaemonError> {
     let until = until.into_iter().chain(collector.next_look()).min();
-    let ready = triggers.wait(output.fd(), awaited, collector.events(), until);
+    let ready = triggers.wait(output, awaited, collector.events(), until);
     let ready = ready.map_err(DaemonError::Wait)?;
     if ready.events || collector.next_look().is_some_and(|moment| moment <= Instant::now()) {
         collector.follow_events();
@@ -179,7 +179,7 @@ fn wait(
 fn is_overdue(triggers: &mut Triggers, output: &Output) -> bool {
     // What goes wrong here goes wrong again where it is heeded.
     let ready = triggers
-        .wait(output.fd(), Await::Close, NO_EVENTS, Some(Instant::now()))
+        .wait(output, Await::Close, NO_EVENTS, Some(Instant::now()))
         .unwrap_or_default();
     ready.closed || triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
 }
@@ -220,7 +220,7 @@ fn drain(deadline: Instant, triggers: &mut Triggers, output: &Output) -> Result<
     while output.unread() > 0 {
         let now = Instant::now();
         let next_look = Some(now + EMPTY_POLL);
-        let ready = triggers.wait(output.fd(), Await::Close, NO_EVENTS, next_look);
+        let ready = triggers.wait(output, Await::Close, NO_EVENTS, next_look);
         if now >= deadline || ready.map_err(DaemonError::Wait)?.closed {
             break;
         }

@@ -5,12 +5,32 @@
 //! Beside these, a system gives what the daemon waits for and writes to ([`Triggers`], [`Output`]), and
 //! the few calls below them. To add a system: a folder with all that is named here, and its two lines.
 
+#[cfg(any(
+    target_os = "freebsd",
+    target_os = "openbsd",
+    target_os = "netbsd",
+    target_os = "macos"
+))]
+pub mod bsd;
 #[cfg(target_os = "linux")]
 pub mod linux;
-#[cfg(target_os = "linux")]
-use self::linux as current;
+pub mod polled;
 #[cfg(unix)]
 pub mod unix;
+#[cfg(windows)]
+pub mod windows;
+
+#[cfg(any(
+    target_os = "freebsd",
+    target_os = "openbsd",
+    target_os = "netbsd",
+    target_os = "macos"
+))]
+use self::bsd as current;
+#[cfg(target_os = "linux")]
+use self::linux as current;
+#[cfg(windows)]
+use self::windows as current;
 
 use std::time::Instant;
 

@@ -536,7 +536,8 @@ fn wants_netlink(table: &Table) -> bool {
     match table.source {
         SourceOption::Auto => table.host_proc != HostProc::Own || table.host_sys.is_none(),
         SourceOption::Netlink => true,
-        SourceOption::Procfs => false,
+        // The others are none of Linux's.
+        SourceOption::Procfs | SourceOption::Sysctl | SourceOption::Netstat => false,
     }
 }
 

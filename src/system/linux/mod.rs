@@ -11,6 +11,7 @@ pub mod host;
 mod namespaces;
 pub mod netlink;
 pub mod netns;
+pub mod poll;
 pub mod privileges;
 pub mod proc_net;
 pub mod procfs;
@@ -29,9 +30,10 @@ use self::proc_net::ProcNet;
 
 pub use self::host::LinuxHost as CurrentHost;
 pub use self::privileges::lower as lower_privileges;
-pub use super::unix::output::{EMPTY_POLL, Output, close as close_output};
-pub use super::unix::trigger::{Await, Ready, Triggers};
-pub use super::unix::{Events, NO_EVENTS, file, stderr};
+pub use self::poll::output::{EMPTY_POLL, Output, close as close_output};
+pub use self::poll::trigger::{Await, Ready, Triggers};
+pub use self::poll::{Events, NO_EVENTS, stderr};
+pub use super::unix::file;
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).
 #[must_use]

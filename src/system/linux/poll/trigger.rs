@@ -1,7 +1,7 @@
 //! What makes the daemon act: newlines, signals, its own clock, end-of-file.
 
 use std::io::{self, IsTerminal as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
-use super::{Events, output};
+use super::output::{self, Output};
+use super::Events;
 
 /// The triggers that came and were not acted on yet.
 ///
@@ -135,12 +136,12 @@ impl Triggers {
     /// When the kernel refuses to wait at all.
     pub fn wait(
         &mut self,
-        stdout: BorrowedFd<'_>,
+        output: &Output,
         awaited: Await,
         events: Events<'_>,
         until: Option<Instant>,
     ) -> io::Result<Ready> {
-        let stdin = io::stdin();
+        let (stdin, stdout) = (io::stdin(), output.fd());
         let stdout_flags = match awaited {
             Await::Close => PollFlags::empty(),
             Await::Space => PollFlags::OUT,

@@ -15,7 +15,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::PIPE_BUF;
 
-use crate::system::current::streams;
+use crate::system::linux::streams;
 
 /// How often to look whether a pipe is empty, which no event tells.
 pub const EMPTY_POLL: Duration = Duration::from_millis(2);

@@ -1,0 +1,119 @@
+//! The answer to `sysctl net.link.generic.ifalldata` of macOS: an array of `struct ifmibdata`
+//! (`net/if_mib.h`), one for each interface, whose `struct if_data64` has the counters.
+//!
+//! The other ways there are worse: `NET_RT_IFLIST2` rounds counters to 1 KiB and cuts them to 32 bits for
+//! programs that Apple has not signed, and `getifaddrs` has 32 bits.
+
+use std::fmt;
+
+use crate::model::counters::{Counters, MoreCounters};
+
+/// The length of a `struct ifmibdata`.
+pub const ROW: usize = 180;
+
+/// Where it has its members, in bytes.
+const NAME: usize = 0;
+const NAME_LENGTH: usize = 16;
+const FLAGS: usize = 20;
+const SND_DROPS: usize = 32;
+const DATA: usize = 52;
+
+/// Where its `struct if_data64` has its members, in bytes.
+const TYPE: usize = 0;
+const MTU: usize = 8;
+const BAUDRATE: usize = 16;
+const IPACKETS: usize = 24;
+const IERRORS: usize = 32;
+const OPACKETS: usize = 40;
+const OERRORS: usize = 48;
+const COLLISIONS: usize = 56;
+const IBYTES: usize = 64;
+const OBYTES: usize = 72;
+const IMCASTS: usize = 80;
+const OMCASTS: usize = 88;
+const IQDROPS: usize = 96;
+const NOPROTO: usize = 104;
+
+/// What is told of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IfData<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// `IFF_*` of `net/if.h`.
+    pub flags: u32,
+    /// `IFT_*` of `net/if_types.h`.
+    pub kind: u8,
+    /// The largest packet, in bytes.
+    pub mtu: u32,
+    /// In bits per second; zero where none is told.
+    pub baudrate: u64,
+    /// The eight counters: packets dropped on transmit are those of the send queue, and on receive none
+    /// are told, as Telegraf has it.
+    pub counters: Counters,
+    /// The others.
+    pub more: MoreCounters,
+}
+
+/// That the answer is no array of such structures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IfalldataError {
+    /// How long it is, in bytes.
+    pub length: usize,
+}
+
+impl fmt::Display for IfalldataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { length } = self;
+        write!(f, "net.link.generic.ifalldata: {length} bytes are no multiple of {ROW}")
+    }
+}
+
+/// What is told of each interface, in the kernel's order. A row without a name is of an interface that has
+/// gone.
+///
+/// # Errors
+///
+/// When the rows have another length: what they hold lies elsewhere then.
+pub fn rows(bytes: &[u8]) -> Result<impl Iterator<Item = IfData<'_>>, IfalldataError> {
+    let rows = bytes.chunks_exact(ROW);
+    if rows.remainder().is_empty() {
+        Ok(rows.filter_map(row))
+    } else {
+        Err(IfalldataError { length: bytes.len() })
+    }
+}
+
+fn row(row: &[u8]) -> Option<IfData<'_>> {
+    let name = row.get(NAME..NAME + NAME_LENGTH)?;
+    let name = name.split(|&byte| byte == 0).next().filter(|name| !name.is_empty())?;
+    let data = row.get(DATA..)?;
+    let number = |place: usize| data.get(place..)?.first_chunk().copied().map(u64::from_ne_bytes);
+    let small = |bytes: &[u8], place: usize| {
+        bytes.get(place..)?.first_chunk().copied().map(u32::from_ne_bytes)
+    };
+    Some(IfData {
+        name,
+        flags: small(row, FLAGS)?,
+        kind: *data.get(TYPE)?,
+        mtu: small(data, MTU)?,
+        baudrate: number(BAUDRATE)?,
+        counters: Counters {
+            bytes_sent: number(OBYTES)?,
+            bytes_recv: number(IBYTES)?,
+            packets_sent: number(OPACKETS)?,
+            packets_recv: number(IPACKETS)?,
+            err_in: number(IERRORS)?,
+            err_out: number(OERRORS)?,
+            drop_in: 0,
+            drop_out: small(row, SND_DROPS)?.into(),
+        },
+        more: MoreCounters {
+            multicast_in: Some(number(IMCASTS)?),
+            multicast_out: Some(number(OMCASTS)?),
+            collisions: Some(number(COLLISIONS)?),
+            noproto_in: Some(number(NOPROTO)?),
+            missed_in: Some(number(IQDROPS)?),
+            ..MoreCounters::default()
+        },
+    })
+}
