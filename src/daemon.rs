@@ -178,9 +178,8 @@ fn wait(
 /// reads any more.
 fn is_overdue(triggers: &mut Triggers, output: &Output) -> bool {
     // What goes wrong here goes wrong again where it is heeded.
-    let ready = triggers
-        .wait(output, Await::Close, NO_EVENTS, Some(Instant::now()))
-        .unwrap_or_default();
+    let ready =
+        triggers.wait(output, Await::Close, NO_EVENTS, Some(Instant::now())).unwrap_or_default();
     ready.closed || triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
 }
 

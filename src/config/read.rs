@@ -153,7 +153,8 @@ impl Reader<'_> {
             return Err(self.error(key.span(), message));
         }
         let folder = |option: &Option<_>, variable| {
-            self.folder(option.clone(), variable).filter(|_| !is_own && LINUX.contains(&self.system))
+            self.folder(option.clone(), variable)
+                .filter(|_| !is_own && LINUX.contains(&self.system))
         };
         let protocols = match &options.protocols {
             _ if options.ignore_protocol_stats => Vec::new(),
@@ -320,16 +321,16 @@ impl Reader<'_> {
                 check(key.span(), option.systems, &format!("{:?}", option.key))?;
             }
         }
-        let span_of = |key| {
-            entries.get_key_value(key).map(|(key, _)| key.span()).unwrap_or_default()
-        };
+        let span_of =
+            |key| entries.get_key_value(key).map(|(key, _)| key.span()).unwrap_or_default();
         let source = options.source;
         check(span_of("source"), source.systems(), &format!("\"source\" = {:?}", source.name()))?;
         for tag in &options.interface_tags {
             let what = format!("\"interface_tags\": {:?}", tag.key());
             check(span_of("interface_tags"), tag.systems(), &what)?;
         }
-        let kinds = [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)];
+        let kinds =
+            [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)];
         for (key, entries) in kinds {
             for entry in entries {
                 let Some(class) = KindClass::of_name(entry.get_ref()) else { continue };

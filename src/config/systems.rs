@@ -41,7 +41,10 @@ impl System {
     /// The one that this program was built for.
     #[must_use]
     pub fn current() -> Self {
-        Self::ALL.into_iter().find(|system| system.rust_name() == env::consts::OS).unwrap_or(Self::Linux)
+        Self::ALL
+            .into_iter()
+            .find(|system| system.rust_name() == env::consts::OS)
+            .unwrap_or(Self::Linux)
     }
 
     /// As [`std::env::consts::OS`] has it.

@@ -219,9 +219,8 @@ fn if_info<'a>(message: &'a [u8], layout: &Layout) -> Result<IfInfo<'a>, IflistR
         Some(place) => u16_at(message, place).map(usize::from),
         None => Some(layout.header),
     };
-    let (head, addresses) = header
-        .and_then(|header| message.split_at_checked(header))
-        .ok_or(IflistReason::Short)?;
+    let (head, addresses) =
+        header.and_then(|header| message.split_at_checked(header)).ok_or(IflistReason::Short)?;
     let fixed = || {
         let data = head.get(layout.data..)?;
         let counter = |number: usize| u64_at(data, layout.baudrate + number * 8);

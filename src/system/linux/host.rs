@@ -20,7 +20,7 @@ use crate::log::{Level, Log, Problems};
 use crate::model::interface::Wants;
 use crate::model::protocol::{Groups, ProtocolStatistics};
 use crate::quoted::QuotedPath;
-use crate::system::unix::Events;
+use crate::system::linux::poll::Events;
 use crate::system::{Altname, Host, Source as _};
 
 /// All that tables report of this host, or of the one whose `/proc` they name.

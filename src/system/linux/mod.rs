@@ -29,10 +29,10 @@ use self::netlink::Scratch;
 use self::proc_net::ProcNet;
 
 pub use self::host::LinuxHost as CurrentHost;
-pub use self::privileges::lower as lower_privileges;
 pub use self::poll::output::{EMPTY_POLL, Output, close as close_output};
 pub use self::poll::trigger::{Await, Ready, Triggers};
 pub use self::poll::{Events, NO_EVENTS, stderr};
+pub use self::privileges::lower as lower_privileges;
 pub use super::unix::file;
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).

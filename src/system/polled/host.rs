@@ -35,7 +35,8 @@ impl<R: Reader> Host for PolledHost<R> {
             let known = views.iter().position(|view| view.source == table.source);
             let place = known.unwrap_or_else(|| {
                 let source = PolledSource::new(R::open(table.source), table.wants());
-                views.push(View { source: table.source, namespace: Namespace::new(source, format) });
+                views
+                    .push(View { source: table.source, namespace: Namespace::new(source, format) });
                 views.len() - 1
             });
             let Some(View { namespace, .. }) = views.get_mut(place) else { continue };
@@ -67,7 +68,9 @@ impl<R: Reader> Host for PolledHost<R> {
 
     fn after_write(&mut self) {}
 
-    fn namespaces(&self) -> impl Iterator<Item = (&Namespace<PolledSource<R>>, &ProtocolStatistics)> {
+    fn namespaces(
+        &self,
+    ) -> impl Iterator<Item = (&Namespace<PolledSource<R>>, &ProtocolStatistics)> {
         self.views.iter().map(|view| (&view.namespace, &self.statistics))
     }
 

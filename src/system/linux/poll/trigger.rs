@@ -13,8 +13,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
-use super::output::{self, Output};
 use super::Events;
+use super::output::{self, Output};
 
 /// The triggers that came and were not acted on yet.
 ///

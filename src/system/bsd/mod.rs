@@ -1,0 +1,1 @@
+//! FreeBSD, OpenBSD, NetBSD and macOS.

@@ -1,0 +1,1 @@
+//! What `iphlpapi` tells of network adapters.
