@@ -10,6 +10,13 @@ impl Flags {
     const IFF_UP: u32 = 0x1;
     const IFF_LOOPBACK: u32 = 0x8;
 
+    /// Those of an interface of which a system tells just these two.
+    #[must_use]
+    pub fn of(is_up: bool, is_loopback: bool) -> Self {
+        let up = if is_up { Self::IFF_UP } else { 0 };
+        Self(up | if is_loopback { Self::IFF_LOOPBACK } else { 0 })
+    }
+
     /// Whether the interface is administratively up (`IFF_UP`); its carrier does not matter.
     #[must_use]
     pub fn is_up(self) -> bool {
