@@ -198,7 +198,7 @@ fn every_error_says_the_line_the_key_and_the_way_out() {
         ),
         (
             "[[inputs.net]]\nsource = 'sysfs'",
-            r#"line 2: "source" takes "auto", "netlink" or "procfs": unknown variant `sysfs`"#,
+            r#"line 2: "source" takes "auto", "netlink" or "procfs"; on BSD and macOS "auto", "sysctl" or "netstat": unknown variant `sysfs`"#,
         ),
         (
             "[[inputs.net]]\nhost_proc = '/p'\nsource = 'netlink'",
