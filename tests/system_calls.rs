@@ -1,5 +1,7 @@
 //! What the plugin asks of the kernel: little in a gather, nothing between two of them.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::time::Duration;

@@ -12,27 +12,27 @@ use crate::model::counters::{Counters, MoreCounters};
 pub const ROW: usize = 180;
 
 /// Where it has its members, in bytes.
-const NAME: usize = 0;
-const NAME_LENGTH: usize = 16;
-const FLAGS: usize = 20;
-const SND_DROPS: usize = 32;
-const DATA: usize = 52;
+pub(crate) const NAME: usize = 0;
+pub(crate) const NAME_LENGTH: usize = 16;
+pub(crate) const FLAGS: usize = 20;
+pub(crate) const SND_DROPS: usize = 32;
+pub(crate) const DATA: usize = 52;
 
 /// Where its `struct if_data64` has its members, in bytes.
-const TYPE: usize = 0;
-const MTU: usize = 8;
-const BAUDRATE: usize = 16;
-const IPACKETS: usize = 24;
-const IERRORS: usize = 32;
-const OPACKETS: usize = 40;
-const OERRORS: usize = 48;
-const COLLISIONS: usize = 56;
-const IBYTES: usize = 64;
-const OBYTES: usize = 72;
-const IMCASTS: usize = 80;
-const OMCASTS: usize = 88;
-const IQDROPS: usize = 96;
-const NOPROTO: usize = 104;
+pub(crate) const TYPE: usize = 0;
+pub(crate) const MTU: usize = 8;
+pub(crate) const BAUDRATE: usize = 16;
+pub(crate) const IPACKETS: usize = 24;
+pub(crate) const IERRORS: usize = 32;
+pub(crate) const OPACKETS: usize = 40;
+pub(crate) const OERRORS: usize = 48;
+pub(crate) const COLLISIONS: usize = 56;
+pub(crate) const IBYTES: usize = 64;
+pub(crate) const OBYTES: usize = 72;
+pub(crate) const IMCASTS: usize = 80;
+pub(crate) const OMCASTS: usize = 88;
+pub(crate) const IQDROPS: usize = 96;
+pub(crate) const NOPROTO: usize = 104;
 
 /// What is told of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

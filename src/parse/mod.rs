@@ -4,6 +4,7 @@
 //! without a panic, and a row or a value that it cannot read costs only itself.
 
 pub mod ifalldata;
+pub mod layouts;
 pub mod net_rt_iflist;
 pub mod netlink;
 pub mod proc_net_dev;

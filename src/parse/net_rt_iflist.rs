@@ -101,25 +101,25 @@ pub const NETBSD: Layout = Layout {
 };
 
 /// The counters behind `ifi_baudrate`, each so many times 64 bits after it.
-const IPACKETS: usize = 1;
-const IERRORS: usize = 2;
-const OPACKETS: usize = 3;
-const OERRORS: usize = 4;
-const COLLISIONS: usize = 5;
-const IBYTES: usize = 6;
-const OBYTES: usize = 7;
-const IMCASTS: usize = 8;
-const OMCASTS: usize = 9;
-const IQDROPS: usize = 10;
-const OQDROPS: usize = 11;
+pub(crate) const IPACKETS: usize = 1;
+pub(crate) const IERRORS: usize = 2;
+pub(crate) const OPACKETS: usize = 3;
+pub(crate) const OERRORS: usize = 4;
+pub(crate) const COLLISIONS: usize = 5;
+pub(crate) const IBYTES: usize = 6;
+pub(crate) const OBYTES: usize = 7;
+pub(crate) const IMCASTS: usize = 8;
+pub(crate) const OMCASTS: usize = 9;
+pub(crate) const IQDROPS: usize = 10;
+pub(crate) const OQDROPS: usize = 11;
 
 /// `RTA_IFP`: the message has the name, as a `struct sockaddr_dl`, which is the first address there is.
-const RTA_IFP: u32 = 0x10;
+pub(crate) const RTA_IFP: u32 = 0x10;
 
 /// Where a `struct sockaddr_dl` has the lengths of name and address, and the name.
-const SDL_NLEN: usize = 5;
-const SDL_ALEN: usize = 6;
-const SDL_DATA: usize = 8;
+pub(crate) const SDL_NLEN: usize = 5;
+pub(crate) const SDL_ALEN: usize = 6;
+pub(crate) const SDL_DATA: usize = 8;
 
 /// What is told of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
