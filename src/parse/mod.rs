@@ -6,6 +6,7 @@
 pub mod ifalldata;
 pub mod net_rt_iflist;
 pub mod netlink;
+pub mod netstat;
 pub mod proc_net_dev;
 pub mod proc_net_netlink;
 pub mod proc_net_snmp;
