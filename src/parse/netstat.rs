@@ -390,7 +390,9 @@ vio7    1500  <Link>      00:00:5e:00:53:01          1          1844674407370955
 
     #[test]
     fn what_has_no_header_is_something_else() {
-        for text in ["", "\n", "netstat: sysctl: Operation not permitted\n", "Name Mtu\n", "Network\n"] {
+        for text in
+            ["", "\n", "netstat: sysctl: Operation not permitted\n", "Name Mtu\n", "Network\n"]
+        {
             assert_eq!(link_rows(text.as_bytes()).err(), Some(NoHeader), "{text:?}");
         }
         assert_eq!(rows("Name Mtu Network Address Ibytes").len(), 0);

@@ -83,6 +83,8 @@ fn update(interface: &mut Interface, row: Row, reading: &Reading, wants: Wants) 
     let presence = row.flags.map_or(Presence::Unknown, Presence::Known);
     let mut is_other = interface.presence != presence;
     interface.presence = presence;
+    is_other |= interface.lacks_drop_out != row.lacks_drop_out;
+    interface.lacks_drop_out = row.lacks_drop_out;
     interface.set_link_modes(Some(row.link_modes), reading.number);
     interface.set_counters(&row.counters, reading, wants);
     if wants.all_counters {
