@@ -1,7 +1,7 @@
 //! What the parsers assume of the system's structures and numbers, compared at compile time with those of
 //! the `libc` crate, as far as it has them.
 
-use std::mem::{offset_of, size_of};
+use std::mem::offset_of;
 
 use crate::model::link::Flags;
 use crate::parse::net_rt_iflist::{RTA_IFP, SDL_ALEN, SDL_DATA, SDL_NLEN};
@@ -46,7 +46,7 @@ mod iflist {
     /// NetBSD's are not in the `libc` crate.
     #[cfg(any(target_os = "freebsd", target_os = "openbsd"))]
     mod structures {
-        use std::mem::{offset_of, size_of};
+        use std::mem::offset_of;
 
         use super::LAYOUT;
         use crate::parse::net_rt_iflist::{
@@ -99,7 +99,7 @@ mod iflist {
 
 #[cfg(target_os = "macos")]
 mod ifalldata {
-    use std::mem::{offset_of, size_of};
+    use std::mem::offset_of;
 
     use crate::parse::ifalldata::{
         BAUDRATE, COLLISIONS, DATA, FLAGS, IBYTES, IERRORS, IMCASTS, IPACKETS, IQDROPS, MTU, NAME,

@@ -156,9 +156,22 @@ fn push_all(
     let Some(first) = tables.first() else { return };
     for (place, link) in first.links.iter().enumerate() {
         let name = &link.name;
-        // Of several rows of a name, the first counts, as for Telegraf.
-        if !is_whole(name) || first.find(name).is_none_or(|(first, _)| first != place) {
-            continue;
+        match first.find(name) {
+            _ if !is_whole(name) => continue,
+            Some((_, 1)) => {}
+            Some((first_place, count)) => {
+                // No interface's counters stand under the name of another.
+                if first_place == place {
+                    let name = Quoted(name);
+                    let message = format_args!(
+                        "netstat {} has {count} interfaces by the name of {name}: they are left out",
+                        first.flags
+                    );
+                    problems.report(&format!("netstat doubles {name}"), Level::Error, message);
+                }
+                continue;
+            }
+            None => continue,
         }
         let mut parts = Vec::new();
         for table in tables {

@@ -364,6 +364,21 @@ fn a_table_of_another_version_or_length_is_refused_by_name() {
     assert!(said.contains("E! NET_RT_IFLIST: message at byte 0: no interface's name"), "{said}");
 }
 
+#[test]
+fn interfaces_whose_names_are_cut_short_to_the_same_one_are_left_out_where_nothing_tells_them_apart()
+ {
+    let mut played = kernel(System::FreeBsd, []);
+    played.programs.netstat = fixtures().join("programs/doubles");
+    let mut gathers = Gathers::start(played, "[[inputs.net]]\n  source = \"netstat\"\n");
+    take_records();
+    let lines = gathers.lines();
+    assert!(lines.starts_with("net,interface=em0 ") && lines.lines().count() == 1, "{lines}");
+    assert_eq!(
+        take_records(),
+        "E! netstat -ibdnW has 2 interfaces by the name of \"vlan10\": they are left out\n"
+    );
+}
+
 /// Runs a program of `fixtures/bsd/programs` as a system's netstat, and returns what is said of it.
 fn failure(program: &str, time_limit: Duration) -> String {
     let mut played = kernel(System::FreeBsd, []);

@@ -161,3 +161,166 @@ impl<R: Reader> Source for PolledSource<R> {
         self.interfaces.iter_mut()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::SourceOption;
+    use crate::log::Log;
+    use crate::model::counters::{Counters, MoreCounters};
+    use crate::model::link::{Flags, LinkModes, LinkState};
+    use crate::model::properties::Properties;
+
+    /// Tells what it was given for the next reading.
+    #[derive(Debug, Default)]
+    struct Told {
+        next: Option<Vec<Row>>,
+    }
+
+    impl Reader for Told {
+        fn open(_source: SourceOption) -> Self {
+            Self::default()
+        }
+
+        fn name(&self) -> String {
+            "a test".to_owned()
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities { kinds: true }
+        }
+
+        fn read(
+            &mut self,
+            _wants: Wants,
+            rows: &mut Vec<Row>,
+            _problems: &mut Problems,
+        ) -> Result<(), NotRead> {
+            rows.append(&mut self.next.take().ok_or(NotRead)?);
+            Ok(())
+        }
+    }
+
+    fn row(ifindex: u32, name: &str, bytes_recv: u64) -> Row {
+        Row {
+            ifindex,
+            name: name.as_bytes().into(),
+            flags: Some(Flags(1)),
+            counters: Counters { bytes_recv, ..Counters::default() },
+            lacks_drop_out: false,
+            link_modes: LinkModes { speed_mbits: 1000, duplex: None },
+            more: MoreCounters::default(),
+            state: LinkState::default(),
+            properties: Properties::default(),
+        }
+    }
+
+    /// A source, and what it is read into.
+    struct Readings(PolledSource<Told>, Problems);
+
+    impl Readings {
+        fn start() -> Self {
+            let wants = Wants { flags: true, rates: true, link_state: true, ..Wants::default() };
+            let source = PolledSource::new(Told::default(), wants);
+            Self(source, Problems::new(Log { debug: false }))
+        }
+
+        /// Reads these, and returns the name of each interface of the reading, whether its rate of bytes
+        /// received is known, and its generation.
+        fn read(&mut self, rows: Vec<Row>) -> Vec<(String, bool, u64)> {
+            self.0.reader.next = Some(rows);
+            // Two readings in the same moment have no rate.
+            thread::sleep(Duration::from_millis(2));
+            self.0.read(&mut (), &mut self.1, &mut || false).unwrap();
+            let reading = self.0.reading();
+            let there = self.0.interfaces().filter(|one| one.counters(reading).is_some());
+            there
+                .map(|one| {
+                    let name = String::from_utf8(one.name.to_vec()).unwrap();
+                    let rates = &one.details.as_ref().unwrap().rates.per_second;
+                    (name, rates[1].is_some(), one.generation)
+                })
+                .collect()
+        }
+
+        /// The names and whether rates are known.
+        fn rates(&mut self, rows: Vec<Row>) -> Vec<(String, bool)> {
+            self.read(rows).into_iter().map(|(name, has_rate, _)| (name, has_rate)).collect()
+        }
+    }
+
+    fn told(names: &[(&str, bool)]) -> Vec<(String, bool)> {
+        names.iter().map(|&(name, has_rate)| (name.to_owned(), has_rate)).collect()
+    }
+
+    #[test]
+    fn interfaces_come_and_go_and_the_others_keep_their_rates() {
+        let mut readings = Readings::start();
+        assert_eq!(readings.rates(vec![row(1, "em0", 1)]), told(&[("em0", false)]));
+        let both = readings.rates(vec![row(2, "em1", 1), row(1, "em0", 2)]);
+        assert_eq!(both, told(&[("em1", false), ("em0", true)]));
+        assert_eq!(readings.rates(vec![row(2, "em1", 2)]), told(&[("em1", true)]));
+        assert_eq!(readings.rates(vec![]), told(&[]));
+        let back = readings.rates(vec![row(2, "em1", 3), row(1, "em0", 3)]);
+        assert_eq!(back, told(&[("em1", false), ("em0", false)]));
+    }
+
+    #[test]
+    fn an_interface_that_was_renamed_or_made_anew_is_another_one() {
+        let mut readings = Readings::start();
+        let first = readings.read(vec![row(1, "em0", 1), row(2, "em1", 1)]);
+        let same = readings.read(vec![row(1, "em0", 2), row(2, "em1", 2)]);
+        assert_eq!(same.iter().map(|one| one.2).collect::<Vec<_>>(), [first[0].2, first[1].2]);
+        let version = readings.0.version();
+        // Renamed; and made anew, by the same name.
+        let other = readings.read(vec![row(1, "lan0", 3), row(7, "em1", 3)]);
+        assert!(!other[0].1 && !other[1].1);
+        assert!(other[0].2 != first[0].2 && other[1].2 != first[1].2);
+        assert_ne!(readings.0.version(), version);
+        let later = readings.rates(vec![row(1, "lan0", 4), row(7, "em1", 4)]);
+        assert_eq!(later, told(&[("lan0", true), ("em1", true)]));
+    }
+
+    #[test]
+    fn interfaces_that_only_change_places_keep_their_rates() {
+        let mut readings = Readings::start();
+        readings.read(vec![row(1, "em0", 1), row(2, "em1", 1)]);
+        let turned = readings.rates(vec![row(2, "em1", 2), row(1, "em0", 2)]);
+        assert_eq!(turned, told(&[("em1", true), ("em0", true)]));
+    }
+
+    #[test]
+    fn what_is_the_same_leaves_the_version_and_the_line_as_they_are() {
+        let mut source = PolledSource::new(Told::default(), Wants::default());
+        let mut problems = Problems::new(Log { debug: false });
+        let mut changed = |row: Row| {
+            source.reader.next = Some(vec![row]);
+            source.read(&mut (), &mut problems, &mut || false).unwrap();
+            let interface = source.interfaces().next().unwrap();
+            (source.version(), interface.changed)
+        };
+        let (version, reading) = changed(row(1, "em0", 1));
+        assert_eq!(changed(row(1, "em0", 1)), (version, reading));
+        // Counters change the line alone; flags and what is told change what it is.
+        assert_eq!(changed(row(1, "em0", 2)), (version, reading + 2));
+        assert_eq!(changed(row(1, "em0", 2)), (version, reading + 2));
+        let down = Row { flags: Some(Flags(0)), ..row(1, "em0", 2) };
+        let (later, changed_at) = changed(down.clone());
+        assert!(later > version && changed_at == reading + 4);
+        let (last, changed_at) = changed(Row { lacks_drop_out: true, ..down });
+        assert!(last > later && changed_at == reading + 5);
+    }
+
+    #[test]
+    fn a_reading_that_fails_is_none_and_the_next_one_goes_on() {
+        let mut readings = Readings::start();
+        readings.read(vec![row(1, "em0", 1)]);
+        let number = readings.0.reading().number;
+        let failed = readings.0.read(&mut (), &mut readings.1, &mut || false);
+        assert_eq!((failed, readings.0.reading().number), (Err(NotRead), number));
+        assert_eq!(readings.rates(vec![row(1, "em0", 2)]), told(&[("em0", true)]));
+    }
+}
