@@ -3,7 +3,7 @@
 //! [`reader`] has both ways for all four systems, and [`netstat`] the second one, which runs a
 //! [`program`]: these are built and tested on every system of the Unix family. On one of the four itself,
 //! `native` gives them its system calls, and `layouts` compares what the parsers assume with the `libc`
-//! crate. What the daemon waits for and writes to is by threads, in [`super::threads`].
+//! crate. What the daemon waits for and writes to is by threads.
 
 pub mod netstat;
 pub mod program;
