@@ -340,8 +340,10 @@ fn only_the_source_that_is_named_is_used() {
 
 #[test]
 fn a_table_of_another_version_or_length_is_refused_by_name() {
-    let mut table = iflist(&FREEBSD, &samples());
+    let [card, loopback] = samples();
+    let mut table = iflist(&FREEBSD, &[loopback]);
     table[2] = 6;
+    table.extend(iflist(&FREEBSD, &[card]));
     let configuration = "[[inputs.net]]\n  source = \"sysctl\"\n";
     let mut gathers = Gathers::start(kernel(System::FreeBsd, [table]), configuration);
     assert_eq!(gathers.lines(), "");

@@ -164,9 +164,6 @@ impl<R: Reader> Source for PolledSource<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-    use std::time::Duration;
-
     use super::*;
     use crate::config::SourceOption;
     use crate::log::Log;
@@ -221,6 +218,10 @@ mod tests {
     /// A source, and what it is read into.
     struct Readings(PolledSource<Told>, Problems);
 
+    /// An interface of a reading: its name, whether a rate is told of it, and its generation, which stays
+    /// as long as it is the same one.
+    type Seen = (String, bool, u64);
+
     impl Readings {
         fn start() -> Self {
             let wants = Wants { flags: true, rates: true, link_state: true, ..Wants::default() };
@@ -228,12 +229,9 @@ mod tests {
             Self(source, Problems::new(Log { debug: false }))
         }
 
-        /// Reads these, and returns the name of each interface of the reading, whether its rate of bytes
-        /// received is known, and its generation.
-        fn read(&mut self, rows: Vec<Row>) -> Vec<(String, bool, u64)> {
+        /// Reads these, and returns what the reading has.
+        fn read(&mut self, rows: Vec<Row>) -> Vec<Seen> {
             self.0.reader.next = Some(rows);
-            // Two readings in the same moment have no rate.
-            thread::sleep(Duration::from_millis(2));
             self.0.read(&mut (), &mut self.1, &mut || false).unwrap();
             let reading = self.0.reading();
             let there = self.0.interfaces().filter(|one| one.counters(reading).is_some());
@@ -241,55 +239,62 @@ mod tests {
                 .map(|one| {
                     let name = String::from_utf8(one.name.to_vec()).unwrap();
                     let rates = &one.details.as_ref().unwrap().rates.per_second;
-                    (name, rates[1].is_some(), one.generation)
+                    (name, rates.iter().any(Option::is_some), one.generation)
                 })
                 .collect()
         }
+    }
 
-        /// The names and whether rates are known.
-        fn rates(&mut self, rows: Vec<Row>) -> Vec<(String, bool)> {
-            self.read(rows).into_iter().map(|(name, has_rate, _)| (name, has_rate)).collect()
+    fn names(seen: &[Seen]) -> Vec<&str> {
+        seen.iter().map(|(name, ..)| &**name).collect()
+    }
+
+    /// Whether these are the same interface.
+    fn is_same(before: &Seen, now: &Seen) -> bool {
+        before.2 == now.2
+    }
+
+    #[test]
+    fn interfaces_come_and_go_and_the_others_stay_what_they_are() {
+        let mut readings = Readings::start();
+        let first = readings.read(vec![row(1, "em0", 1)]);
+        let both = readings.read(vec![row(2, "em1", 1), row(1, "em0", 2)]);
+        assert_eq!(names(&both), ["em1", "em0"]);
+        assert!(is_same(&first[0], &both[1]) && both[1].1);
+        assert!(!both[0].1);
+        let one = readings.read(vec![row(2, "em1", 2)]);
+        assert_eq!(names(&one), ["em1"]);
+        assert!(is_same(&both[0], &one[0]));
+        assert_eq!(names(&readings.read(vec![])), [""; 0]);
+        let back = readings.read(vec![row(2, "em1", 3), row(1, "em0", 3)]);
+        assert!(!is_same(&both[0], &back[0]) && !back[0].1);
+        assert!(!is_same(&both[1], &back[1]) && !back[1].1);
+    }
+
+    #[test]
+    fn an_interface_that_was_renamed_or_made_anew_is_another_one_and_starts_its_rates() {
+        for other in [row(1, "lan0", 3), row(7, "em0", 3)] {
+            let mut readings = Readings::start();
+            let first = readings.read(vec![row(1, "em0", 1), row(2, "em1", 1)]);
+            let second = readings.read(vec![row(1, "em0", 2), row(2, "em1", 2)]);
+            assert!(is_same(&first[0], &second[0]) && second[0].1);
+            let version = readings.0.version();
+            let third = readings.read(vec![other.clone(), row(2, "em1", 3)]);
+            assert!(!is_same(&second[0], &third[0]) && !third[0].1);
+            assert!(is_same(&second[1], &third[1]));
+            assert_ne!(readings.0.version(), version);
+            let fourth = readings.read(vec![other, row(2, "em1", 4)]);
+            assert!(is_same(&third[0], &fourth[0]));
         }
     }
 
-    fn told(names: &[(&str, bool)]) -> Vec<(String, bool)> {
-        names.iter().map(|&(name, has_rate)| (name.to_owned(), has_rate)).collect()
-    }
-
     #[test]
-    fn interfaces_come_and_go_and_the_others_keep_their_rates() {
-        let mut readings = Readings::start();
-        assert_eq!(readings.rates(vec![row(1, "em0", 1)]), told(&[("em0", false)]));
-        let both = readings.rates(vec![row(2, "em1", 1), row(1, "em0", 2)]);
-        assert_eq!(both, told(&[("em1", false), ("em0", true)]));
-        assert_eq!(readings.rates(vec![row(2, "em1", 2)]), told(&[("em1", true)]));
-        assert_eq!(readings.rates(vec![]), told(&[]));
-        let back = readings.rates(vec![row(2, "em1", 3), row(1, "em0", 3)]);
-        assert_eq!(back, told(&[("em1", false), ("em0", false)]));
-    }
-
-    #[test]
-    fn an_interface_that_was_renamed_or_made_anew_is_another_one() {
+    fn interfaces_that_only_change_places_stay_what_they_are() {
         let mut readings = Readings::start();
         let first = readings.read(vec![row(1, "em0", 1), row(2, "em1", 1)]);
-        let same = readings.read(vec![row(1, "em0", 2), row(2, "em1", 2)]);
-        assert_eq!(same.iter().map(|one| one.2).collect::<Vec<_>>(), [first[0].2, first[1].2]);
-        let version = readings.0.version();
-        // Renamed; and made anew, by the same name.
-        let other = readings.read(vec![row(1, "lan0", 3), row(7, "em1", 3)]);
-        assert!(!other[0].1 && !other[1].1);
-        assert!(other[0].2 != first[0].2 && other[1].2 != first[1].2);
-        assert_ne!(readings.0.version(), version);
-        let later = readings.rates(vec![row(1, "lan0", 4), row(7, "em1", 4)]);
-        assert_eq!(later, told(&[("lan0", true), ("em1", true)]));
-    }
-
-    #[test]
-    fn interfaces_that_only_change_places_keep_their_rates() {
-        let mut readings = Readings::start();
-        readings.read(vec![row(1, "em0", 1), row(2, "em1", 1)]);
-        let turned = readings.rates(vec![row(2, "em1", 2), row(1, "em0", 2)]);
-        assert_eq!(turned, told(&[("em1", true), ("em0", true)]));
+        let turned = readings.read(vec![row(2, "em1", 2), row(1, "em0", 2)]);
+        assert!(is_same(&first[0], &turned[1]) && is_same(&first[1], &turned[0]));
+        assert!(turned[0].1 && turned[1].1);
     }
 
     #[test]
@@ -317,10 +322,11 @@ mod tests {
     #[test]
     fn a_reading_that_fails_is_none_and_the_next_one_goes_on() {
         let mut readings = Readings::start();
-        readings.read(vec![row(1, "em0", 1)]);
+        let first = readings.read(vec![row(1, "em0", 1)]);
         let number = readings.0.reading().number;
         let failed = readings.0.read(&mut (), &mut readings.1, &mut || false);
         assert_eq!((failed, readings.0.reading().number), (Err(NotRead), number));
-        assert_eq!(readings.rates(vec![row(1, "em0", 2)]), told(&[("em0", true)]));
+        let next = readings.read(vec![row(1, "em0", 2)]);
+        assert!(is_same(&first[0], &next[0]) && next[0].1);
     }
 }
