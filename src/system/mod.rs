@@ -15,6 +15,7 @@ pub mod bsd;
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod polled;
+pub(crate) mod regular_file;
 #[cfg(unix)]
 pub mod unix;
 #[cfg(windows)]
