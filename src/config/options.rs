@@ -196,7 +196,7 @@ pub const OPTIONS: [OptionRow; 23] = [
     },
     OptionRow {
         key: "source",
-        takes: r#""auto", on Linux also "netlink" or "procfs", on BSD and macOS "sysctl" or "netstat""#,
+        takes: r#""auto", "netlink" or "procfs"; on BSD and macOS "auto", "sysctl" or "netstat""#,
         default: Some(r#""auto""#),
         systems: &System::ALL,
     },

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::ifalldata;
 use super::net_rt_iflist::{self as iflist, FREEBSD, Layout, NETBSD, OPENBSD};
+use crate::model::link::Flags;
 
 /// Something that is assumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,17 @@ fn iflist_of(layout: &Layout) -> Vec<Assumption> {
         Number("RTM_VERSION", layout.version.into()),
         Number("RTM_IFINFO", layout.ifinfo.into()),
         Number("RTA_IFP", iflist::RTA_IFP),
+        Number("IFF_UP", Flags::UP),
+        Number("IFF_LOOPBACK", Flags::LOOPBACK),
+        Number("LINK_STATE_UNKNOWN", 0),
+        Number("LINK_STATE_UP", layout.link_up),
     ];
+    if let Some((half, full)) = layout.link_duplex {
+        all.extend([
+            Number("LINK_STATE_HALF_DUPLEX", half),
+            Number("LINK_STATE_FULL_DUPLEX", full),
+        ]);
+    }
     if let Some(place) = layout.hdrlen {
         all.extend([Place(HEADER, "ifm_hdrlen", place), Width(HEADER, "ifm_hdrlen", 2)]);
     }
@@ -124,6 +135,8 @@ fn ifalldata_of_macos() -> Vec<Assumption> {
         Width(DATA, "ifi_type", 1),
         Place(DATA, "ifi_mtu", ifalldata::MTU),
         Width(DATA, "ifi_mtu", 4),
+        Number("IFF_UP", Flags::UP),
+        Number("IFF_LOOPBACK", Flags::LOOPBACK),
     ];
     for (member, place) in [
         ("ifi_baudrate", ifalldata::BAUDRATE),
