@@ -22,6 +22,8 @@ mod streams;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use self::output::{Output, close as close_output};
+pub use self::trigger::Triggers;
 pub use super::output::EMPTY_POLL;
 pub use super::trigger::{Await, Ready};
 

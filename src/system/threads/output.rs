@@ -271,7 +271,6 @@ pub(super) mod tests {
     use super::*;
 
     use std::io::{PipeReader, Read as _, pipe};
-    use std::time::Instant;
 
     /// Keeps each write for itself.
     #[derive(Debug, Clone, Default)]
@@ -436,12 +435,5 @@ pub(super) mod tests {
         let output = Output::to(sink(Slow(writes.clone(), 0))).unwrap();
         output.write_all(b"some\nlines\n").unwrap();
         assert_eq!(writes.take().concat(), b"some\nlines\n");
-    }
-
-    #[test]
-    fn a_closed_output_lingers_for_its_readers() {
-        let start = Instant::now();
-        Closed::for_readers(CLOSE_GRACE).linger();
-        assert!(start.elapsed() >= CLOSE_GRACE);
     }
 }
