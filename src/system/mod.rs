@@ -5,16 +5,16 @@
 //! Beside these, a system gives what the daemon waits for and writes to ([`Triggers`], [`Output`]), and
 //! the few calls below them. To add a system: a folder with all that is named here, and its two lines.
 
-#[cfg(any(
-    target_os = "freebsd",
-    target_os = "openbsd",
-    target_os = "netbsd",
-    target_os = "macos"
-))]
+#[cfg(unix)]
 pub mod bsd;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod output;
 pub mod polled;
+pub(crate) mod regular_file;
+#[cfg(any(not(target_os = "linux"), feature = "threads"))]
+pub mod threads;
+pub mod trigger;
 #[cfg(unix)]
 pub mod unix;
 #[cfg(windows)]

@@ -26,10 +26,10 @@ const FLAGS: u32 = GAA_FLAG_SKIP_UNICAST
 const TRIES: usize = 8;
 
 /// The room for the first try, in bytes, as Microsoft recommends.
-const FIRST_SIZE: u32 = 15_000;
+const FIRST_SIZE: usize = 15_000;
 
-/// The largest list that is read, in bytes: an adapter takes less than 1 KiB.
-const MAX_SIZE: u32 = 64 << 20;
+/// The most room that is given, in bytes: an adapter takes 1 to 2 KiB.
+const MAX_SIZE: usize = 64 << 20;
 
 /// The longest name of an adapter, in 16-bit units (`IF_MAX_STRING_SIZE`).
 const MAX_NAME: usize = 256;
@@ -79,19 +79,15 @@ pub struct Entry {
 ///
 /// # Errors
 ///
-/// Those of `GetAdaptersAddresses`, and [`io::ErrorKind::FileTooLarge`] for a list that is larger than
-/// 64 MiB, or that keeps growing faster than it can be read.
+/// Those of `GetAdaptersAddresses`, and [`io::ErrorKind::FileTooLarge`] for a list that does not fit
+/// into 64 MiB, or that keeps growing faster than it can be read.
 pub fn adapters() -> io::Result<Vec<Adapter>> {
     // Of this, the room is aligned as the structures need it.
     const UNIT: usize = size_of::<u64>();
     const _: () = assert!(align_of::<IP_ADAPTER_ADDRESSES_LH>() <= align_of::<u64>());
-    let mut room = Vec::<u64>::new();
-    let mut size = FIRST_SIZE;
+    let mut room = vec![0_u64; FIRST_SIZE / UNIT];
     for _ in 0..TRIES {
-        if size > MAX_SIZE {
-            break;
-        }
-        room.resize((size as usize).div_ceil(UNIT), 0);
+        let mut size = u32::try_from(room.len() * UNIT).unwrap_or(u32::MAX);
         let first = room.as_mut_ptr().cast::<IP_ADAPTER_ADDRESSES_LH>();
         // SAFETY: at `first`, there are at least `size` bytes that can be written, and no more are. The
         // reserved pointer is null, as it has to be.
@@ -103,7 +99,14 @@ pub fn adapters() -> io::Result<Vec<Adapter>> {
             // in `room` as well, which nobody changes meanwhile.
             ERROR_SUCCESS => return Ok(unsafe { read(first) }),
             ERROR_NO_DATA => return Ok(Vec::new()),
-            ERROR_BUFFER_OVERFLOW => {}
+            ERROR_BUFFER_OVERFLOW => {
+                // Adapters may come in between.
+                let wanted = (room.len() * UNIT).max(size as usize).saturating_mul(2);
+                if wanted > MAX_SIZE {
+                    break;
+                }
+                room.resize(wanted.div_ceil(UNIT), 0);
+            }
             error => return Err(error_of(error)),
         }
     }
