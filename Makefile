@@ -63,7 +63,7 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-dist golden record e2e bench documents deb rpm test-packages \
+.PHONY: help build dist install test test-threads test-dist golden record e2e bench documents deb rpm test-packages \
     test-systemd test-containers lint msrv ci clean
 
 help: ## Show this list
@@ -99,6 +99,9 @@ install: ## Install what `make build` and `make documents` have made (DESTDIR=, 
 
 test: ## Run every test that needs no Telegraf; as root, all of them run
 	$(CARGO) test --locked
+
+test-threads: ## Run the same tests where it waits and writes as on other systems than Linux
+	$(CARGO) test --locked --features threads
 
 test-dist: dist build documents ## Test what `make dist` and `make install` make, as root
 	TELEGRAF_NET_DIST="$(CURDIR)/target/dist" TELEGRAF_NET_TOOLS="$(CURDIR)/$(TOOLS)" \

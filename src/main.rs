@@ -34,7 +34,11 @@ impl Failure {
 fn main() -> ExitCode {
     let asked = cli::parse(env::args_os()).map_err(Failure::unusable);
     match asked.and_then(|asked| run(&asked)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            // What was logged is out then.
+            drop(close_output());
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
             Log { debug: false }.error(format_args!("{}", failure.message));
             close_output().linger();
@@ -71,7 +75,7 @@ fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
         args.format(),
         log,
     );
-    if Triggers::are_typed() {
+    if triggers.are_typed() {
         log.info(format_args!("Enter gathers, Ctrl-D ends"));
     }
     daemon::run(collector, triggers, stdout()?, log)

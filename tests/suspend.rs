@@ -17,6 +17,10 @@ use telegraf_net::log::Log;
 use telegraf_net::system::CurrentHost;
 
 fn main() {
+    // The log has one, and no thread can be moved then.
+    if cfg!(feature = "threads") {
+        return;
+    }
     the_time_that_a_host_was_suspended_for_counts_for_dedup_interval();
     println!("test the_time_that_a_host_was_suspended_for_counts_for_dedup_interval ... ok");
 }

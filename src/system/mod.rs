@@ -14,7 +14,12 @@
 pub mod bsd;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod output;
 pub mod polled;
+pub(crate) mod regular_file;
+#[cfg(any(not(target_os = "linux"), feature = "threads"))]
+pub mod threads;
+pub mod trigger;
 #[cfg(unix)]
 pub mod unix;
 #[cfg(windows)]

@@ -5,6 +5,8 @@
 
 #[cfg(windows)]
 pub mod iphlpapi;
+#[cfg(windows)]
+pub mod stdio;
 #[cfg(any(
     target_os = "freebsd",
     target_os = "openbsd",

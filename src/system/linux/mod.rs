@@ -29,10 +29,22 @@ use self::netlink::Scratch;
 use self::proc_net::ProcNet;
 
 pub use self::host::LinuxHost as CurrentHost;
-pub use self::poll::output::{EMPTY_POLL, Output, close as close_output};
-pub use self::poll::trigger::{Await, Ready, Triggers};
-pub use self::poll::{Events, NO_EVENTS, stderr};
+#[cfg(not(feature = "threads"))]
+pub use self::poll::output::{Output, close as close_output};
+#[cfg(not(feature = "threads"))]
+pub use self::poll::stderr;
+#[cfg(not(feature = "threads"))]
+pub use self::poll::trigger::Triggers;
+pub use self::poll::{Events, NO_EVENTS};
 pub use self::privileges::lower as lower_privileges;
+pub use super::output::EMPTY_POLL;
+#[cfg(feature = "threads")]
+pub use super::threads::output::{Output, close as close_output};
+#[cfg(feature = "threads")]
+pub use super::threads::stderr;
+#[cfg(feature = "threads")]
+pub use super::threads::trigger::Triggers;
+pub use super::trigger::{Await, Ready};
 pub use super::unix::file;
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).

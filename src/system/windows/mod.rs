@@ -1,1 +1,3 @@
 //! Windows.
+
+pub mod file;
