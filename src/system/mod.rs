@@ -5,12 +5,7 @@
 //! Beside these, a system gives what the daemon waits for and writes to ([`Triggers`], [`Output`]), and
 //! the few calls below them. To add a system: a folder with all that is named here, and its two lines.
 
-#[cfg(any(
-    target_os = "freebsd",
-    target_os = "openbsd",
-    target_os = "netbsd",
-    target_os = "macos"
-))]
+#[cfg(unix)]
 pub mod bsd;
 #[cfg(target_os = "linux")]
 pub mod linux;

@@ -52,3 +52,28 @@ fn call(mib: &[i32], room: Option<&mut [u8]>, size: &mut usize) -> io::Result<()
     };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// The number that the variable of that name has, which must be of 32 or 64 bits.
+///
+/// # Errors
+///
+/// Those of `sysctlbyname(3)`, and [`io::ErrorKind::InvalidData`] for a variable of another size.
+#[cfg(target_os = "netbsd")]
+pub fn number(name: &std::ffi::CStr) -> io::Result<u64> {
+    let mut value = [0_u8; 8];
+    let mut size = value.len();
+    // SAFETY: `name` ends in a NUL byte, and `value` has as many writable bytes as `size` says; the kernel
+    // writes no more than that. Nothing is set: the new value is null and has no length.
+    let status = unsafe {
+        libc::sysctlbyname(name.as_ptr(), value.as_mut_ptr().cast(), &raw mut size, ptr::null(), 0)
+    };
+    if status != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let [a, b, c, d, ..] = value;
+    match size {
+        8 => Ok(u64::from_ne_bytes(value)),
+        4 => Ok(u32::from_ne_bytes([a, b, c, d]).into()),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}

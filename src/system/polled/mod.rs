@@ -28,6 +28,9 @@ pub struct Row {
     pub flags: Option<Flags>,
     /// The eight counters.
     pub counters: Counters,
+    /// That it is not told how many packets were dropped on transmit: what the counters have for it is
+    /// none.
+    pub lacks_drop_out: bool,
     /// Its speed and what it is duplex.
     pub link_modes: LinkModes,
     /// For `counters = "all"`.

@@ -83,6 +83,8 @@ fn update(interface: &mut Interface, row: Row, reading: &Reading, wants: Wants) 
     let presence = row.flags.map_or(Presence::Unknown, Presence::Known);
     let mut is_other = interface.presence != presence;
     interface.presence = presence;
+    is_other |= interface.lacks_drop_out != row.lacks_drop_out;
+    interface.lacks_drop_out = row.lacks_drop_out;
     interface.set_link_modes(Some(row.link_modes), reading.number);
     interface.set_counters(&row.counters, reading, wants);
     if wants.all_counters {
@@ -157,5 +159,174 @@ impl<R: Reader> Source for PolledSource<R> {
 
     fn interfaces_mut(&mut self) -> impl Iterator<Item = &mut Interface> {
         self.interfaces.iter_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SourceOption;
+    use crate::log::Log;
+    use crate::model::counters::{Counters, MoreCounters};
+    use crate::model::link::{Flags, LinkModes, LinkState};
+    use crate::model::properties::Properties;
+
+    /// Tells what it was given for the next reading.
+    #[derive(Debug, Default)]
+    struct Told {
+        next: Option<Vec<Row>>,
+    }
+
+    impl Reader for Told {
+        fn open(_source: SourceOption) -> Self {
+            Self::default()
+        }
+
+        fn name(&self) -> String {
+            "a test".to_owned()
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities { kinds: true }
+        }
+
+        fn read(
+            &mut self,
+            _wants: Wants,
+            rows: &mut Vec<Row>,
+            _problems: &mut Problems,
+        ) -> Result<(), NotRead> {
+            rows.append(&mut self.next.take().ok_or(NotRead)?);
+            Ok(())
+        }
+    }
+
+    fn row(ifindex: u32, name: &str, bytes_recv: u64) -> Row {
+        Row {
+            ifindex,
+            name: name.as_bytes().into(),
+            flags: Some(Flags(1)),
+            counters: Counters { bytes_recv, ..Counters::default() },
+            lacks_drop_out: false,
+            link_modes: LinkModes { speed_mbits: 1000, duplex: None },
+            more: MoreCounters::default(),
+            state: LinkState::default(),
+            properties: Properties::default(),
+        }
+    }
+
+    /// A source, and what it is read into.
+    struct Readings(PolledSource<Told>, Problems);
+
+    /// An interface of a reading: its name, whether a rate is told of it, and its generation, which stays
+    /// as long as it is the same one.
+    type Seen = (String, bool, u64);
+
+    impl Readings {
+        fn start() -> Self {
+            let wants = Wants { flags: true, rates: true, link_state: true, ..Wants::default() };
+            let source = PolledSource::new(Told::default(), wants);
+            Self(source, Problems::new(Log { debug: false }))
+        }
+
+        /// Reads these, and returns what the reading has.
+        fn read(&mut self, rows: Vec<Row>) -> Vec<Seen> {
+            self.0.reader.next = Some(rows);
+            self.0.read(&mut (), &mut self.1, &mut || false).unwrap();
+            let reading = self.0.reading();
+            let there = self.0.interfaces().filter(|one| one.counters(reading).is_some());
+            there
+                .map(|one| {
+                    let name = String::from_utf8(one.name.to_vec()).unwrap();
+                    let rates = &one.details.as_ref().unwrap().rates.per_second;
+                    (name, rates.iter().any(Option::is_some), one.generation)
+                })
+                .collect()
+        }
+    }
+
+    fn names(seen: &[Seen]) -> Vec<&str> {
+        seen.iter().map(|(name, ..)| &**name).collect()
+    }
+
+    /// Whether these are the same interface.
+    fn is_same(before: &Seen, now: &Seen) -> bool {
+        before.2 == now.2
+    }
+
+    #[test]
+    fn interfaces_come_and_go_and_the_others_stay_what_they_are() {
+        let mut readings = Readings::start();
+        let first = readings.read(vec![row(1, "em0", 1)]);
+        let both = readings.read(vec![row(2, "em1", 1), row(1, "em0", 2)]);
+        assert_eq!(names(&both), ["em1", "em0"]);
+        assert!(is_same(&first[0], &both[1]) && both[1].1);
+        assert!(!both[0].1);
+        let one = readings.read(vec![row(2, "em1", 2)]);
+        assert_eq!(names(&one), ["em1"]);
+        assert!(is_same(&both[0], &one[0]));
+        assert_eq!(names(&readings.read(vec![])), [""; 0]);
+        let back = readings.read(vec![row(2, "em1", 3), row(1, "em0", 3)]);
+        assert!(!is_same(&both[0], &back[0]) && !back[0].1);
+        assert!(!is_same(&both[1], &back[1]) && !back[1].1);
+    }
+
+    #[test]
+    fn an_interface_that_was_renamed_or_made_anew_is_another_one_and_starts_its_rates() {
+        for other in [row(1, "lan0", 3), row(7, "em0", 3)] {
+            let mut readings = Readings::start();
+            let first = readings.read(vec![row(1, "em0", 1), row(2, "em1", 1)]);
+            let second = readings.read(vec![row(1, "em0", 2), row(2, "em1", 2)]);
+            assert!(is_same(&first[0], &second[0]) && second[0].1);
+            let version = readings.0.version();
+            let third = readings.read(vec![other.clone(), row(2, "em1", 3)]);
+            assert!(!is_same(&second[0], &third[0]) && !third[0].1);
+            assert!(is_same(&second[1], &third[1]));
+            assert_ne!(readings.0.version(), version);
+            let fourth = readings.read(vec![other, row(2, "em1", 4)]);
+            assert!(is_same(&third[0], &fourth[0]));
+        }
+    }
+
+    #[test]
+    fn interfaces_that_only_change_places_stay_what_they_are() {
+        let mut readings = Readings::start();
+        let first = readings.read(vec![row(1, "em0", 1), row(2, "em1", 1)]);
+        let turned = readings.read(vec![row(2, "em1", 2), row(1, "em0", 2)]);
+        assert!(is_same(&first[0], &turned[1]) && is_same(&first[1], &turned[0]));
+        assert!(turned[0].1 && turned[1].1);
+    }
+
+    #[test]
+    fn what_is_the_same_leaves_the_version_and_the_line_as_they_are() {
+        let mut source = PolledSource::new(Told::default(), Wants::default());
+        let mut problems = Problems::new(Log { debug: false });
+        let mut changed = |row: Row| {
+            source.reader.next = Some(vec![row]);
+            source.read(&mut (), &mut problems, &mut || false).unwrap();
+            let interface = source.interfaces().next().unwrap();
+            (source.version(), interface.changed)
+        };
+        let (version, reading) = changed(row(1, "em0", 1));
+        assert_eq!(changed(row(1, "em0", 1)), (version, reading));
+        // Counters change the line alone; flags and what is told change what it is.
+        assert_eq!(changed(row(1, "em0", 2)), (version, reading + 2));
+        assert_eq!(changed(row(1, "em0", 2)), (version, reading + 2));
+        let down = Row { flags: Some(Flags(0)), ..row(1, "em0", 2) };
+        let (later, changed_at) = changed(down.clone());
+        assert!(later > version && changed_at == reading + 4);
+        let (last, changed_at) = changed(Row { lacks_drop_out: true, ..down });
+        assert!(last > later && changed_at == reading + 5);
+    }
+
+    #[test]
+    fn a_reading_that_fails_is_none_and_the_next_one_goes_on() {
+        let mut readings = Readings::start();
+        let first = readings.read(vec![row(1, "em0", 1)]);
+        let number = readings.0.reading().number;
+        let failed = readings.0.read(&mut (), &mut readings.1, &mut || false);
+        assert_eq!((failed, readings.0.reading().number), (Err(NotRead), number));
+        let next = readings.read(vec![row(1, "em0", 2)]);
+        assert!(is_same(&first[0], &next[0]) && next[0].1);
     }
 }
