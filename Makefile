@@ -22,6 +22,19 @@ endif
 
 # The processors that a release is for.
 DIST_TARGETS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+# The other systems: those that are checked, and of those, the ones whose program is linked as well.
+CROSS_TARGETS := x86_64-unknown-freebsd x86_64-unknown-openbsd x86_64-unknown-netbsd \
+    x86_64-apple-darwin aarch64-apple-darwin x86_64-pc-windows-gnullvm
+CROSS_LINK_TARGETS := x86_64-unknown-freebsd aarch64-apple-darwin x86_64-pc-windows-gnullvm
+CROSS_CHECKED := --lib --bins --tests --examples
+# The tests that run for other C libraries and processors: those of parts, the golden ones, and those of the
+# command line.
+CROSS_TESTS := --lib --bins --test golden --test cli --test cli_linux --test execd
+# qemu-user has no netlink for these, and lets a program start that is not there.
+NOT_UNDER_QEMU := --skip so_many_datagrams_of_other_processes_are_passed_over \
+    --skip once_prints_this_hosts_metrics_without_a_configuration \
+    --skip only_the_source_that_is_named_is_used \
+    --skip without_a_list_of_names_those_that_may_be_cut_are_left_out
 # Not in target/release, where cargo puts one for this machine's C library.
 BUILT := target/static/telegraf-net
 HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')
@@ -44,6 +57,11 @@ KUBERNETES_VALIDATE_VERSION := 1.37.0
 KUSTOMIZE_VERSION := v5.7.1
 CONTAINER_LINTERS := $(TOOLS)/container-linters-$(HADOLINT_VERSION)-$(KUBERNETES_VALIDATE_VERSION)
 KUSTOMIZE := $(TOOLS)/kustomize-$(KUSTOMIZE_VERSION)/kustomize
+# Those that build for other systems.
+CARGO_ZIGBUILD_VERSION := 0.24.1
+ZIG_VERSION := 0.17.1
+CROSS_TOOLS := $(TOOLS)/cross-$(CARGO_ZIGBUILD_VERSION)-$(ZIG_VERSION)
+CROSS := CARGO="$(CARGO)" CROSS_TOOLS=$(CROSS_TOOLS) packaging/cross
 INSTALL_TOOL := CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --target-dir $(TOOLS)/build
 
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -63,8 +81,9 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-threads test-dist golden record e2e bench documents deb rpm test-packages \
-    test-systemd test-containers lint msrv ci clean
+.PHONY: help build dist install test test-threads test-dist golden record e2e bench documents deb rpm \
+    test-packages test-systemd test-containers cross-check cross-link layouts test-musl test-aarch64 \
+    test-armv7 lint msrv ci clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -187,6 +206,36 @@ $(CONTAINER_LINTERS)/complete:
 
 $(KUSTOMIZE):
 	GOBIN="$(CURDIR)/$(@D)" $(GO) install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
+
+# All but the benchmark, which measures what Linux has.
+cross-check: $(CROSS_TOOLS)/complete ## Check the program and its tests for other systems (CROSS_TARGETS=, see the file)
+	set -e; for target in $(CROSS_TARGETS); do $(CROSS) clippy $$target --workspace $(CROSS_CHECKED); done
+
+cross-link: $(CROSS_TOOLS)/complete ## Build the program for other systems in target/cross (CROSS_LINK_TARGETS=)
+	set -e; for target in $(CROSS_LINK_TARGETS); do $(CROSS) build $$target --release; done
+
+layouts: $(CROSS_TOOLS)/complete ## Compare what parsers assume of other systems' structures with their headers
+	$(CROSS) layouts freebsd x86_64-freebsd aarch64-freebsd x86-freebsd arm-freebsd-eabihf
+	$(CROSS) layouts openbsd x86_64-openbsd aarch64-openbsd
+	$(CROSS) layouts netbsd x86_64-netbsd aarch64-netbsd
+	$(CROSS) layouts macos x86_64-macos aarch64-macos
+
+test-musl: $(CROSS_TOOLS)/complete ## Run CROSS_TESTS under the C library musl
+	$(CROSS) test x86_64-unknown-linux-musl $(CROSS_TESTS)
+
+test-aarch64: $(CROSS_TOOLS)/complete ## Run CROSS_TESTS as aarch64, under qemu-user
+	$(CROSS) test aarch64-unknown-linux-gnu $(CROSS_TESTS) -- $(NOT_UNDER_QEMU)
+
+test-armv7: $(CROSS_TOOLS)/complete ## Run CROSS_TESTS as 32-bit ARM under the C library musl, under qemu-user
+	$(CROSS) test armv7-unknown-linux-musleabihf $(CROSS_TESTS) -- $(NOT_UNDER_QEMU)
+
+# rust-objcopy is what rustc takes away symbols with, for macOS.
+$(CROSS_TOOLS)/complete:
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check cargo-zigbuild==$(CARGO_ZIGBUILD_VERSION) \
+	    ziglang==$(ZIG_VERSION)
+	objcopy=$$(command -v llvm-objcopy-19 || command -v llvm-objcopy) && ln -s $$objcopy $(@D)/bin/rust-objcopy
+	touch $@
 
 lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, and the tree of crates
 	$(CARGO) fmt --check

@@ -138,7 +138,7 @@ impl Problems {
     }
 
     /// What they say.
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux"))]
     pub(crate) fn messages(&self) -> Vec<&str> {
         self.lasting.iter().map(|problem| &*problem.message).collect()
     }

@@ -1,5 +1,7 @@
 //! The built plugin as Telegraf runs it: three pipes, triggers, endings.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::ffi::OsStr;

@@ -1,5 +1,7 @@
 //! Netlink forbidden, as by the seccomp filter of a container: every gather answers by procfs.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Other network namespaces, against the real kernel: which are reported, by what names and tags.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Many network namespaces: what they cost, and who is reported where not all can be.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::BTreeMap;

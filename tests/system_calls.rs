@@ -2,6 +2,7 @@
 //!
 //! That is so by `poll`. Threads have calls of their own to wake each other, and look for what wakes nobody.
 #![cfg(not(feature = "threads"))]
+#![cfg(target_os = "linux")]
 
 mod common;
 

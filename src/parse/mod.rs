@@ -5,6 +5,7 @@
 
 pub mod if_types;
 pub mod ifalldata;
+pub mod layouts;
 pub mod net_rt_iflist;
 pub mod netlink;
 pub mod netstat;

@@ -29,11 +29,16 @@ pub use super::trigger::{Await, Ready};
 
 /// There are no events of the kernel to follow.
 #[cfg(not(target_os = "linux"))]
-pub type Events<'a> = ();
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoEvents;
+
+/// What events of the kernel would be told by.
+#[cfg(not(target_os = "linux"))]
+pub type Events<'a> = NoEvents;
 
 /// No events.
 #[cfg(not(target_os = "linux"))]
-pub const NO_EVENTS: Events<'_> = ();
+pub const NO_EVENTS: Events<'_> = NoEvents;
 
 /// Where a thread writes to.
 struct Sink {

@@ -88,7 +88,7 @@ pub(super) fn has_any(events: Events<'_>) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn has_any((): Events<'_>) -> bool {
+pub(super) fn has_any(_: Events<'_>) -> bool {
     false
 }
 

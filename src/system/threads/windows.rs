@@ -88,7 +88,7 @@ pub(super) fn has_stdout_lost_its_reader() -> bool {
 }
 
 /// There are no events of the kernel.
-pub(super) fn has_any((): Events<'_>) -> bool {
+pub(super) fn has_any(_: Events<'_>) -> bool {
     false
 }
 

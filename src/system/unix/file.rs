@@ -181,14 +181,15 @@ mod tests {
     use super::*;
 
     use std::os::unix::net::UnixListener;
+    use std::process::Command;
 
-    use rustix::fs::mkfifoat;
+    use rustix::io::Errno;
 
     #[test]
     fn only_regular_files_are_read_and_no_more_of_them_than_fits() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        mkfifoat(CWD, at("pipe"), Mode::RUSR).unwrap();
+        assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
         let _socket = UnixListener::bind(at("socket")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
         std::os::unix::fs::symlink("loop", at("loop")).unwrap();
@@ -221,7 +222,8 @@ mod tests {
                 assert_eq!(error.to_string(), format!("not a regular file but {kind}"));
             }
         }
-        assert!(read("loop").unwrap_err().contains("symbolic links"));
+        // The C library has the words.
+        assert_eq!(read("loop"), Err(io::Error::from(Errno::LOOP).to_string()));
         assert!(read("none").unwrap_err().contains("No such file"));
     }
 
