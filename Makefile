@@ -241,7 +241,7 @@ $(CROSS_TOOLS)/complete:
 	touch $@
 
 test-windows: $(CROSS_TOOLS)/complete $(WINE_PREFIX)/complete $(lastword $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf.exe)) ## Run the tests of parts by wine, and the program beside Telegraf's inputs.net, as root
-	CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_RUNNER=wine $(CROSS) test $(WINDOWS) --lib
+	CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_RUNNER=wine $(CROSS) test $(WINDOWS) --workspace --lib
 	$(CROSS) build $(WINDOWS) --release
 	TELEGRAF_NET_EXE="$(CURDIR)/target/cross/$(WINDOWS)/release/telegraf-net.exe" \
 	    TELEGRAF_EXE="$(CURDIR)/$(lastword $^)" \

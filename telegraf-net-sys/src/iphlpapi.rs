@@ -200,3 +200,19 @@ unsafe fn text(utf16: *const u16) -> String {
 fn error_of(status: WIN32_ERROR) -> io::Error {
     io::Error::from_raw_os_error(status.cast_signed())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_adapter_that_is_not_there_has_no_entry() -> io::Result<()> {
+        let entry_of = |ifindex| entry(NET_LUID_LH { Value: 0 }, ifindex).transpose();
+        assert_eq!(entry_of(u32::MAX >> 1)?, None);
+        for Adapter { ifindex, entry, .. } in adapters()? {
+            let (found, expected) = (entry_of(ifindex)?, entry?);
+            assert_eq!(found.map(|entry| entry.physical_address), Some(expected.physical_address));
+        }
+        Ok(())
+    }
+}
