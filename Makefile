@@ -65,6 +65,9 @@ CARGO_ZIGBUILD_VERSION := 0.24.1
 ZIG_VERSION := 0.17.1
 CROSS_TOOLS := $(TOOLS)/cross-$(CARGO_ZIGBUILD_VERSION)-$(ZIG_VERSION)
 CROSS := CARGO="$(CARGO)" CROSS_TOOLS=$(CROSS_TOOLS) packaging/cross
+WINDOWS := x86_64-pc-windows-gnullvm
+# Where wine keeps what Windows would have.
+WINE_PREFIX := target/wine
 INSTALL_TOOL := CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --target-dir $(TOOLS)/build
 
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -86,7 +89,7 @@ PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
 .PHONY: help build dist install test test-threads test-dist golden record e2e bench documents deb rpm \
     test-packages test-systemd test-containers cross-check cross-link layouts test-musl test-aarch64 \
-    test-armv7 lint msrv ci clean
+    test-armv7 test-windows lint msrv ci clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -241,11 +244,35 @@ $(CROSS_TOOLS)/complete:
 	objcopy=$$(command -v llvm-objcopy-19 || command -v llvm-objcopy) && ln -s $$objcopy $(@D)/bin/rust-objcopy
 	touch $@
 
+test-windows: $(CROSS_TOOLS)/complete $(WINE_PREFIX)/complete $(lastword $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf.exe)) ## Run the tests of parts by wine, and the program beside Telegraf's inputs.net, as root
+	CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_RUNNER=wine $(CROSS) test $(WINDOWS) --lib
+	$(CROSS) build $(WINDOWS) --release
+	TELEGRAF_NET_EXE="$(CURDIR)/target/cross/$(WINDOWS)/release/telegraf-net.exe" \
+	    TELEGRAF_EXE="$(CURDIR)/$(lastword $^)" \
+	    $(CARGO) test --locked --test windows -- --test-threads 1
+
+# wine logs nothing among what programs log, and asks for no more packages.
+test-windows $(WINE_PREFIX)/complete: export WINEDEBUG := -all
+test-windows $(WINE_PREFIX)/complete: export WINEDLLOVERRIDES := mscoree,mshtml=
+test-windows $(WINE_PREFIX)/complete: export WINEPREFIX := $(CURDIR)/$(WINE_PREFIX)
+
+$(WINE_PREFIX)/complete: packaging/bcryptprimitives.c $(CROSS_TOOLS)/complete
+	rm -rf $(@D) && mkdir -p $(@D)
+	wine wineboot --init && wineserver -w
+	$(CROSS_TOOLS)/bin/python -m ziglang cc -target x86_64-windows-gnu -shared -s -o $(@D)/bcryptprimitives.dll $< -ladvapi32
+	mv $(@D)/bcryptprimitives.dll $(@D)/drive_c/windows/system32/
+	touch $@
+
+# Go installs for this system alone where GOBIN is set.
+$(TELEGRAF_FOLDER)/%/telegraf.exe:
+	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+	    cd "$$module" && GOOS=windows CGO_ENABLED=0 $(GO) build -tags "$(TELEGRAF_TAGS)" -o "$(CURDIR)/$@" ./cmd/telegraf
+
 lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, and the tree of crates
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	# These are no part of all: other targets run them.
-	$(CARGO) clippy --locked --test telegraf --test dist --test record -- -D warnings
+	$(CARGO) clippy --locked --test telegraf --test dist --test record --test windows -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 

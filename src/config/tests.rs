@@ -15,8 +15,9 @@ fn env(name: &str) -> Option<OsString> {
     variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
 }
 
+/// For Linux, which has every option.
 fn parse(text: &str) -> Result<Config, String> {
-    Config::parse(text.as_bytes(), &env).map_err(|error| error.to_string())
+    Config::parse_for(System::Linux, text.as_bytes(), &env).map_err(|error| error.to_string())
 }
 
 fn only_table(text: &str) -> Table {
@@ -156,7 +157,7 @@ fn namespaces_are_looked_for_in_one_proc_for_all_tables() {
     }
     // Without HOST_PROC, netlink's is that of the others.
     let tables = [others, netlink, &format!("{others}source = 'procfs'\n")].concat();
-    Config::parse(tables.as_bytes(), &|_| None).unwrap();
+    Config::parse_for(System::Linux, tables.as_bytes(), &|_| None).unwrap();
 }
 
 #[test]

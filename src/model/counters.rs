@@ -241,10 +241,10 @@ counters! {
         otherhost_dropped_in: Packets [RxOtherhostDropped];
         /// Multicast packets transmitted.
         multicast_out: Packets [];
-        /// Broadcast packets received.
-        broadcast_in: Packets [];
-        /// Broadcast packets transmitted.
-        broadcast_out: Packets [];
+        /// Multicast and broadcast packets received, on Windows, which does not tell them apart.
+        nonunicast_in: Packets [];
+        /// Multicast and broadcast packets transmitted, on Windows.
+        nonunicast_out: Packets [];
         /// Packets received of a protocol that nobody here speaks.
         noproto_in: Packets [];
     }

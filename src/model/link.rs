@@ -12,6 +12,13 @@ impl Flags {
     /// `IFF_LOOPBACK`, which is too.
     pub const LOOPBACK: u32 = 0x8;
 
+    /// Those of an interface of which a system tells just these two.
+    #[must_use]
+    pub fn of(is_up: bool, is_loopback: bool) -> Self {
+        let up = if is_up { Self::UP } else { 0 };
+        Self(up | if is_loopback { Self::LOOPBACK } else { 0 })
+    }
+
     /// Whether the interface is administratively up (`IFF_UP`); its carrier does not matter.
     #[must_use]
     pub fn is_up(self) -> bool {

@@ -1,4 +1,5 @@
-//! What kind of interface a number stands for in `ifi_type`, by `net/if_types.h`.
+//! What kind of interface a number stands for in `ifi_type`, by `net/if_types.h`; and in `IfType` of Windows,
+//! by `ipifcons.h`.
 //!
 //! Most are those of IANA's ifType and the same everywhere; those that the systems chose themselves differ.
 
@@ -63,6 +64,8 @@ const MACOS: [(u8, &str); 8] = [
     (0xff, "cellular"),
 ];
 
+const WINDOWS: [(u8, &str); 2] = [(0xf3, "wwan"), (0xf4, "wwan")];
+
 /// The kind that the number stands for on that system; empty where it stands for none, or for a loopback,
 /// which is no kind on Linux either.
 #[must_use]
@@ -72,7 +75,8 @@ pub fn kind(system: System, ifi_type: u8) -> &'static str {
         System::OpenBsd => &OPENBSD,
         System::NetBsd => &NETBSD,
         System::MacOs => &MACOS,
-        System::Linux | System::Windows => &[],
+        System::Windows => &WINDOWS,
+        System::Linux => &[],
     };
     let mut all = own.iter().chain(&EVERYWHERE);
     all.find(|(number, _)| *number == ifi_type).map_or("", |(_, kind)| kind)
@@ -85,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_number_stands_for_what_the_system_says() {
-        for &system in BSD {
+        for &system in BSD.iter().chain(&[System::Windows]) {
             let kinds = [0x06, 0xd1, 0x87, 0x18, 0x01].map(|number| kind(system, number));
             assert_eq!(kinds, ["ether", "bridge", "vlan", "", ""], "{}", system.name());
         }

@@ -405,3 +405,49 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(ifindex: u32, is_slow: bool) -> Query {
+        Query { ifindex, name: Name::default(), id: QueryId::MIN, is_slow }
+    }
+
+    /// Which interfaces are asked about, in that order; `None` for all by a dump.
+    fn asked(state: &mut State) -> Vec<Option<u32>> {
+        std::iter::from_fn(|| {
+            let (client, task, backend) = state.next_task()?;
+            state.clients.get_mut(&client).unwrap().backend = Some(backend);
+            Some(match task {
+                Task::All(_) => None,
+                Task::One(query) => Some(query.ifindex),
+            })
+        })
+        .collect()
+    }
+
+    #[test]
+    fn dumps_come_first_and_slow_drivers_last() {
+        let thread = SpeedThread { shared: Arc::default() };
+        let [one, other] = [(); 2].map(|()| thread.client(Backend::Nowhere));
+        one.ask(vec![query(1, true), query(2, false)]);
+        other.ask(vec![query(3, false), query(4, true)]);
+        other.ask_all(QueryId::MIN, 0);
+        let asked = asked(&mut thread.shared.lock());
+        assert_eq!(asked, [None, Some(2), Some(3), Some(1), Some(4)]);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_namespace_that_is_gone() {
+        let thread = SpeedThread { shared: Arc::default() };
+        let [one, other] = [(); 2].map(|()| thread.client(Backend::Nowhere));
+        other.ask(vec![query(1, false), query(2, true)]);
+        one.ask(vec![query(3, false)]);
+        other.ask_all(QueryId::MIN, 0);
+        drop(other);
+        // Its slow driver would have others take the kernel's lock for held.
+        assert!(!one.is_stuck());
+        assert_eq!(asked(&mut thread.shared.lock()), [Some(3)]);
+    }
+}
