@@ -30,6 +30,15 @@ fn machine() -> (TempDir, Machine) {
     (proc, machine)
 }
 
+/// The same with a process 1, and the folder of the names of its namespaces.
+fn machine_with_names() -> (TempDir, Machine, PathBuf) {
+    let (proc, machine) = machine();
+    let names = machine.proc.join("1/root/run/netns");
+    fs::create_dir_all(&names).unwrap();
+    found(&machine, 1, "main0");
+    (proc, machine, names)
+}
+
 /// The namespace, without a name, that a new process of that number lives in, with an interface of
 /// that name.
 fn found(machine: &Machine, pid: u32, name: &str) -> Discovered {
@@ -380,10 +389,7 @@ fn names_that_may_change_without_an_event_are_looked_for_at_every_gather() {
 
 #[test]
 fn those_that_are_left_out_are_counted_and_looked_for_again() {
-    let (proc, machine) = machine();
-    let names = machine.proc.join("1/root/run/netns");
-    fs::create_dir_all(&names).unwrap();
-    found(&machine, 1, "main0");
+    let (proc, machine, names) = machine_with_names();
     found(&machine, 10, "eth0");
     let mut tables = tables(&proc, "processes");
     // As where others take all the room.
@@ -408,10 +414,7 @@ fn those_that_are_left_out_are_counted_and_looked_for_again() {
 
 #[test]
 fn a_name_without_a_namespace_is_told_of_as_long_as_it_is_there() {
-    let (proc, machine) = machine();
-    let names = machine.proc.join("1/root/run/netns");
-    fs::create_dir_all(&names).unwrap();
-    found(&machine, 1, "main0");
+    let (proc, _, names) = machine_with_names();
     let left_over = names.join("blue");
     let long_ago = SystemTime::now() - Duration::from_secs(60);
     File::create(&left_over).unwrap().set_modified(long_ago).unwrap();

@@ -328,19 +328,15 @@ impl State {
 
     /// What to do next, and by what.
     fn next_task(&mut self) -> Option<(ClientId, Task, Backend)> {
-        loop {
-            let next =
-                self.dumps.pop().map(|(client, dump)| (client, Task::All(dump))).or_else(|| {
-                    let next = pop(&mut self.quick).or_else(|| pop(&mut self.slow));
-                    next.map(|(client, query)| (client, Task::One(query)))
-                });
-            let (client, task) = next?;
-            // It is there: the thread has none but while it asks, and what a client asked goes with it.
-            let backend = self.clients.get_mut(&client).and_then(|client| client.backend.take());
-            if let Some(backend) = backend {
-                return Some((client, task, backend));
-            }
-        }
+        let (client, task) = if let Some((client, dump)) = self.dumps.pop() {
+            (client, Task::All(dump))
+        } else {
+            let (client, query) = pop(&mut self.quick).or_else(|| pop(&mut self.slow))?;
+            (client, Task::One(query))
+        };
+        // Both are there: what a client asked goes with it, and the thread has a backend only while it asks.
+        let backend = self.clients.get_mut(&client)?.backend.take()?;
+        Some((client, task, backend))
     }
 }
 
