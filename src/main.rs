@@ -76,7 +76,7 @@ fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
         log,
     );
     if triggers.are_typed() {
-        log.info(format_args!("Enter gathers, Ctrl-D ends"));
+        log.info(format_args!("Enter gathers, Ctrl-C ends"));
     }
     daemon::run(collector, triggers, stdout()?, log)
         .map_err(|error| Failure::failed(error.to_string()))
@@ -98,8 +98,7 @@ fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
             if is_conf && file::lies_within(file, "telegraf.d") {
                 log.warn(format_args!(
                     "{name} lies in a folder telegraf.d, where Telegraf reads it too, so that its own \
-                     inputs.net reports every series a second time: move it elsewhere, such as to \
-                     /etc/telegraf-net"
+                     inputs.net reports every series a second time: move it elsewhere (--help names a place)"
                 ));
             }
             (name, text)

@@ -29,6 +29,7 @@ fn help_shows_the_block_to_paste() {
     let help = text(&run(&mut plugin(&["--help"])).stdout);
     for line in [
         "  [[inputs.execd]]\n",
+        #[cfg(target_os = "linux")]
         "    command = [\"/usr/bin/telegraf-net\", \"--config\", \"/etc/telegraf-net/plugin.conf\"]\n",
         "    signal = \"STDIN\"\n",
         "    data_format = \"influx\"\n",

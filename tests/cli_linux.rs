@@ -601,7 +601,7 @@ fn on_a_terminal_it_says_what_the_keys_do() {
     keys.write_all(b"\n\x04").unwrap();
     let output = finish(process);
     assert!(output.status.success());
-    assert_eq!(text(&output.stderr).lines().last(), Some("I! Enter gathers, Ctrl-D ends"));
+    assert_eq!(text(&output.stderr).lines().last(), Some("I! Enter gathers, Ctrl-C ends"));
     assert!(text(&output.stdout).contains("net,interface=all "));
 }
 

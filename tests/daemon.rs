@@ -426,7 +426,7 @@ fn on_a_terminal_it_ends_at_once() {
         command.stdin(keyboard).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let (mut log, mut part) = (String::new(), [0; 1 << 10]);
-        while !log.contains("Ctrl-D ends") {
+        while !log.contains("Ctrl-C ends") {
             let length = read_part(process.stderr.as_mut().unwrap(), &mut part);
             assert_ne!(length, 0, "{log}");
             log += &String::from_utf8_lossy(&part[..length]);

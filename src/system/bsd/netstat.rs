@@ -228,8 +228,9 @@ impl Session<'_> {
                 Err(error) => {
                     bad += 1;
                     if bad <= MAX_LINES {
-                        let message = format!("{netstat} {error}");
-                        problems.report(&message, Level::Error, format_args!("{message}"));
+                        // What it says may be another thing each time.
+                        let key = format!("{netstat} {}", error.line);
+                        problems.report(&key, Level::Error, format_args!("{netstat} {error}"));
                     }
                 }
             }
