@@ -414,6 +414,20 @@ fn what_a_failing_program_says_is_one_line() {
 }
 
 #[test]
+fn a_row_that_is_odd_in_another_way_each_time_is_told_of_once() {
+    let mut played = kernel(System::FreeBsd, []);
+    played.programs.netstat = fixtures().join("programs/odd-row");
+    let mut gathers = Gathers::start(played, "[[inputs.net]]\n  source = \"netstat\"\n");
+    take_records();
+    for expected in [1, 0, 0] {
+        let lines = gathers.lines();
+        assert!(lines.starts_with("net,interface=em1 ") && lines.lines().count() == 1, "{lines}");
+        let said = take_records();
+        assert_eq!(said.lines().count(), expected, "{said}");
+    }
+}
+
+#[test]
 fn a_program_that_does_not_end_is_killed() {
     for program in ["hangs", "hangs-silently"] {
         let said = failure(program, Duration::from_millis(300));
