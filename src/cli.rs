@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::config::options::OPTIONS;
 use crate::config::systems::System;
@@ -84,6 +84,51 @@ pub struct Args {
     #[arg(long, conflicts_with = "poll_interval")]
     pub once: bool,
 
+    /// Write metrics in this format
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: FormatOption,
+
+    /// Redraw a table of rates every DURATION, until q or Ctrl-C
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = poll_interval,
+        num_args = 0..=1,
+        default_missing_value = "1s",
+        conflicts_with_all = ["once", "poll_interval", "format"]
+    )]
+    pub watch: Option<Duration>,
+
+    /// Sort a table by this, the largest first; without it, interfaces stand as the kernel has them
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub sort: Option<Sort>,
+
+    /// Have a table show the protocol statistics that are zero, too
+    #[arg(long)]
+    pub all: bool,
+
+    /// Fold what is quiet into one line for each kind
+    #[arg(long, value_enum, value_name = "WHAT", requires = "watch")]
+    pub fold: Option<Fold>,
+
+    /// Say of every interface, or of INTERFACE, whether it is reported and why, and what that takes
+    #[arg(long, value_name = "INTERFACE", num_args = 0..=1, conflicts_with_all = ["once", "watch", "format"])]
+    #[expect(clippy::option_option, reason = "clap gives the argument without a value so")]
+    pub explain: Option<Option<OsString>>,
+
+    /// Check the configuration, and what of it can be had here; exit status 0: all is well, 1: something
+    /// would be lost, 2: a mistake
+    #[arg(long, conflicts_with_all = ["once", "watch", "format", "explain"])]
+    pub check: bool,
+
+    /// Check the block for this plugin in telegraf.conf, too
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub telegraf: Option<PathBuf>,
+
+    /// Print what gives the same series as the [[inputs.net]] and [[inputs.nstat]] blocks of a telegraf.conf
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "watch", "format", "explain", "check", "config"])]
+    pub convert: Option<PathBuf>,
+
     /// Gather on our own clock as well, for signal = "none"
     #[arg(long, alias = "poll_interval", value_name = "DURATION", value_parser = poll_interval)]
     pub poll_interval: Option<Duration>,
@@ -111,6 +156,38 @@ pub struct Args {
     /// Write D! lines to stderr too
     #[arg(long)]
     pub debug: bool,
+}
+
+/// What metrics are written as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FormatOption {
+    /// InfluxDB's line protocol, which Telegraf reads
+    #[default]
+    Influx,
+    /// An object of JSON on each line
+    Json,
+    /// Columns for people, with --once
+    Table,
+}
+
+/// What a table is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// Bytes received and sent, or their rates
+    Bytes,
+    /// Packets dropped
+    Drops,
+    /// Errors
+    Errors,
+    /// The interface's name
+    Name,
+}
+
+/// What a table folds into one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fold {
+    /// Interfaces without traffic
+    Idle,
 }
 
 impl Args {

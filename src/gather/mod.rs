@@ -7,7 +7,7 @@ pub mod report;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::first_gather::{Doubles, Seen, Unmatched};
-use self::report::Batch;
+use self::report::{Batch, Shown};
 use crate::config::{Config, List, Table};
 use crate::format::Format;
 use crate::log::{Level, Log, Problems};
@@ -203,6 +203,22 @@ impl<H: Host> Collector<H> {
                 namespace.show_reported((number, table), statistics, &mut |reported| {
                     doubles.see(number, reported);
                 });
+            }
+        }
+    }
+
+    /// The tables of the configuration.
+    #[must_use]
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// Shows what the tables made of all that the last gather has read: table by table, the interfaces in
+    /// the kernel's order, then the protocol statistics, as the lines are.
+    pub fn show(&self, see: &mut dyn FnMut(Shown<'_>)) {
+        for numbered in self.tables.iter().enumerate() {
+            for (namespace, statistics) in self.host.namespaces() {
+                namespace.show_all(numbered, statistics, see);
             }
         }
     }
