@@ -3,7 +3,6 @@
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
-use std::ptr;
 
 /// How many bytes can be written to a pipe without blocking; all there are when it has lost its reader.
 ///
