@@ -172,7 +172,10 @@ impl BsdReader {
             Err(error) => errors.push(error),
         });
         let Some(&first) = errors.first() else { return Ok(()) };
-        let is_other = |error: &IflistError| matches!(error.reason, IflistReason::Version { .. });
+        // Without a length that makes sense, nothing is known of what follows.
+        let is_other = |error: &IflistError| {
+            matches!(error.reason, IflistReason::Version { .. } | IflistReason::Length(_))
+        };
         if let Some(&error) = errors.iter().find(|error| is_other(error)) {
             return Err(SysctlError::Iflist(error));
         }

@@ -318,6 +318,20 @@ fn netstat_stands_in_while_sysctl_fails_and_that_is_said_once() {
 }
 
 #[test]
+fn netstat_stands_in_for_a_table_whose_rest_cannot_be_found() {
+    let mut table = iflist(&FREEBSD, &samples());
+    table.extend([0xff, 0xff, 5, 14]);
+    let mut played = kernel(System::FreeBsd, [table]);
+    played.programs = programs("freebsd-down");
+    let mut gathers = Gathers::start(played, "[[inputs.net]]\n");
+    take_records();
+    assert!(gathers.lines().starts_with("net,interface=em0 bytes_sent=270471i,"));
+    let said = take_records();
+    assert!(said.contains("a length of 65535 makes no sense: reading them by netstat"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
 fn only_the_source_that_is_named_is_used() {
     let mut played = kernel(System::FreeBsd, []);
     played.programs = programs("freebsd-down");
@@ -356,6 +370,15 @@ fn a_table_of_another_version_or_length_is_refused_by_name() {
     assert_eq!(gathers.lines(), "");
     let said = take_records();
     assert!(said.contains("200 bytes are no multiple of 180"), "{said}");
+    // A length that makes no sense hides all that follow, however many came before.
+    let [card, loopback] = samples();
+    let mut table = iflist(&FREEBSD, &[card]);
+    table.extend([0, 0, 5, 14]);
+    table.extend(iflist(&FREEBSD, &[loopback]));
+    let mut gathers = Gathers::start(kernel(System::FreeBsd, [table]), configuration);
+    assert_eq!(gathers.lines(), "");
+    let said = take_records();
+    assert!(said.contains(": a length of 0 makes no sense: source = "), "{said}");
     // One message that cannot be read costs itself.
     let [card, loopback] = samples();
     let mut table = iflist(&FREEBSD, &[loopback, card]);
