@@ -482,6 +482,21 @@ fn without_a_list_of_names_those_that_may_be_cut_are_left_out() {
 }
 
 #[test]
+fn where_there_are_no_protocol_statistics_their_absence_is_no_reason_for_nothing() {
+    let why_nothing = |tables: Vec<Vec<u8>>, configuration| {
+        let mut gathers = Gathers::start(kernel(System::FreeBsd, tables), configuration);
+        assert_eq!(gathers.lines(), "");
+        gathers.0.why_nothing()
+    };
+    let table = iflist(&FREEBSD, &samples());
+    let configuration = "[[inputs.net]]\n  interface_exclude = [\"vtnet*\"]\n";
+    let expected = "all 2 interfaces are left out (1 loopback, 1 in interface_exclude)";
+    assert_eq!(why_nothing(vec![table], configuration), expected);
+    let configuration = "[[inputs.net]]\n  source = \"sysctl\"\n";
+    assert_eq!(why_nothing(vec![vec![0, 0]], configuration), "no interface can be read");
+}
+
+#[test]
 fn no_program_is_left_behind() {
     let children = || {
         let own = fs::read_to_string("/proc/thread-self/children");

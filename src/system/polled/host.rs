@@ -29,6 +29,8 @@ struct View<R> {
 impl<R: Reader> Host for PolledHost<R> {
     type Source = PolledSource<R>;
 
+    const HAS_PROTOCOLS: bool = false;
+
     fn open(tables: &mut [Table], format: &'static dyn Format, log: Log) -> Self {
         let mut views = Vec::<View<R>>::new();
         for (number, table) in tables.iter().enumerate() {
