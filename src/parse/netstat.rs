@@ -107,6 +107,8 @@ impl fmt::Display for NoHeader {
 pub struct NetstatRowError<'a> {
     /// The line's number in the text, from 1.
     pub line: usize,
+    /// Its first cell without the mark: the interface's name, as far as that can be told; may be empty.
+    pub name: &'a [u8],
     /// What is wrong.
     pub reason: RowReason<'a>,
 }
@@ -182,7 +184,7 @@ impl<'a> Header<'a> {
     fn link_row(&self, cells: &[&'a [u8]]) -> Result<LinkRow<'a>, RowReason<'a>> {
         let cell = |place: usize| cells.get(place).copied().unwrap_or_default();
         let marked = cell(0);
-        let name = marked.strip_suffix(b"*").unwrap_or(marked);
+        let name = unmarked(marked);
         if name.is_empty() {
             return Err(RowReason::NoName);
         }
@@ -213,6 +215,11 @@ impl<'a> Header<'a> {
             cells: counters,
         })
     }
+}
+
+/// A name without the mark of what is down.
+fn unmarked(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b"*").unwrap_or(name)
 }
 
 /// Whether a cell is an address whatever follows, and no counter, not even an odd one: three bytes or more
@@ -247,7 +254,8 @@ pub fn link_rows(
     let mut lines = (1..).zip(text.split(|&byte| byte == b'\n'));
     let header = lines.find_map(|(_, line)| Header::of(line)).ok_or(NoHeader)?;
     Ok(lines.filter(|(_, line)| !line.trim_ascii().is_empty()).filter_map(move |(line, row)| {
-        Some(header.row(row)?.map_err(|reason| NetstatRowError { line, reason }))
+        let name = unmarked(words(row).next().unwrap_or_default());
+        Some(header.row(row)?.map_err(|reason| NetstatRowError { line, name, reason }))
     }))
 }
 

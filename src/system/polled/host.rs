@@ -54,9 +54,10 @@ impl<R: Reader> Host for PolledHost<R> {
     }
 
     fn read(&mut self, tables: &[Table], problems: &mut Problems, hurry: &mut dyn FnMut() -> bool) {
+        let mut began = Instant::now();
         for View { namespace, .. } in &mut self.views {
             namespace.start_gather();
-            namespace.read(&mut (), tables, problems, hurry);
+            namespace.read(&mut began, tables, problems, hurry);
         }
     }
 
