@@ -31,6 +31,8 @@ CROSS_CHECKED := --lib --bins --tests --examples
 # The tests that run for other C libraries and processors: those of parts, the golden ones, and those of the
 # command line.
 CROSS_TESTS := $(addprefix --test ,golden cli execd) --lib --bins
+# Those that threads have a part in, where there are any.
+DAEMON_TESTS := cli cli_linux daemon execd faults hostile
 # qemu-user has no netlink for these, and lets a program start that is not there; the last one has to be root
 # of more than the user namespace that qemu has there.
 NOT_UNDER_QEMU := --skip so_many_datagrams_of_other_processes_are_passed_over \
@@ -125,8 +127,8 @@ install: ## Install what `make build` and `make documents` have made (DESTDIR=, 
 test: ## Run every test that needs no Telegraf; as root, all of them run
 	$(CARGO) test --locked
 
-test-threads: ## Run the same tests where it waits and writes as on other systems than Linux
-	$(CARGO) test --locked --features threads
+test-threads: ## Run those of its daemon where it waits and writes as on other systems than Linux
+	$(CARGO) test --locked --features threads --lib $(addprefix --test ,$(DAEMON_TESTS))
 
 test-dist: dist build documents ## Test what `make dist` and `make install` make, as root
 	TELEGRAF_NET_DIST="$(CURDIR)/target/dist" TELEGRAF_NET_TOOLS="$(CURDIR)/$(TOOLS)" \

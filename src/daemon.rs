@@ -11,6 +11,9 @@ use crate::system::{Await, EMPTY_POLL, NO_EVENTS, Output, Ready, Triggers, close
 /// How long after a stop the reader is waited for that has yet to take a batch.
 const WRITE_GRACE: Duration = Duration::from_millis(400);
 
+/// How long it is waited for at least, also where a gather has ended long after the stop.
+const LATE_WRITE_GRACE: Duration = Duration::from_millis(100);
+
 /// How long after a stop the reader is waited for that has yet to empty the pipe: what is left
 /// there when the process ends is lost to Telegraf.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
@@ -183,7 +186,7 @@ fn is_overdue(triggers: &mut Triggers, output: &Output) -> bool {
     ready.closed || triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
 }
 
-/// Writes the batch, for as long as it takes; after a stop, for [`WRITE_GRACE`] at most. Returns
+/// Writes the batch, for as long as it takes; after a stop, until [`WRITE_GRACE`] is over. Returns
 /// whether all of it got out.
 fn write(
     batch: &[u8],
@@ -192,12 +195,14 @@ fn write(
     output: &mut Output,
 ) -> Result<bool, DaemonError> {
     output.reserve(batch.len());
+    let start = Instant::now();
     let mut lines = batch;
     let mut writable = false;
     loop {
         let length = output.write_lines(lines, writable).map_err(DaemonError::Write)?;
         lines = lines.get(length..).unwrap_or_default();
-        let deadline = triggers.stop_since().map(|since| since + WRITE_GRACE);
+        let deadline = triggers.stop_since();
+        let deadline = deadline.map(|since| (since + WRITE_GRACE).max(start + LATE_WRITE_GRACE));
         if lines.is_empty() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Ok(lines.is_empty());
         }

@@ -159,6 +159,11 @@ impl Problems {
         });
     }
 
+    /// Has all problems last on that were met before: it is not looked whether they do.
+    pub fn keep(&mut self) {
+        self.lasting.iter_mut().for_each(|problem| problem.met = true);
+    }
+
     /// Says which problems were not met in the gather that ends here, and forgets them.
     pub fn end_of_gather(&mut self) {
         let log = self.log;

@@ -330,11 +330,54 @@ fn slow_flags_and_a_reader_that_goes_away_delay_no_ending() {
 }
 
 #[test]
-fn a_line_that_is_longer_than_an_atomic_write_is_not_cut_either() {
-    let mut plugin = Plugin::start(1, &[]);
+fn a_batch_that_is_made_long_after_the_stop_is_written() {
+    if is_skipped_without("strace", has("strace", "-V")) {
+        return;
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    // Flags are not asked for any more then.
+    fs::write(&file, "[[inputs.net]]\ninterfaces = ['*']\n").unwrap();
+    let mut command = Command::new("sh");
+    let slow = "exec strace -f -o /dev/null -P \"$HOST_PROC/net/dev\" \
+                --inject=pread64:delay_enter=300000 \"$0\" --config \"$1\"";
+    command.args(["-c", slow, PLUGIN]).arg(file.path());
+    let mut plugin = Plugin::start_as(command, 3);
+    plugin.trigger(b"\n");
+    plugin.close_stdin();
+    assert_eq!(plugin.rest().len(), 3);
+    assert!(end_of(&mut plugin.process).0.success());
+}
+
+/// One whose lines of protocol statistics have more than 8000 bytes.
+fn start_with_long_lines() -> Plugin {
+    let plugin = Plugin::start(1, &[]);
     let columns = (0..500).map(|number| format!("Column{number}")).collect::<Vec<_>>().join(" ");
     let snmp = format!("Tcp: {columns}\nTcp:{}\n", " 1".repeat(500));
     fs::write(plugin.folder.path().join("net/snmp"), snmp).unwrap();
+    plugin
+}
+
+#[test]
+fn a_long_line_is_not_cut_where_there_is_no_room_for_all_of_it() {
+    let mut plugin = start_with_long_lines();
+    // Far more than the pipe holds.
+    for _ in 0..30 {
+        plugin.trigger(b"\n");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    plugin.signal(Signal::TERM);
+    plugin.assert_ends();
+    let text = String::from_utf8(read_all(plugin.stdout.as_mut().unwrap())).unwrap();
+    assert!(text.len() > 8000);
+    for line in text.split_inclusive('\n') {
+        let is_long = line.starts_with("net,interface=all ");
+        assert!(line.ends_with('\n') && is_long == (line.len() > 8000), "{line:?}");
+    }
+}
+
+#[test]
+fn a_line_that_is_longer_than_an_atomic_write_is_not_cut_either() {
+    let mut plugin = start_with_long_lines();
     // Nobody reads. What comes first of the second batch is written, before its long line has to wait.
     plugin.trigger(b"\n");
     let first = eventually("the first batch", || Some(plugin.unread()).filter(|&it| it > 8000));
@@ -345,8 +388,7 @@ fn a_line_that_is_longer_than_an_atomic_write_is_not_cut_either() {
     let text = String::from_utf8(read_all(plugin.stdout.as_mut().unwrap())).unwrap();
     let (long, short): (Vec<_>, Vec<_>) =
         text.split_inclusive('\n').partition(|line| line.starts_with("net,interface=all "));
-    // The second long line waits until the first one is read. By threads, it is not known that it would
-    // have to, and it goes out whole since there is room.
+    // The second long line waits until the first one is read. By threads, it goes out since there is room.
     assert_eq!((long.len(), short.len()), (if BY_THREADS { 2 } else { 1 }, 2));
     assert!(long.iter().all(|line| line.len() > 8000 && line.ends_with('\n')));
     lines(short.concat().as_bytes());

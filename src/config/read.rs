@@ -337,6 +337,39 @@ impl Reader<'_> {
                 check(entry.span(), class.systems(), &format!("{key:?}: {:?}", class.name()))?;
             }
         }
+        self.check_kinds_by_netstat(entries, options)
+    }
+
+    /// Refuses kinds where netstat alone is read, which tells who is a loopback, by names, and no more.
+    fn check_kinds_by_netstat(
+        &self,
+        entries: &DeTable<'_>,
+        options: &Options,
+    ) -> Result<(), ConfigError> {
+        if options.source != SourceOption::Netstat {
+            return Ok(());
+        }
+        let error = |span, what: &str| {
+            let message = format!(
+                "{what}: netstat tells no kinds: leave it out, or take \"source\" = \"auto\""
+            );
+            Err(self.error(span, message))
+        };
+        let kinds =
+            [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)];
+        for (key, entries) in kinds {
+            let is_told = |entry: &Spanned<String>| {
+                KindClass::of_name(entry.get_ref()) == Some(KindClass::Loopback)
+            };
+            if let Some(entry) = entries.iter().find(|entry| !is_told(entry)) {
+                return error(entry.span(), &format!("{key:?}: {:?}", entry.get_ref()));
+            }
+        }
+        if options.interface_tags.contains(&Tag::Kind)
+            && let Some((key, _)) = entries.get_key_value("interface_tags")
+        {
+            return error(key.span(), "\"interface_tags\": \"kind\"");
+        }
         Ok(())
     }
 

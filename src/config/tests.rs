@@ -345,6 +345,21 @@ fn what_a_system_cannot_have_is_an_error_that_says_where_it_works() {
             "kind_exclude = ['bridge', 'virtual']",
             r#""kind_exclude": "virtual" works on Linux and Windows only, and this is OpenBSD"#,
         ),
+        (
+            System::MacOs,
+            "kind_include = ['loopback', 'br*']\nsource = 'netstat'",
+            r#""kind_include": "br*": netstat tells no kinds"#,
+        ),
+        (
+            System::FreeBsd,
+            "kind_exclude = ['bridge']\nsource = 'netstat'",
+            r#""kind_exclude": "bridge": netstat tells no kinds"#,
+        ),
+        (
+            System::NetBsd,
+            "interface_tags = ['mac', 'kind']\nsource = 'netstat'",
+            r#""interface_tags": "kind": netstat tells no kinds"#,
+        ),
     ];
     for (system, line, expected) in cases {
         let error = parse_for(system, line).unwrap_err();
@@ -354,7 +369,9 @@ fn what_a_system_cannot_have_is_an_error_that_says_where_it_works() {
     for (system, line) in [
         (System::Windows, "namespace_include = []\nprotocols = []\nignore_protocol_stats = true"),
         (System::FreeBsd, "source = 'sysctl'\ninterface_tags = ['mac', 'kind']"),
-        (System::MacOs, "source = 'netstat'\nkind_include = ['loopback', 'bridge']"),
+        (System::MacOs, "source = 'netstat'\nkind_include = ['loopback']"),
+        (System::MacOs, "source = 'auto'\nkind_include = ['loopback', 'bridge']"),
+        (System::OpenBsd, "source = 'netstat'\ninterface_tags = ['mac']"),
         (System::Windows, "source = 'auto'\nkind_include = ['physical']\ncounters = 'all'"),
     ] {
         let config = parse_for(system, line).unwrap();

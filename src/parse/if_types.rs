@@ -11,7 +11,7 @@ const EVERYWHERE: [(u8, &str); 14] = [
     (0x06, "ether"),
     (0x17, "ppp"),
     (0x1c, "slip"),
-    (0x35, "virtual"),
+    (0x35, "propvirtual"),
     (0x47, "wlan"),
     (0x83, "tunnel"),
     (0x87, "vlan"),
@@ -86,6 +86,16 @@ pub fn kind(system: System, ifi_type: u8) -> &'static str {
 mod tests {
     use super::*;
     use crate::config::systems::BSD;
+    use crate::select::kinds::KindClass;
+
+    #[test]
+    fn no_kind_has_the_word_for_a_class() {
+        for system in System::ALL {
+            for kind in (0..=u8::MAX).map(|number| kind(system, number)) {
+                assert_eq!(KindClass::of_name(kind), None, "{}: {kind}", system.name());
+            }
+        }
+    }
 
     #[test]
     fn a_number_stands_for_what_the_system_says() {

@@ -107,6 +107,8 @@ impl fmt::Display for NoHeader {
 pub struct NetstatRowError<'a> {
     /// The line's number in the text, from 1.
     pub line: usize,
+    /// Its first cell without the mark: the interface's name, as far as that can be told; may be empty.
+    pub name: &'a [u8],
     /// What is wrong.
     pub reason: RowReason<'a>,
 }
@@ -182,16 +184,17 @@ impl<'a> Header<'a> {
     fn link_row(&self, cells: &[&'a [u8]]) -> Result<LinkRow<'a>, RowReason<'a>> {
         let cell = |place: usize| cells.get(place).copied().unwrap_or_default();
         let marked = cell(0);
-        let name = marked.strip_suffix(b"*").unwrap_or(marked);
+        let name = unmarked(marked);
         if name.is_empty() {
             return Err(RowReason::NoName);
         }
         let behind = cells.get(self.network + 1..).unwrap_or_default();
-        // A number may be an address of one byte, where all counters follow.
+        // What else it looks like, it is an address where all counters follow.
         let has_address = self.has_address
-            && behind
-                .first()
-                .is_some_and(|first| is_address(first) || behind.len() > self.counters.len());
+            && behind.first().is_some_and(|first| {
+                is_address(first, name)
+                    || behind.len() == self.counters.len() + 1 && !is_long_number(first)
+            });
         let (address, values) = behind.split_at_checked(has_address.into()).unwrap_or_default();
         if values.len() > self.counters.len() {
             return Err(RowReason::TooLong);
@@ -214,11 +217,23 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Whether a cell is an address rather than a counter, even an odd one: bytes with something between them,
-/// or a word, as of a loopback.
-fn is_address(cell: &[u8]) -> bool {
-    let is_word = cell.first().is_some_and(|first| !matches!(first, b'0'..=b'9' | b'-' | b'+'));
-    is_word || cell.iter().any(|byte| matches!(byte, b':' | b'.'))
+/// A name without the mark of what is down.
+fn unmarked(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b"*").unwrap_or(name)
+}
+
+/// Whether a cell is an address whatever follows, and no counter, not even an odd one: three bytes or more
+/// with something between them, or the interface's name, as a loopback has it.
+fn is_address(cell: &[u8], name: &[u8]) -> bool {
+    let mut bytes = cell.split(|byte| matches!(byte, b':' | b'.'));
+    let is_byte =
+        |digits: &[u8]| matches!(digits.len(), 1 | 2) && digits.iter().all(u8::is_ascii_hexdigit);
+    cell.starts_with(name) || bytes.clone().nth(2).is_some() && bytes.all(is_byte)
+}
+
+/// Whether a cell is a number that is too long for an address of one byte.
+fn is_long_number(cell: &[u8]) -> bool {
+    cell.len() > 2 && cell.iter().all(u8::is_ascii_digit)
 }
 
 /// The number in `<Link#4>`; `None` where it may be cut short.
@@ -239,7 +254,8 @@ pub fn link_rows(
     let mut lines = (1..).zip(text.split(|&byte| byte == b'\n'));
     let header = lines.find_map(|(_, line)| Header::of(line)).ok_or(NoHeader)?;
     Ok(lines.filter(|(_, line)| !line.trim_ascii().is_empty()).filter_map(move |(line, row)| {
-        Some(header.row(row)?.map_err(|reason| NetstatRowError { line, reason }))
+        let name = unmarked(words(row).next().unwrap_or_default());
+        Some(header.row(row)?.map_err(|reason| NetstatRowError { line, name, reason }))
     }))
 }
 
@@ -319,6 +335,8 @@ enc0*   0     <Link>                                 5          6
 arc0    507   <Link>      17                         7          8
 lo9     507   <Link>      lo9                        9         10
 wg0     1420  <Link>                                 -         12
+fwip0   1500  <Link>      0.0.5e.0.53.1             13         14
+arc1    507   <Link>      1.a                       15         16
 ",
         );
         let told = told.iter().map(|row| (row.address, row.cells.ibytes, row.cells.obytes));
@@ -331,6 +349,8 @@ wg0     1420  <Link>                                 -         12
                 (b"17", Some(7), Some(8)),
                 (b"lo9", Some(9), Some(10)),
                 (b"", None, Some(12)),
+                (b"0.0.5e.0.53.1", Some(13), Some(14)),
+                (b"1.a", Some(15), Some(16)),
             ]
         );
     }
@@ -368,6 +388,11 @@ vio3    1500  <Link>                                 1         2x
 vio4    1500  <Link>                                -1          2
 vio5    1500  <Link>                                 1          18446744073709551616
 vio6    1500  <Link>      00:00:5e:00:53:01          1          2          3
+vio8    1500  <Link>                               3.5          2
+vio9    1500  <Link>                                x5          2
+enc0    0     <Link>                               123          2          3
+tun0    1500  <Link>      x5                         1
+tun1    1500  <Link>      00:00:5e:00:53:01:xyz      1
 vio7    1500  <Link>      00:00:5e:00:53:01          1          18446744073709551615
 ";
         assert_eq!(
@@ -381,6 +406,11 @@ vio7    1500  <Link>      00:00:5e:00:53:01          1          1844674407370955
                 "line 7: \"-1\" is not a counter",
                 "line 8: \"18446744073709551616\" is not a counter",
                 "line 9: more cells than the header has words",
+                "line 10: \"3.5\" is not a counter",
+                "line 11: \"x5\" is not a counter",
+                "line 12: more cells than the header has words",
+                "line 13: \"x5\" is not a counter",
+                "line 14: \"00:00:5e:00:53:01:xyz\" is not a counter",
             ]
         );
         let whole: Vec<_> = link_rows(text.as_bytes()).unwrap().filter_map(Result::ok).collect();

@@ -130,6 +130,9 @@ pub trait Host: Sized {
     /// What one of them is read by.
     type Source: Source;
 
+    /// Whether the system has protocol statistics.
+    const HAS_PROTOCOLS: bool;
+
     /// Opens what the tables name, and says which sources these are. What cannot be had at the moment
     /// is tried again by gathers.
     fn open(tables: &mut [Table], format: &'static dyn Format, log: Log) -> Self;

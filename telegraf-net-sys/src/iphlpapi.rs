@@ -97,7 +97,7 @@ pub fn adapters() -> io::Result<Vec<Adapter>> {
         match status {
             // SAFETY: the call has made a list of what lies at `first`. All that its pointers lead to lies
             // in `room` as well, which nobody changes meanwhile.
-            ERROR_SUCCESS => return Ok(unsafe { read(first) }),
+            ERROR_SUCCESS => return Ok(unsafe { read(first, entry) }),
             ERROR_NO_DATA => return Ok(Vec::new()),
             ERROR_BUFFER_OVERFLOW => {
                 // Adapters may come in between.
@@ -113,12 +113,15 @@ pub fn adapters() -> io::Result<Vec<Adapter>> {
     Err(io::ErrorKind::FileTooLarge.into())
 }
 
-/// Reads a list, and asks for the entry of each adapter in it.
+/// Reads a list, and asks for the entry of each adapter in it. One that has none has vanished.
 ///
 /// # Safety
 ///
 /// The list must be one of `GetAdaptersAddresses`, at whose end `Next` is null, with all that it points to.
-unsafe fn read(first: *const IP_ADAPTER_ADDRESSES_LH) -> Vec<Adapter> {
+unsafe fn read(
+    first: *const IP_ADAPTER_ADDRESSES_LH,
+    entry: impl Fn(NET_LUID_LH, u32) -> Option<io::Result<Entry>>,
+) -> Vec<Adapter> {
     let mut adapters = Vec::new();
     let mut next = first;
     while !next.is_null() {
@@ -204,6 +207,40 @@ fn error_of(status: WIN32_ERROR) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_adapter_that_vanishes_costs_itself_alone() -> io::Result<()> {
+        const ACCESS_DENIED: WIN32_ERROR = 5;
+        let mut names = [(1, "Ethernet"), (2, "gone"), (3, "WLAN")]
+            .map(|(number, name)| (number, name.encode_utf16().chain([0]).collect::<Vec<_>>()));
+        let mut next = ptr::null_mut();
+        let mut list = [(); 3].map(|()| Box::new(IP_ADAPTER_ADDRESSES_LH::default()));
+        for (adapter, (number, name)) in list.iter_mut().zip(&mut names).rev() {
+            adapter.Anonymous1.Anonymous.IfIndex = if *number == 3 { 0 } else { *number };
+            adapter.Ipv6IfIndex = *number;
+            adapter.FriendlyName = name.as_mut_ptr();
+            adapter.Next = next;
+            next = &raw mut **adapter;
+        }
+        let told = |of_the_last: fn() -> io::Result<Entry>| {
+            let entry = |_, ifindex| match ifindex {
+                2 => None,
+                3 => Some(of_the_last()),
+                _ => Some(Ok(Entry { mtu: ifindex, ..Entry::default() })),
+            };
+            // SAFETY: the list is as the system makes them, and nobody changes it or its names.
+            let adapters = unsafe { read(next, entry) };
+            adapters.into_iter().map(|one| (one.name, one.entry.map(|entry| entry.mtu)))
+        };
+        let whole = told(|| Ok(Entry { mtu: 3, ..Entry::default() }));
+        let whole = whole.map(|(name, mtu)| Ok((name, mtu?))).collect::<io::Result<Vec<_>>>()?;
+        assert_eq!(whole, [("Ethernet".to_owned(), 1), ("WLAN".to_owned(), 3)]);
+        // One that cannot be read is told of with the reason.
+        let names = told(|| Err(error_of(ACCESS_DENIED))).map(|(name, mtu)| (name, mtu.is_ok()));
+        let expected = [("Ethernet".to_owned(), true), ("WLAN".to_owned(), false)];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+        Ok(())
+    }
 
     #[test]
     fn an_adapter_that_is_not_there_has_no_entry() -> io::Result<()> {

@@ -5,6 +5,13 @@
 
 #[cfg(windows)]
 pub mod iphlpapi;
+#[cfg(any(
+    target_os = "freebsd",
+    target_os = "openbsd",
+    target_os = "netbsd",
+    target_os = "macos"
+))]
+pub mod kqueue;
 #[cfg(windows)]
 pub mod stdio;
 #[cfg(any(

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use telegraf_net_sys::sysctl;
@@ -49,10 +49,12 @@ impl Reader for NativeReader {
     fn read(
         &mut self,
         wants: Wants,
+        began: Instant,
         rows: &mut Vec<Row>,
         problems: &mut Problems,
+        hurry: &mut dyn FnMut() -> bool,
     ) -> Result<(), NotRead> {
-        self.0.read(wants, rows, problems)
+        self.0.read(wants, began, rows, problems, hurry)
     }
 }
 

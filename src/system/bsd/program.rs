@@ -5,14 +5,15 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The most bytes of an output: ten thousand interfaces with ten addresses each take 10 MB.
 const MAX_OUTPUT: usize = 32 << 20;
@@ -22,6 +23,41 @@ const MAX_COMPLAINT: usize = 1 << 10;
 
 /// How often it is looked whether a program has ended that has closed its output: they end at once.
 const END_POLL: Duration = Duration::from_millis(1);
+
+/// How often it is looked whether a program is still waited for, and whether it has ended though another
+/// one holds its output.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long a program that was killed may take to end: none does, unless the kernel holds it.
+const KILL_GRACE: Duration = Duration::from_millis(100);
+
+/// How long programs are waited for.
+pub struct Patience<'a> {
+    /// Until then at most.
+    pub deadline: Instant,
+    /// Or until it says so.
+    pub hurry: &'a mut dyn FnMut() -> bool,
+}
+
+impl fmt::Debug for Patience<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Patience").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+impl Patience<'_> {
+    /// How long to wait before it is asked again; an error when that is over.
+    fn left(&mut self) -> Result<Duration, RunReason> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if (self.hurry)() {
+            Err(RunReason::Hurry)
+        } else if left.is_zero() {
+            Err(RunReason::TimeLimit)
+        } else {
+            Ok(left.min(LOOK))
+        }
+    }
+}
 
 /// A program with its arguments.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +79,12 @@ pub struct RunError {
 enum RunReason {
     /// The system does not run it, or does not hand on what it prints.
     System(io::Error),
+    /// It was not begun, for the others had taken all the time.
+    NoTime,
+    /// It was not begun, for one that was killed has not ended yet.
+    Stuck,
+    /// It was not waited for until its end, and was killed.
+    Hurry,
     /// It did not end in time, and was killed.
     TimeLimit,
     /// It printed more than is read, and was killed.
@@ -63,6 +105,14 @@ impl fmt::Display for RunError {
         let command = &self.command;
         match &self.reason {
             RunReason::System(error) => write!(f, "cannot run {command}: {error}"),
+            RunReason::NoTime => write!(f, "no time was left for {command}"),
+            RunReason::Stuck => {
+                write!(
+                    f,
+                    "cannot run {command}: one that took too long and was killed has not ended"
+                )
+            }
+            RunReason::Hurry => write!(f, "{command} was not waited for and was killed"),
             RunReason::TimeLimit => write!(f, "{command} took too long and was killed"),
             RunReason::TooLong => {
                 write!(f, "{command} printed more than {MAX_OUTPUT} bytes and was killed")
@@ -85,42 +135,70 @@ impl fmt::Display for RunError {
     }
 }
 
-impl Program<'_> {
-    /// Runs it until that moment at the latest, and returns what it printed.
+impl RunError {
+    /// Whether it was not waited for, which is no failure.
+    #[must_use]
+    pub fn is_hurry(&self) -> bool {
+        matches!(self.reason, RunReason::Hurry)
+    }
+
+    /// Whether the time was over.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        matches!(self.reason, RunReason::TimeLimit | RunReason::NoTime)
+    }
+}
+
+/// Runs programs, one after the other.
+#[derive(Debug, Default)]
+pub struct Runner {
+    /// What waits for the end of one that was killed and has not ended.
+    stuck: Option<JoinHandle<()>>,
+}
+
+impl Runner {
+    /// Runs a program as long as there is patience, and returns what it printed.
     ///
     /// # Errors
     ///
     /// When it could not be run, failed, was killed, or printed nothing and had something to complain of.
-    pub fn run(&self, deadline: Instant) -> Result<Vec<u8>, RunError> {
-        self.try_run(deadline).map_err(|reason| RunError { command: self.to_string(), reason })
+    pub fn run(
+        &mut self,
+        program: &Program<'_>,
+        patience: &mut Patience<'_>,
+    ) -> Result<Vec<u8>, RunError> {
+        self.try_run(program, patience)
+            .map_err(|reason| RunError { command: program.to_string(), reason })
     }
 
-    fn try_run(&self, deadline: Instant) -> Result<Vec<u8>, RunReason> {
-        if deadline <= Instant::now() {
-            return Err(RunReason::TimeLimit);
+    fn try_run(
+        &mut self,
+        program: &Program<'_>,
+        patience: &mut Patience<'_>,
+    ) -> Result<Vec<u8>, RunReason> {
+        match patience.left() {
+            Err(RunReason::TimeLimit) => return Err(RunReason::NoTime),
+            left => left?,
+        };
+        self.stuck = self.stuck.take().filter(|thread| !thread.is_finished());
+        if self.stuck.is_some() {
+            return Err(RunReason::Stuck);
         }
-        let child = Command::new(self.path)
-            .args(self.arguments)
+        let child = Command::new(program.path)
+            .args(program.arguments)
             .env_clear()
             .env("LC_ALL", "C")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // It is killed with all that it has started.
+            .process_group(0)
             .spawn();
-        let mut running = Running(child.map_err(RunReason::System)?);
-        let mut output = Pipe::new(running.0.stdout.take());
-        let mut complaint = Pipe::new(running.0.stderr.take());
-        while output.is_open() || complaint.is_open() {
-            wait(&output, &complaint, deadline)?;
-            output.read().map_err(RunReason::System)?;
-            if output.bytes.len() > MAX_OUTPUT {
-                return Err(RunReason::TooLong);
-            }
-            complaint.read().map_err(RunReason::System)?;
-            complaint.bytes.truncate(MAX_COMPLAINT);
-        }
-        let status = running.end(deadline)?;
-        let (output, complaint) = (output.bytes, complaint.bytes);
+        let mut running = Running::new(child.map_err(RunReason::System)?);
+        let ended = running.wait(patience);
+        let (output, complaint) = running.take_written();
+        self.stuck = running.end();
+        let status = ended?;
         if status.success() && (complaint.is_empty() || !output.is_empty()) {
             Ok(output)
         } else {
@@ -129,28 +207,93 @@ impl Program<'_> {
     }
 }
 
-/// A program that is killed where nobody waits for its end any more.
-struct Running(Child);
+/// A program that runs.
+struct Running {
+    child: Child,
+    /// How it ended.
+    status: Option<ExitStatus>,
+    output: Pipe<ChildStdout>,
+    complaint: Pipe<ChildStderr>,
+}
 
 impl Running {
-    /// Waits for its end.
-    fn end(&mut self, deadline: Instant) -> Result<ExitStatus, RunReason> {
+    fn new(mut child: Child) -> Self {
+        let output = Pipe::new(child.stdout.take());
+        let complaint = Pipe::new(child.stderr.take());
+        Self { child, status: None, output, complaint }
+    }
+
+    /// Waits for its end, and takes in what it writes.
+    fn wait(&mut self, patience: &mut Patience<'_>) -> Result<ExitStatus, RunReason> {
         loop {
-            match self.0.try_wait().map_err(RunReason::System)? {
-                Some(status) => return Ok(status),
-                None if deadline <= Instant::now() => return Err(RunReason::TimeLimit),
-                None => thread::sleep(END_POLL),
+            // All that it wrote is there once it has ended; what others hold open is not waited for.
+            self.status = self.child.try_wait().map_err(RunReason::System)?;
+            if let Some(status) = self.status {
+                while self.read()? {
+                    patience.left()?;
+                }
+                return Ok(status);
+            }
+            let left = patience.left()?;
+            if self.is_open() {
+                wait(&self.output, &self.complaint, left)?;
+                self.read()?;
+            } else {
+                thread::sleep(END_POLL);
             }
         }
     }
+
+    /// Whether somebody may still write to its pipes.
+    fn is_open(&self) -> bool {
+        self.output.is_open() || self.complaint.is_open()
+    }
+
+    /// Takes in a piece of what is in its pipes; `false` if they have nothing.
+    fn read(&mut self) -> Result<bool, RunReason> {
+        let has_written = self.output.read().map_err(RunReason::System)?;
+        if self.output.bytes.len() > MAX_OUTPUT {
+            return Err(RunReason::TooLong);
+        }
+        let has_complained = self.complaint.read().map_err(RunReason::System)?;
+        self.complaint.bytes.truncate(MAX_COMPLAINT);
+        Ok(has_written || has_complained)
+    }
+
+    /// What it has written to its output, and what it complained of.
+    fn take_written(&mut self) -> (Vec<u8>, Vec<u8>) {
+        let Self { output, complaint, .. } = self;
+        (std::mem::take(&mut output.bytes), std::mem::take(&mut complaint.bytes))
+    }
+
+    /// Kills it if it has not ended, and what it has left behind that holds its pipes. Returns what waits for
+    /// its end where that does not come at once.
+    fn end(self) -> Option<JoinHandle<()>> {
+        if self.status.is_some() && !self.is_open() {
+            return None;
+        }
+        // Its group has its number as long as there is anyone in it.
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        // There is nobody to be killed if it has ended meanwhile.
+        let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+        if self.status.is_some() { None } else { reap(self.child) }
+    }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both do nothing where it has ended and was waited for.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+/// Waits for the end of a program that was killed: for a moment, then by a thread, so that it does not stay in
+/// the system's table whenever it ends.
+fn reap(mut child: Child) -> Option<JoinHandle<()>> {
+    let deadline = Instant::now() + KILL_GRACE;
+    while child.try_wait().ok()?.is_none() {
+        if deadline <= Instant::now() {
+            let wait = move || {
+                let _ = child.wait();
+            };
+            return thread::Builder::new().name("reaper".into()).spawn(wait).ok();
+        }
+        thread::sleep(END_POLL);
     }
+    None
 }
 
 /// What a program writes to.
@@ -169,11 +312,11 @@ impl<P: Read + AsFd> Pipe<P> {
         self.pipe.is_some()
     }
 
-    /// Takes in a piece of what is there, if anything is.
-    fn read(&mut self) -> io::Result<()> {
-        let Some(pipe) = &mut self.pipe else { return Ok(()) };
+    /// Takes in a piece of what is there; `false` if nothing is.
+    fn read(&mut self) -> io::Result<bool> {
+        let Some(pipe) = &mut self.pipe else { return Ok(false) };
         if !is_ready(pipe)? {
-            return Ok(());
+            return Ok(false);
         }
         let mut piece = [0; 16 << 10];
         match pipe.read(&mut piece) {
@@ -182,37 +325,71 @@ impl<P: Read + AsFd> Pipe<P> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        Ok(())
+        Ok(true)
     }
 }
 
 /// Whether a read would not block.
 fn is_ready(pipe: &impl AsFd) -> io::Result<bool> {
-    let mut fds = [PollFd::new(pipe, PollFlags::IN)];
-    match poll(&mut fds, Some(&Timespec::default())) {
-        Ok(ready) => Ok(ready > 0),
-        Err(Errno::INTR) => Ok(false),
-        Err(error) => Err(error.into()),
+    loop {
+        let mut fds = [PollFd::new(pipe, PollFlags::IN)];
+        match poll(&mut fds, Some(&Timespec::default())) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
-/// Waits until either can be read, or is at its end.
+/// Waits until either can be read, is at its end, or so much time has passed.
 fn wait(
     output: &Pipe<impl AsFd>,
     complaint: &Pipe<impl AsFd>,
-    deadline: Instant,
+    time: Duration,
 ) -> Result<(), RunReason> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(RunReason::TimeLimit);
-    }
     let output = output.pipe.as_ref().map(AsFd::as_fd);
     let complaint = complaint.pipe.as_ref().map(AsFd::as_fd);
     let open = output.into_iter().chain(complaint);
     let mut fds: Vec<_> = open.map(|pipe| PollFd::from_borrowed_fd(pipe, PollFlags::IN)).collect();
-    // A limit that cannot be told is far away.
-    match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+    match poll(&mut fds, Timespec::try_from(time).ok().as_ref()) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(RunReason::System(error.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_run_while_one_that_was_killed_has_not_ended() {
+        let program = Program { path: Path::new("/bin/echo"), arguments: &[OsStr::new("a")] };
+        let mut no_hurry = || false;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut patience = Patience { deadline, hurry: &mut no_hurry };
+        let (let_end, end) = mpsc::channel();
+        let thread = thread::spawn(move || end.recv().unwrap());
+        let mut runner = Runner { stuck: Some(thread) };
+        let error = runner.run(&program, &mut patience).unwrap_err().to_string();
+        assert!(error.starts_with("cannot run /bin/echo a: one that took too long"), "{error}");
+        let_end.send(()).unwrap();
+        while !runner.stuck.as_ref().unwrap().is_finished() {
+            thread::yield_now();
+        }
+        assert_eq!(runner.run(&program, &mut patience).unwrap(), b"a\n");
+    }
+
+    #[test]
+    fn one_that_does_not_end_is_left_to_a_thread_that_waits_for_it() {
+        // As if it could not be killed.
+        let child = Command::new("/bin/sleep").arg("600").spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let thread = reap(child).unwrap();
+        assert!(!thread.is_finished());
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+        thread.join().unwrap();
+        assert!(rustix::process::test_kill_process(pid).is_err());
     }
 }

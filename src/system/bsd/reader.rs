@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Instant;
 
 use crate::config::SourceOption;
 use crate::config::systems::System;
@@ -16,7 +17,7 @@ use crate::parse::net_rt_iflist::{
 };
 use crate::system::polled::{NotRead, Row};
 
-use super::netstat::{self, Programs};
+use super::netstat::{Netstat, Programs};
 
 /// `{CTL_NET, PF_ROUTE, 0, 0, NET_RT_IFLIST, 0}`, which is the same on FreeBSD and OpenBSD.
 pub(crate) const IFLIST: [i32; 6] = [4, 17, 0, 0, 3, 0];
@@ -50,7 +51,7 @@ pub struct BsdReader {
     system: System,
     source: SourceOption,
     calls: Calls,
-    programs: Programs,
+    netstat: Netstat,
     /// The kernel's table, to be used again.
     table: Vec<u8>,
     /// Whether the last reading was by netstat, which tells no kinds.
@@ -83,7 +84,8 @@ impl BsdReader {
     #[must_use]
     pub fn new(system: System, source: SourceOption, calls: Calls, programs: Programs) -> Self {
         let is_by_netstat = source == SourceOption::Netstat;
-        Self { system, source, calls, programs, table: Vec::new(), is_by_netstat }
+        let netstat = Netstat::new(system, programs);
+        Self { system, source, calls, netstat, table: Vec::new(), is_by_netstat }
     }
 
     /// What it reads, for people.
@@ -94,9 +96,9 @@ impl BsdReader {
             _ => "sysctl NET_RT_IFLIST",
         };
         match self.source {
-            SourceOption::Netstat => self.programs.netstat.display().to_string(),
+            SourceOption::Netstat => self.netstat.path().display().to_string(),
             SourceOption::Sysctl => table.to_owned(),
-            _ => format!("{table}, or else {}", self.programs.netstat.display()),
+            _ => format!("{table}, or else {}", self.netstat.path().display()),
         }
     }
 
@@ -106,17 +108,23 @@ impl BsdReader {
         !self.is_by_netstat
     }
 
-    /// Appends a row for each interface of this moment, with what is wanted of it.
+    /// Appends a row for each interface of this moment, as [a reader](crate::system::polled::Reader::read)
+    /// has to.
     ///
     /// # Errors
     ///
-    /// When there is nothing to report this time, which was reported as a problem.
+    /// When there is nothing to report this time.
     pub fn read(
         &mut self,
         wants: Wants,
+        began: Instant,
         rows: &mut Vec<Row>,
         problems: &mut Problems,
+        hurry: &mut dyn FnMut() -> bool,
     ) -> Result<(), NotRead> {
+        // What fails by one source may do by another.
+        let key = |way| format!("{} {way}", self.source.name());
+        let (sysctl_key, netstat_key) = (key("sysctl"), key("netstat"));
         if self.source != SourceOption::Netstat {
             self.is_by_netstat = false;
             let Err(error) = self.read_sysctl(wants, rows, problems) else { return Ok(()) };
@@ -125,19 +133,23 @@ impl BsdReader {
                 let message = format_args!(
                     "cannot read interfaces by sysctl: {error}: source = \"netstat\" is the other way"
                 );
-                problems.report("sysctl", Level::Error, message);
+                problems.report(&sysctl_key, Level::Error, message);
                 return Err(NotRead);
             }
             let message = format_args!(
                 "cannot read interfaces by sysctl: {error}: reading them by netstat meanwhile, which \
                  tells no speed, kind and carrier"
             );
-            problems.report("sysctl", Level::Warn, message);
+            problems.report(&sysctl_key, Level::Warn, message);
         }
         self.is_by_netstat = true;
-        netstat::read(&self.programs, self.system, rows, problems).map_err(|error| {
-            let message = format_args!("cannot read interfaces by netstat: {error}");
-            problems.report("netstat", Level::Error, message);
+        self.netstat.read(began, rows, problems, hurry).map_err(|error| {
+            if error.is_hurry() {
+                problems.keep();
+            } else {
+                let message = format_args!("cannot read interfaces by netstat: {error}");
+                problems.report(&netstat_key, Level::Error, message);
+            }
             NotRead
         })
     }
@@ -172,7 +184,10 @@ impl BsdReader {
             Err(error) => errors.push(error),
         });
         let Some(&first) = errors.first() else { return Ok(()) };
-        let is_other = |error: &IflistError| matches!(error.reason, IflistReason::Version { .. });
+        // Without a length that makes sense, nothing is known of what follows.
+        let is_other = |error: &IflistError| {
+            matches!(error.reason, IflistReason::Version { .. } | IflistReason::Length(_))
+        };
         if let Some(&error) = errors.iter().find(|error| is_other(error)) {
             return Err(SysctlError::Iflist(error));
         }

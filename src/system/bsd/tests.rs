@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -85,10 +86,12 @@ impl Reader for PlayedReader {
     fn read(
         &mut self,
         wants: Wants,
+        began: Instant,
         rows: &mut Vec<Row>,
         problems: &mut Problems,
+        hurry: &mut dyn FnMut() -> bool,
     ) -> Result<(), NotRead> {
-        self.0.read(wants, rows, problems)
+        self.0.read(wants, began, rows, problems, hurry)
     }
 }
 
@@ -120,8 +123,13 @@ impl Gathers {
 
     /// The lines of another gather, less their time.
     fn lines(&mut self) -> String {
+        self.lines_until(|| false)
+    }
+
+    /// The same, where it has to come to its end once `hurry` says so.
+    fn lines_until(&mut self, hurry: impl FnMut() -> bool) -> String {
         let mut batch = Vec::new();
-        self.0.gather(&mut batch, || false);
+        self.0.gather(&mut batch, hurry);
         let batch = String::from_utf8(batch).unwrap();
         batch.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned() + "\n").collect()
     }
@@ -159,7 +167,7 @@ fn what_netstat_prints_gives_the_expected_lines() {
         }
         cases += 1;
     }
-    assert_eq!(cases, 7);
+    assert_eq!(cases, 8);
 }
 
 fn iflist(layout: &Layout, samples: &[net_rt_iflist::tests::Sample]) -> Vec<u8> {
@@ -318,6 +326,20 @@ fn netstat_stands_in_while_sysctl_fails_and_that_is_said_once() {
 }
 
 #[test]
+fn netstat_stands_in_for_a_table_whose_rest_cannot_be_found() {
+    let mut table = iflist(&FREEBSD, &samples());
+    table.extend([0xff, 0xff, 5, 14]);
+    let mut played = kernel(System::FreeBsd, [table]);
+    played.programs = programs("freebsd-down");
+    let mut gathers = Gathers::start(played, "[[inputs.net]]\n");
+    take_records();
+    assert!(gathers.lines().starts_with("net,interface=em0 bytes_sent=270471i,"));
+    let said = take_records();
+    assert!(said.contains("a length of 65535 makes no sense: reading them by netstat"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
 fn only_the_source_that_is_named_is_used() {
     let mut played = kernel(System::FreeBsd, []);
     played.programs = programs("freebsd-down");
@@ -356,6 +378,15 @@ fn a_table_of_another_version_or_length_is_refused_by_name() {
     assert_eq!(gathers.lines(), "");
     let said = take_records();
     assert!(said.contains("200 bytes are no multiple of 180"), "{said}");
+    // A length that makes no sense hides all that follow, however many came before.
+    let [card, loopback] = samples();
+    let mut table = iflist(&FREEBSD, &[card]);
+    table.extend([0, 0, 5, 14]);
+    table.extend(iflist(&FREEBSD, &[loopback]));
+    let mut gathers = Gathers::start(kernel(System::FreeBsd, [table]), configuration);
+    assert_eq!(gathers.lines(), "");
+    let said = take_records();
+    assert!(said.contains(": a length of 0 makes no sense: source = "), "{said}");
     // One message that cannot be read costs itself.
     let [card, loopback] = samples();
     let mut table = iflist(&FREEBSD, &[loopback, card]);
@@ -414,17 +445,175 @@ fn what_a_failing_program_says_is_one_line() {
 }
 
 #[test]
-fn a_row_that_is_odd_in_another_way_each_time_is_told_of_once() {
+fn a_row_that_is_odd_in_another_way_and_place_each_time_is_told_of_once() {
+    let folder = tempfile::tempdir().unwrap();
     let mut played = kernel(System::FreeBsd, []);
-    played.programs.netstat = fixtures().join("programs/odd-row");
+    played.programs.netstat = folder.path().join("netstat");
+    symlink(fixtures().join("program"), &played.programs.netstat).unwrap();
     let mut gathers = Gathers::start(played, "[[inputs.net]]\n  source = \"netstat\"\n");
     take_records();
-    for expected in [1, 0, 0] {
+    let header = "Name Mtu Network Address Ipkts Ierrs Idrop Ibytes Opkts Oerrs Obytes Coll Drop";
+    let whole = "em1 1500 <Link#2> 00:00:5e:00:53:02 1 0 0 1 1 0 1 0 0";
+    let odd = "em0 1500 <Link#1> 00:00:5e:00:53:01";
+    for (table, expected) in [
+        (format!("{header}\n{odd} -1\n{whole}\n"), 1),
+        (format!("{header}\n{odd} -2\n{whole}\n"), 0),
+        (format!("{header}\n{whole}\n{odd} 3.5 0\n"), 0),
+        (format!("{header}\n{whole}\nem0*\n"), 0),
+    ] {
+        fs::write(folder.path().join("netstat_-ibdnW"), table).unwrap();
         let lines = gathers.lines();
         assert!(lines.starts_with("net,interface=em1 ") && lines.lines().count() == 1, "{lines}");
         let said = take_records();
         assert_eq!(said.lines().count(), expected, "{said}");
     }
+}
+
+#[test]
+fn of_many_odd_rows_some_are_told_of_and_how_many_more_there_are() {
+    let mut played = kernel(System::FreeBsd, []);
+    played.programs.netstat = fixtures().join("programs/ten-odd-rows");
+    let mut gathers = Gathers::start(played, "[[inputs.net]]\n  source = \"netstat\"\n");
+    take_records();
+    assert_eq!(gathers.lines(), "");
+    let said = take_records();
+    assert_eq!(said.lines().count(), 9, "{said}");
+    assert!(said.ends_with("programs/ten-odd-rows: 2 more bad rows\n"), "{said}");
+    gathers.lines();
+    assert_eq!(take_records(), "");
+}
+
+/// Gathers on NetBSD, whose netstat has cut the names of `vioif0` and `vioif1` short.
+fn asks(program: &str, time_limit: Duration) -> Gathers {
+    let mut played = kernel(System::NetBsd, []);
+    let folder = fixtures().join("programs");
+    let (netstat, ifconfig) = (folder.join(program), folder.join("ifconfig-of-three"));
+    played.programs = Programs { netstat, ifconfig, time_limit };
+    let gathers = Gathers::start(played, "[[inputs.net]]\n  source = \"netstat\"\n");
+    take_records();
+    gathers
+}
+
+#[test]
+fn interfaces_that_cannot_be_asked_for_are_told_of_together() {
+    let mut gathers = asks("fails-when-asked", PATIENCE);
+    for expected in [1, 0] {
+        let lines = gathers.lines();
+        assert!(lines.starts_with("net,interface=wm0 ") && lines.lines().count() == 1, "{lines}");
+        let said = take_records();
+        assert_eq!(said.lines().count(), expected, "{said}");
+        let ends =
+            "failed with status 1: netstat: vioif0: no such thing: 2 interfaces are left out\n";
+        assert!(said.is_empty() || said.ends_with(ends), "{said}");
+    }
+}
+
+#[test]
+fn interfaces_for_which_no_time_is_left_are_told_of_together() {
+    // So that the tables are told in time however busy the machine is.
+    let limits = (0..8).map(|doubled| Duration::from_millis(300 << doubled));
+    let mut gathers = limits.map(|limit| asks("hangs-when-asked", limit));
+    let lines = gathers.find_map(|mut gathers| Some(gathers.lines()).filter(|it| !it.is_empty()));
+    assert!(lines.unwrap().starts_with("net,interface=wm0 "));
+    assert_eq!(take_records(), "E! netstat took too long: 2 interfaces are left out\n");
+}
+
+#[test]
+fn what_only_some_tables_tell_is_told_of_where_it_stays_so() {
+    let mut played = kernel(System::OpenBsd, []);
+    played.programs = programs("openbsd-without-address");
+    let mut gathers = Gathers::start(played, "[[inputs.net]]\n  source = \"netstat\"\n");
+    take_records();
+    let first = gathers.lines();
+    assert!(!first.is_empty() && !first.contains("vether0"), "{first}");
+    assert_eq!(take_records(), "");
+    let expected = "E! netstat -ind has no row of \"vether0\"\n\
+                    E! netstat -ine has no row of \"vether0\"\n";
+    for expected in [expected, ""] {
+        assert_eq!(gathers.lines(), first);
+        assert_eq!(take_records(), expected);
+    }
+}
+
+#[test]
+fn tables_with_other_sources_have_failures_of_their_own() {
+    let start = |netstat: PathBuf, time_limit, sources: [&str; 2]| {
+        let mut played = kernel(System::FreeBsd, []);
+        played.tables = [Err(io::ErrorKind::PermissionDenied.into())].into();
+        played.programs = Programs { netstat, time_limit, ..played.programs };
+        let table = |source| format!("[[inputs.net]]\n  source = \"{source}\"\n");
+        let gathers = Gathers::start(played, &sources.map(table).concat());
+        take_records();
+        gathers
+    };
+    let netstat = fixtures().join("freebsd-down/netstat");
+    let mut gathers = start(netstat, PATIENCE, ["auto", "sysctl"]);
+    assert!(gathers.lines().starts_with("net,interface=em0 "));
+    let said = take_records();
+    assert!(said.contains("W! cannot read interfaces by sysctl: "), "{said}");
+    assert!(said.contains("E! cannot read interfaces by sysctl: "), "{said}");
+    // They have the time together.
+    let netstat = fixtures().join("programs/hangs");
+    let mut gathers = start(netstat, Duration::from_millis(300), ["netstat", "auto"]);
+    assert_eq!(gathers.lines(), "");
+    let said = take_records();
+    let ends = ["took too long and was killed", "which tells no speed, kind and carrier"];
+    assert!(said.lines().zip(ends).all(|(line, end)| line.ends_with(end)), "{said}");
+    let last = said.lines().nth(2).unwrap();
+    assert!(
+        last.starts_with("E! cannot read interfaces by netstat: no time was left for "),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_program_that_hangs_is_given_up_in_a_hurry_and_nothing_is_said_of_that() {
+    for program in ["hangs", "hangs-silently"] {
+        let mut played = kernel(System::FreeBsd, []);
+        played.programs.netstat = fixtures().join("programs").join(program);
+        let mut gathers = Gathers::start(played, "[[inputs.net]]\n  source = \"netstat\"\n");
+        take_records();
+        let mut looks = 0;
+        let lines = gathers.lines_until(|| {
+            looks += 1;
+            looks > 3
+        });
+        assert_eq!((lines, take_records()), (String::new(), String::new()));
+    }
+    // Mostly, the tables are told by then.
+    let begun = Instant::now();
+    let is_over = || begun.elapsed() > Duration::from_millis(500);
+    asks("hangs-when-asked", PATIENCE).lines_until(is_over);
+    assert_eq!(take_records(), "");
+}
+
+#[test]
+fn a_problem_is_not_said_to_be_resolved_where_nobody_has_looked() {
+    let mut played = kernel(System::FreeBsd, []);
+    played.programs.netstat = fixtures().join("programs/fails");
+    let mut gathers = Gathers::start(played, "[[inputs.net]]\n  source = \"netstat\"\n");
+    gathers.lines();
+    assert_ne!(take_records(), "");
+    assert_eq!(gathers.lines_until(|| true), "");
+    assert_eq!(take_records(), "");
+}
+
+#[test]
+fn what_a_program_leaves_behind_is_neither_waited_for_nor_left_to_run() {
+    let mut played = kernel(System::FreeBsd, []);
+    played.programs.netstat = fixtures().join("programs/leaves-a-child");
+    let mut gathers = Gathers::start(played, "[[inputs.net]]\n  source = \"netstat\"\n");
+    take_records();
+    let lines = gathers.lines();
+    let process = lines.strip_prefix("net,interface=em").unwrap().split_once(' ').unwrap().0;
+    assert_eq!(take_records(), "");
+    // One that has ended has no command line, whether or not somebody has waited for it.
+    let command = || fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    let deadline = Instant::now() + PATIENCE;
+    while !command().is_empty() && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    assert!(command().is_empty());
 }
 
 #[test]
@@ -456,6 +645,21 @@ fn without_a_list_of_names_those_that_may_be_cut_are_left_out() {
     let said = take_records();
     assert!(said.starts_with("W! cannot run ") && said.lines().count() == 1, "{said}");
     assert!(said.ends_with(": interfaces whose names netstat cuts short are left out\n"), "{said}");
+}
+
+#[test]
+fn where_there_are_no_protocol_statistics_their_absence_is_no_reason_for_nothing() {
+    let why_nothing = |tables: Vec<Vec<u8>>, configuration| {
+        let mut gathers = Gathers::start(kernel(System::FreeBsd, tables), configuration);
+        assert_eq!(gathers.lines(), "");
+        gathers.0.why_nothing()
+    };
+    let table = iflist(&FREEBSD, &samples());
+    let configuration = "[[inputs.net]]\n  interface_exclude = [\"vtnet*\"]\n";
+    let expected = "all 2 interfaces are left out (1 loopback, 1 in interface_exclude)";
+    assert_eq!(why_nothing(vec![table], configuration), expected);
+    let configuration = "[[inputs.net]]\n  source = \"sysctl\"\n";
+    assert_eq!(why_nothing(vec![vec![0, 0]], configuration), "no interface can be read");
 }
 
 #[test]

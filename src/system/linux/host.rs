@@ -104,6 +104,8 @@ impl From<NetlinkError> for Unusable {
 impl Host for LinuxHost {
     type Source = LinuxSource;
 
+    const HAS_PROTOCOLS: bool = true;
+
     fn open(tables: &mut [Table], format: &'static dyn Format, log: Log) -> Self {
         privileges::distrust(tables.iter().map(|table| &table.host_proc));
         for table in tables.iter_mut() {

@@ -29,6 +29,8 @@ struct View<R> {
 impl<R: Reader> Host for PolledHost<R> {
     type Source = PolledSource<R>;
 
+    const HAS_PROTOCOLS: bool = false;
+
     fn open(tables: &mut [Table], format: &'static dyn Format, log: Log) -> Self {
         let mut views = Vec::<View<R>>::new();
         for (number, table) in tables.iter().enumerate() {
@@ -52,9 +54,10 @@ impl<R: Reader> Host for PolledHost<R> {
     }
 
     fn read(&mut self, tables: &[Table], problems: &mut Problems, hurry: &mut dyn FnMut() -> bool) {
+        let mut began = Instant::now();
         for View { namespace, .. } in &mut self.views {
             namespace.start_gather();
-            namespace.read(&mut (), tables, problems, hurry);
+            namespace.read(&mut began, tables, problems, hurry);
         }
     }
 

@@ -8,6 +8,7 @@ pub mod host;
 pub mod source;
 
 use std::fmt::Debug;
+use std::time::Instant;
 
 use crate::config::SourceOption;
 use crate::log::{Log, Problems};
@@ -53,22 +54,26 @@ pub trait Reader: Debug + Sized {
     fn capabilities(&self) -> Capabilities;
 
     /// Appends a row for each interface of this moment, in the system's order, with what is wanted of it.
-    /// What cannot be read of one costs that one; it is reported as a problem.
+    /// What cannot be read of one costs that one; it is reported as a problem. What takes long has a limit
+    /// from when the gather began, so that all readers have it together, and is given up once `hurry` says
+    /// so.
     ///
     /// # Errors
     ///
-    /// When there is nothing to report this time, which was reported as a problem.
+    /// When there is nothing to report this time, which was reported as a problem, or was given up.
     fn read(
         &mut self,
         wants: Wants,
+        began: Instant,
         rows: &mut Vec<Row>,
         problems: &mut Problems,
+        hurry: &mut dyn FnMut() -> bool,
     ) -> Result<(), NotRead>;
 
     /// Says at the start what the operator should know of it, if anything.
     fn say(&self, _log: Log) {}
 }
 
-/// That there is nothing to report; why has been said.
+/// That there is nothing to report; why has been said, unless it was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotRead;

@@ -108,7 +108,8 @@ fn update(interface: &mut Interface, row: Row, reading: &Reading, wants: Wants) 
 }
 
 impl<R: Reader> Source for PolledSource<R> {
-    type Shared<'a> = ();
+    /// When the gather began.
+    type Shared<'a> = Instant;
     type Error = NotRead;
 
     fn capabilities(&self) -> Capabilities {
@@ -117,13 +118,13 @@ impl<R: Reader> Source for PolledSource<R> {
 
     fn read(
         &mut self,
-        (): &mut (),
+        began: &mut Instant,
         problems: &mut Problems,
-        _hurry: &mut dyn FnMut() -> bool,
+        hurry: &mut dyn FnMut() -> bool,
     ) -> Result<(), NotRead> {
         self.rows.clear();
         let now = Instant::now();
-        self.reader.read(self.wants, &mut self.rows, problems)?;
+        self.reader.read(self.wants, *began, &mut self.rows, problems, hurry)?;
         self.reading.begin(now);
         self.take_rows();
         Ok(())
@@ -132,7 +133,7 @@ impl<R: Reader> Source for PolledSource<R> {
     /// They were all read with the counters.
     fn read_details(
         &mut self,
-        (): &mut (),
+        _began: &mut Instant,
         _deadline: Instant,
         _problems: &mut Problems,
         _hurry: &mut dyn FnMut() -> bool,
@@ -193,8 +194,10 @@ mod tests {
         fn read(
             &mut self,
             _wants: Wants,
+            _began: Instant,
             rows: &mut Vec<Row>,
             _problems: &mut Problems,
+            _hurry: &mut dyn FnMut() -> bool,
         ) -> Result<(), NotRead> {
             rows.append(&mut self.next.take().ok_or(NotRead)?);
             Ok(())
@@ -232,7 +235,7 @@ mod tests {
         /// Reads these, and returns what the reading has.
         fn read(&mut self, rows: Vec<Row>) -> Vec<Seen> {
             self.0.reader.next = Some(rows);
-            self.0.read(&mut (), &mut self.1, &mut || false).unwrap();
+            self.0.read(&mut Instant::now(), &mut self.1, &mut || false).unwrap();
             let reading = self.0.reading();
             let there = self.0.interfaces().filter(|one| one.counters(reading).is_some());
             there
@@ -303,7 +306,7 @@ mod tests {
         let mut problems = Problems::new(Log { debug: false });
         let mut changed = |row: Row| {
             source.reader.next = Some(vec![row]);
-            source.read(&mut (), &mut problems, &mut || false).unwrap();
+            source.read(&mut Instant::now(), &mut problems, &mut || false).unwrap();
             let interface = source.interfaces().next().unwrap();
             (source.version(), interface.changed)
         };
@@ -324,7 +327,7 @@ mod tests {
         let mut readings = Readings::start();
         let first = readings.read(vec![row(1, "em0", 1)]);
         let number = readings.0.reading().number;
-        let failed = readings.0.read(&mut (), &mut readings.1, &mut || false);
+        let failed = readings.0.read(&mut Instant::now(), &mut readings.1, &mut || false);
         assert_eq!((failed, readings.0.reading().number), (Err(NotRead), number));
         let next = readings.read(vec![row(1, "em0", 2)]);
         assert!(is_same(&first[0], &next[0]) && next[0].1);

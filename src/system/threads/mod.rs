@@ -19,8 +19,9 @@ mod streams;
 #[path = "windows.rs"]
 mod streams;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 pub use self::output::{Output, close as close_output};
 pub use self::trigger::Triggers;
@@ -47,6 +48,27 @@ struct Sink {
     piece: usize,
     /// It can be asked whether it has lost its reader.
     tells_of_reader: bool,
+    /// How many bytes it takes without blocking, where that is told.
+    room: Box<dyn Fn() -> Option<usize> + Send>,
+}
+
+impl Sink {
+    /// Writes all of it, for as long as it takes.
+    fn write_whole(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.stream.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(length) => bytes = bytes.get(length..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Another process has made it non-blocking.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    thread::sleep(EMPTY_POLL);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What the lock guards, whatever became of the thread that held it last.

@@ -3,14 +3,14 @@
 //!
 //! A write of up to `PIPE_BUF` bytes goes into a pipe whole or, while there is no room for it, not at all
 //! (POSIX, `write`). By writing as many whole lines at once as fit in that, no line is cut in two when the
-//! process ends while the thread is blocked. Only a longer line can be: nothing tells whether there is
-//! room for it.
+//! process ends while the thread is blocked. A longer line waits until there is room for all of it, where
+//! the system tells that: Windows does not.
 
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{EMPTY_POLL, Sink, lock, stderr, streams};
 use crate::system::output::Closed;
@@ -18,6 +18,10 @@ use crate::system::output::Closed;
 /// How long a reader may take to read what is left, and to see that the pipe is closed. Nothing tells
 /// when it has.
 const CLOSE_GRACE: Duration = Duration::from_millis(350);
+
+/// How long a long line waits for room. A system that tells of none for so long is not asked again: better
+/// a line that an end may cut in two than none.
+const ROOM_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long stderr is waited for meanwhile.
 const LOG_GRACE: Duration = Duration::from_millis(200);
@@ -204,20 +208,12 @@ impl Queue {
     /// Writes a batch in pieces, until nothing of it is left or wanted.
     fn write(&self, mut lines: &[u8], sink: &mut Sink) -> io::Result<()> {
         while !lines.is_empty() {
-            let mut piece = first_piece(lines, sink.piece);
-            lines = lines.get(piece.len()..).unwrap_or_default();
-            while !piece.is_empty() {
-                match sink.stream.write(piece) {
-                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Ok(length) => piece = piece.get(length..).unwrap_or_default(),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    // Another process has made it non-blocking.
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        thread::sleep(EMPTY_POLL);
-                    }
-                    Err(error) => return Err(error),
-                }
+            let piece = first_piece(lines, sink.piece);
+            if piece.len() > sink.piece && !self.await_room(piece.len(), sink) {
+                break;
             }
+            lines = lines.get(piece.len()..).unwrap_or_default();
+            sink.write_whole(piece)?;
             let mut state = lock(&self.state);
             state.left = lines.len();
             if state.is_over {
@@ -225,6 +221,21 @@ impl Queue {
             }
         }
         sink.stream.flush()
+    }
+
+    /// Waits until a long line would not block; returns whether it is still wanted.
+    fn await_room(&self, length: usize, sink: &mut Sink) -> bool {
+        let start = Instant::now();
+        while (sink.room)().is_some_and(|room| room < length) {
+            if lock(&self.state).is_over {
+                return false;
+            }
+            if start.elapsed() > ROOM_PATIENCE {
+                sink.room = Box::new(|| None);
+            }
+            thread::sleep(EMPTY_POLL);
+        }
+        true
     }
 }
 
@@ -294,7 +305,12 @@ pub(super) mod tests {
     }
 
     pub(in super::super) fn sink(stream: impl io::Write + Send + 'static) -> Sink {
-        Sink { stream: Box::new(stream), piece: 512, tells_of_reader: false }
+        Sink {
+            stream: Box::new(stream),
+            piece: 512,
+            tells_of_reader: false,
+            room: Box::new(|| None),
+        }
     }
 
     /// stdout as a pipe, and its reader.
@@ -414,23 +430,26 @@ pub(super) mod tests {
         assert!(!output.is_closed());
     }
 
-    #[test]
-    fn a_stream_that_others_made_non_blocking_gets_all() {
-        /// Takes a byte at every third call.
-        struct Slow(Writes, usize);
-        impl io::Write for Slow {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.1 += 1;
-                match self.1 % 3 {
-                    0 => self.0.write(&bytes[..1]),
-                    1 => Err(io::ErrorKind::WouldBlock.into()),
-                    _ => Err(io::ErrorKind::Interrupted.into()),
-                }
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
+    /// Takes a byte at every third call, as if others had made it non-blocking.
+    pub(in super::super) struct Slow(pub Writes, pub usize);
+
+    impl io::Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1 += 1;
+            match self.1 % 3 {
+                0 => self.0.write(&bytes[..1]),
+                1 => Err(io::ErrorKind::WouldBlock.into()),
+                _ => Err(io::ErrorKind::Interrupted.into()),
             }
         }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stream_that_others_made_non_blocking_gets_all() {
         let writes = Writes::default();
         let output = Output::to(sink(Slow(writes.clone(), 0))).unwrap();
         output.write_all(b"some\nlines\n").unwrap();

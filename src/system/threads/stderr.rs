@@ -85,7 +85,11 @@ impl Lines {
     }
 
     fn close(&self, grace: Duration) {
-        self.flush(lock(&self.state), grace);
+        let state = lock(&self.state);
+        if state.is_over {
+            return;
+        }
+        self.flush(state, grace);
         lock(&self.state).is_over = true;
         self.changed.notify_all();
     }
@@ -102,8 +106,8 @@ impl Lines {
             // It stays in its place, so that who waits for it sees when it is written.
             let line = state.waiting.front_mut().map(std::mem::take).unwrap_or_default();
             drop(state);
-            // One write, so that lines of several processes on one stderr do not mix.
-            let _ = sink.stream.write_all(line.as_bytes());
+            // In one write, so that lines of several processes on one stderr do not mix.
+            let _ = sink.write_whole(line.as_bytes());
             let mut state = lock(&self.state);
             state.waiting.pop_front();
             state.is_stuck = false;
@@ -118,7 +122,7 @@ mod tests {
 
     use std::io::{Read as _, pipe};
 
-    use super::super::output::tests::{Writes, sink};
+    use super::super::output::tests::{Slow, Writes, sink};
 
     #[test]
     fn a_line_is_written_in_one_piece_before_it_goes_on() {
@@ -132,6 +136,26 @@ mod tests {
         lines.close(GRACE);
         lines.write(|| unreachable!("it is closed"));
         assert!(writes.take().is_empty());
+    }
+
+    #[test]
+    fn a_stream_that_others_made_non_blocking_gets_whole_lines() {
+        let writes = Writes::default();
+        let lines = Lines::to(sink(Slow(writes.clone(), 0))).unwrap();
+        lines.write(|| "W! one\n".to_owned());
+        lines.write(|| "W! two\n".to_owned());
+        lines.close(Duration::from_secs(60));
+        assert_eq!(writes.take().concat(), b"W! one\nW! two\n");
+    }
+
+    #[test]
+    fn what_is_closed_is_not_waited_for_again() {
+        let (_reader, writer) = pipe().unwrap();
+        let lines = Lines::to(sink(writer)).unwrap();
+        // More than the pipe holds.
+        lines.write(|| "y".repeat(1 << 20));
+        lines.close(Duration::ZERO);
+        lines.close(Duration::MAX);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! stdin, stdout, stderr and signals on systems of the Unix family.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, IsTerminal as _, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 
+#[cfg(target_os = "linux")]
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 
@@ -72,10 +73,7 @@ pub(super) fn are_outputs_read() -> bool {
 /// Whether stdout, of those that tell, has lost its reader.
 pub(super) fn has_stdout_lost_its_reader() -> bool {
     let stdout = io::stdout();
-    let mut stdout = [PollFd::new(&stdout, PollFlags::empty())];
-    let gone = PollFlags::ERR | PollFlags::HUP;
-    poll(&mut stdout, Some(&Timespec::default())).is_ok()
-        && stdout.iter().any(|stdout| stdout.revents().intersects(gone))
+    stdio::has_lost_its_reader(&stdout)
 }
 
 /// Whether there are events of the kernel.
@@ -92,8 +90,8 @@ pub(super) fn has_any(_: Events<'_>) -> bool {
     false
 }
 
-pub(super) fn stdin() -> io::Result<File> {
-    file(io::stdin())
+pub(super) fn stdin() -> io::Result<Box<dyn Read + Send>> {
+    Ok(Box::new(file(io::stdin())?))
 }
 
 pub(super) fn stdout() -> io::Result<Sink> {
@@ -110,7 +108,29 @@ fn sink(fd: impl AsFd) -> io::Result<Sink> {
     let piece = if file_type == Ok(FileType::RegularFile) { usize::MAX } else { PIPE_BUF };
     // macOS says of every terminal that it cannot be polled.
     let tells_of_reader = matches!(file_type, Ok(FileType::Fifo | FileType::Socket));
-    Ok(Sink { stream: Box::new(file(fd)?), piece, tells_of_reader })
+    let stream = file(fd)?;
+    let asked = stream.try_clone()?;
+    let is_pipe = file_type == Ok(FileType::Fifo);
+    let room = Box::new(move || is_pipe.then(|| room(&asked)).flatten());
+    Ok(Sink { stream: Box::new(stream), piece, tells_of_reader, room })
+}
+
+/// How many bytes a pipe takes without blocking.
+#[cfg(target_os = "linux")]
+fn room(pipe: &File) -> Option<usize> {
+    const PAGE: usize = 4096;
+    let size = crate::system::linux::streams::pipe_size(pipe)?;
+    let unread = usize::try_from(rustix::io::ioctl_fionread(pipe).ok()?).unwrap_or(size);
+    // It is made of pages, of which writes may leave the smaller half empty. An empty one takes what it can.
+    Some(if unread == 0 { usize::MAX } else { size.saturating_sub(2 * (unread + PAGE)) })
+}
+
+/// How many bytes a pipe takes without blocking.
+#[cfg(not(target_os = "linux"))]
+fn room(pipe: &File) -> Option<usize> {
+    let room = telegraf_net_sys::kqueue::room(pipe.as_fd()).ok()?;
+    // So says FreeBSD of one that nothing was written to yet, which has no memory so far.
+    Some(if room == PIPE_BUF { usize::MAX } else { room })
 }
 
 fn file(fd: impl AsFd) -> io::Result<File> {

@@ -4,7 +4,7 @@
 //! well, even to ask what it is. So that is asked once, before there are threads.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Read, Write};
 use std::os::windows::io::AsHandle;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -92,9 +92,9 @@ pub(super) fn has_any(_: Events<'_>) -> bool {
     false
 }
 
-pub(super) fn stdin() -> io::Result<File> {
-    let _ = consoles();
-    file(io::stdin())
+pub(super) fn stdin() -> io::Result<Box<dyn Read + Send>> {
+    // Read as a file, a console would be at its end at Ctrl-C.
+    Ok(if consoles().stdin { Box::new(io::stdin()) } else { Box::new(file(io::stdin())?) })
 }
 
 pub(super) fn stdout() -> io::Result<Sink> {
@@ -107,7 +107,7 @@ pub(super) fn stderr() -> io::Result<Sink> {
 }
 
 fn sink(stream: Box<dyn Write + Send>) -> Sink {
-    Sink { stream, piece: PIPE, tells_of_reader: false }
+    Sink { stream, piece: PIPE, tells_of_reader: false, room: Box::new(|| None) }
 }
 
 fn file(handle: impl AsHandle) -> io::Result<File> {

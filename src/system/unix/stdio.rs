@@ -13,8 +13,16 @@ pub(crate) fn is_pipe(fd: impl AsFd) -> bool {
 
 /// Whether that is a pipe whose reader has not gone away.
 pub(crate) fn has_reader(fd: impl AsFd) -> bool {
-    let mut pipe = [PollFd::new(&fd, PollFlags::empty())];
-    is_pipe(&fd) && poll(&mut pipe, Some(&Timespec::default())) == Ok(0)
+    is_pipe(&fd) && !has_lost_its_reader(&fd)
+}
+
+/// Whether that is a pipe or the like, and tells that its reader has gone away.
+pub(crate) fn has_lost_its_reader(fd: impl AsFd) -> bool {
+    // macOS looks at nothing where nothing is asked for.
+    let mut pipe = [PollFd::new(&fd, PollFlags::OUT)];
+    let gone = PollFlags::ERR | PollFlags::HUP;
+    poll(&mut pipe, Some(&Timespec::default())).is_ok()
+        && pipe.iter().any(|pipe| pipe.revents().intersects(gone))
 }
 
 /// Closes stdout and stderr.

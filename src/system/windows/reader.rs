@@ -1,6 +1,8 @@
 //! The network adapters of Windows, as Telegraf has them: by `GetAdaptersAddresses`, and `GetIfEntry2` for
 //! each. Their friendly names are their tags.
 
+use std::time::Instant;
+
 use telegraf_net_sys::iphlpapi::{Adapter, Entry, adapters};
 
 use crate::config::SourceOption;
@@ -52,8 +54,10 @@ impl Reader for AdapterReader {
     fn read(
         &mut self,
         wants: Wants,
+        _began: Instant,
         rows: &mut Vec<Row>,
         problems: &mut Problems,
+        _hurry: &mut dyn FnMut() -> bool,
     ) -> Result<(), NotRead> {
         let adapters = adapters().map_err(|error| {
             let message = format_args!("cannot list the network adapters: {error}");
@@ -312,7 +316,7 @@ mod tests {
     #[test]
     fn the_adapters_of_this_machine_can_be_read() {
         let (mut rows, mut problems) = (Vec::new(), Problems::new(Log { debug: false }));
-        AdapterReader.read(ALL, &mut rows, &mut problems).unwrap();
+        AdapterReader.read(ALL, Instant::now(), &mut rows, &mut problems, &mut || false).unwrap();
         assert_eq!(take_records(), "");
         assert!(rows.iter().all(|row| !row.name.is_empty() && row.ifindex > 0), "{rows:?}");
         assert!(rows.iter().any(|row| row.flags.unwrap().is_loopback()), "{rows:?}");
