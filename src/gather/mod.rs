@@ -15,7 +15,8 @@ use crate::format::Format;
 use crate::log::{Level, Log, Problems};
 use crate::quoted::Quoted;
 use crate::select::Tally;
-use crate::system::{self, CurrentHost, Events, Host, Source as _};
+use crate::system::facts::{Others, Way};
+use crate::system::{self, Altname, CurrentHost, Events, Host, Source as _};
 
 pub use self::first_gather::UnmatchedEntry;
 
@@ -55,6 +56,38 @@ impl<H: Host> Collector<H> {
             last_batch: None,
             is_first: true,
         }
+    }
+
+    /// The same for a person who asks what the first gather would say of the configuration, such as
+    /// [entries that match nothing](Self::unmatched): it does not log that.
+    #[must_use]
+    pub fn for_a_look(config: Config, format: &'static dyn Format, log: Log) -> Self {
+        let config = Config { warnings: Vec::new(), ..config };
+        Self { is_first: false, ..Self::new(config, format, log) }
+    }
+
+    /// How the table of that number reads our own network namespace, or the host's; `None` where it does
+    /// not report that.
+    #[must_use]
+    pub fn way(&self, number: usize) -> Option<Way> {
+        self.host.way(&self.tables, number)
+    }
+
+    /// The other network namespaces that there are, and what becomes of them.
+    #[must_use]
+    pub fn others(&mut self) -> Others {
+        self.host.others(&self.tables, self.problems.log())
+    }
+
+    /// What is wrong since the last gather.
+    pub fn problems(&self) -> impl Iterator<Item = (Level, &str)> {
+        self.problems.lasting()
+    }
+
+    /// Shows the names of interfaces with their alternative ones, by the numbers of the tables that
+    /// report them.
+    pub fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>)) {
+        self.host.show_altnames(see);
     }
 
     /// Where log lines go.
