@@ -1,6 +1,7 @@
 //! Network interface metrics for Telegraf.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,8 +9,9 @@ use std::process::ExitCode;
 use telegraf_net::cli::{self, Args, Asked};
 use telegraf_net::config::{self, Config};
 use telegraf_net::daemon;
+use telegraf_net::explain::{cost, facts, screen};
 use telegraf_net::gather::Collector;
-use telegraf_net::log::Log;
+use telegraf_net::log::{self, Log};
 use telegraf_net::quoted::QuotedPath;
 use telegraf_net::system::{CurrentHost, Output, Triggers, close_output, file, lower_privileges};
 
@@ -59,6 +61,8 @@ fn run(asked: &Asked) -> Result<(), Failure> {
     }
     if args.sample_config {
         print(config::SAMPLE.as_bytes())
+    } else if let Some(interface) = &args.explain {
+        explain(args, interface.as_deref(), log)
     } else if args.once {
         gather_once(args, log)
     } else {
@@ -83,9 +87,9 @@ fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
 }
 
 fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
-    let (name, text) = match file {
+    let name = config_name(file);
+    let text = match file {
         Some(file) => {
-            let name = QuotedPath(file).to_string();
             let mut text = Vec::new();
             file::read(file, file::MAX_CONFIG, &mut text).map_err(|error| {
                 let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
@@ -101,9 +105,9 @@ fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
                      inputs.net reports every series a second time: move it elsewhere (--help names a place)"
                 ));
             }
-            (name, text)
+            text
         }
-        None => ("the built-in plugin.conf".into(), config::SAMPLE.into()),
+        None => config::SAMPLE.into(),
     };
     Config::parse(&text, &|variable| env::var_os(variable))
         .map_err(|error| Failure::unusable(format!("{name}: {error}")))
@@ -117,6 +121,26 @@ fn gather_once(args: &Args, log: Log) -> Result<(), Failure> {
         return Err(Failure::failed(format!("nothing to report: {}", collector.why_nothing())));
     }
     print(&batch)
+}
+
+/// Says what is reported here and why, of all interfaces or of that one.
+fn explain(args: &Args, interface: Option<&OsStr>, log: Log) -> Result<(), Failure> {
+    let file = args.config.as_deref();
+    let (config, warnings) = log::kept(|| read_config(file, log));
+    let config = config?;
+    let interface = interface.map(OsStr::as_encoded_bytes);
+    let tables = config.tables.clone();
+    let mut facts = facts::collect(config, &config_name(file), interface);
+    facts.degraded.splice(..0, warnings);
+    match interface {
+        Some(name) => print(screen::explain_one(&facts, name).map_err(Failure::failed)?.as_bytes()),
+        None => print(screen::explain(&facts, &cost::measure(&tables)).as_bytes()),
+    }
+}
+
+/// The configuration as messages name it.
+fn config_name(file: Option<&Path>) -> String {
+    file.map_or_else(|| "the built-in plugin.conf".into(), |file| QuotedPath(file).to_string())
 }
 
 fn stdout() -> Result<Output, Failure> {
