@@ -173,12 +173,17 @@ fn explain_table(facts: &Facts, number: usize, table: &TableFacts, text: &mut St
     if table.more_entries > 0 {
         rows.push("entries", format!("... {} more", table.more_entries));
     }
-    for (name, since) in &table.absent {
+    let is_by_files = table.way.as_ref().is_some_and(|way| !way.tells_kinds);
+    for (name, since) in table.absent.iter().filter(|_| !is_by_files) {
         let why = match since {
-            Some(version) => format!("it takes Linux {version}, and netlink"),
-            None => "it takes netlink".to_owned(),
+            Some(version) => format!("Linux {version} and newer tell it"),
+            None => "nothing tells it here".to_owned(),
         };
         rows.push("absent", format!("{name}: {why}"));
+    }
+    if is_by_files && !table.absent.is_empty() {
+        let names = table.absent.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        rows.push("absent", format!("{names}: netlink alone tells them"));
     }
     rows.write(text);
     if table.interfaces.is_empty() {
@@ -196,12 +201,13 @@ fn explain_table(facts: &Facts, number: usize, table: &TableFacts, text: &mut St
     let (namespaces, names) =
         (width(|one| &one.namespace, "NAMESPACE"), width(|one| &one.name, "INTERFACE"));
     text.push('\n');
+    let mut lines = String::new();
     let mut line = |namespace: Plain<'_>, name: Plain<'_>, reported: &str, because: &str| {
-        text.push_str("  ");
+        lines.push_str("  ");
         if has_namespaces {
-            let _ = write!(text, "{namespace:namespaces$}  ");
+            let _ = write!(lines, "{namespace:namespaces$}  ");
         }
-        let _ = writeln!(text, "{name:names$}  {reported:8}  {because}");
+        let _ = writeln!(lines, "{name:names$}  {reported:8}  {because}");
     };
     line(Plain(b"NAMESPACE"), Plain(b"INTERFACE"), "REPORTED", "BECAUSE");
     for row in &rows {
@@ -216,9 +222,10 @@ fn explain_table(facts: &Facts, number: usize, table: &TableFacts, text: &mut St
             }
         }
     }
-    // Those lines end where their last column is empty.
-    let trimmed = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-    *text = trimmed + "\n";
+    for line in lines.lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
 }
 
 fn show_file(file: &ReadFile) -> String {
@@ -253,7 +260,7 @@ fn show_entry(facts: &Facts, number: usize, table: &TableFacts, entry: &EntryFac
         }
     }
     if *unsure > 0 {
-        let _ = write!(shown, "; of {unsure} it cannot be told");
+        let _ = write!(shown, " for certain: of {} the kind is not told", counted(*unsure, thing));
     }
     if is_of_kinds && *matches == 0 {
         let kinds = table.kinds.iter().map(|(kind, count)| {
@@ -371,7 +378,7 @@ fn explain_costs(costs: &Costs, text: &mut String) {
     let Costs { whole: Cost { us, lines, fields }, options, is_complete } = costs;
     let _ = writeln!(
         text,
-        "\nCOSTS, about, on this host at this moment: a gather takes {} for {} in {}",
+        "\nCOSTS, about, of processors' time, on this host at this moment: a gather takes {} for {} in {}",
         show_time(*us),
         counted(*fields, "field"),
         counted(*lines, "line")
@@ -392,13 +399,10 @@ fn explain_costs(costs: &Costs, text: &mut String) {
     }
 }
 
-/// A time with two digits or three.
+/// A time with two digits that count.
 fn show_time(us: f64) -> String {
-    match us {
-        ..100.0 => format!("{us:.0} us"),
-        ..100_000.0 => format!("{:.0} us", (us / 10.0).round() * 10.0),
-        _ => format!("{:.0} ms", us / 1000.0),
-    }
+    let unit = 10_f64.powi(us.max(10.0).log10() as i32 - 1);
+    format!("{:.0} us", (us / unit).round() * unit)
 }
 
 /// What a message holds of the outside is quoted there; this is for what is not.

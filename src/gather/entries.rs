@@ -84,9 +84,13 @@ impl EntryOf<'_> {
         }
         let kind = &interface.details.as_ref()?.properties.kind;
         let is_match = !kind.is_empty() && patterns.as_ref()?.entry_matches(self.entry.index, kind);
+        let has_none = || {
+            let class = KindClass::of(interface);
+            matches!(class, Some(KindClass::Physical | KindClass::Loopback))
+        };
         Some(match is_match {
             true => Match::Yes,
-            false if tells_kinds => Match::No,
+            false if tells_kinds || !kind.is_empty() || has_none() => Match::No,
             // Files tell the kinds of few.
             false => Match::Unsure,
         })

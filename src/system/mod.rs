@@ -45,8 +45,8 @@ use crate::model::protocol::ProtocolStatistics;
 use crate::model::rates::Reading;
 
 pub use self::current::{
-    Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output, file,
-    lower_privileges, process_facts, since_boot, stderr,
+    Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output,
+    cpu_time, file, lower_privileges, process_facts, since_boot, stderr,
 };
 
 /// What a source can tell beside counters.

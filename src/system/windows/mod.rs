@@ -26,6 +26,12 @@ pub fn since_boot() -> Duration {
     FIRST.elapsed()
 }
 
+/// The time that processors have spent on this process, or more: the time that has passed.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    since_boot()
+}
+
 /// What this process is and may do: nothing is asked for.
 #[must_use]
 pub fn process_facts() -> ProcessFacts {
