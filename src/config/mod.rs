@@ -4,7 +4,7 @@
 //! the line, the key, and the way out.
 
 mod error;
-mod expand;
+pub(crate) mod expand;
 pub mod options;
 mod read;
 pub mod systems;

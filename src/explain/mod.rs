@@ -10,6 +10,7 @@
 pub mod cost;
 pub mod facts;
 pub mod screen;
+pub mod telegraf_conf;
 
 use std::fmt;
 
