@@ -81,6 +81,8 @@ pub struct TableFacts {
     pub kinds: BTreeMap<String, usize>,
     /// Fields that were asked for, and that no interface has here, with the Linux that began to tell them.
     pub absent: Vec<(&'static str, Option<&'static str>)>,
+    /// Tags that were asked for, and that no line has here.
+    pub absent_tags: Vec<&'static str>,
     /// How many interfaces are reported without a speed.
     pub without_speed: usize,
     /// For how long lines that say nothing new are left out.
@@ -236,6 +238,8 @@ struct TableLook<'t> {
     only: Option<&'t [u8]>,
     /// The fields that some interface has.
     told: BTreeSet<String>,
+    /// The tags.
+    told_tags: BTreeSet<&'static str>,
 }
 
 impl<'t> TableLook<'t> {
@@ -276,7 +280,7 @@ impl<'t> TableLook<'t> {
             dedup_interval: table.dedup_interval,
             ..TableFacts::default()
         };
-        Self { table, facts, only, told: BTreeSet::new() }
+        Self { table, facts, only, told: BTreeSet::new(), told_tags: BTreeSet::new() }
     }
 
     fn see(&mut self, shown: Shown<'_>, others: &Others) {
@@ -309,6 +313,9 @@ impl<'t> TableLook<'t> {
                         self.table.interface_tags.iter().filter_map(|tag| tag.of(interface));
                     Influx.interface(&mut line, name, &mut tags_of_lines.chain(properties));
                     Influx.fields(&mut line, counters, interface, &self.table.fields);
+                    let told = self.table.interface_tags.iter().filter_map(|tag| tag.of(interface));
+                    let told = told.filter(|(_, value)| !value.is_empty()).map(|(key, _)| key);
+                    self.told_tags.extend(told.chain(tags.iter().map(|(key, _)| *key)));
                     self.facts.without_speed += usize::from(interface.speed_mbits().is_none());
                 }
                 let fields = fields_of(&line);
@@ -370,6 +377,11 @@ impl<'t> TableLook<'t> {
         if is_any && cfg!(target_os = "linux") {
             let absent = counters.chain(states).filter(|(name, _)| !self.told.contains(*name));
             self.facts.absent = absent.collect();
+        }
+        if is_any {
+            let tags = self.table.interface_tags.iter().map(|tag| tag.key());
+            let absent = tags.filter(|key| !self.told_tags.contains(key));
+            self.facts.absent_tags = absent.collect();
         }
         self.facts
     }

@@ -7,10 +7,13 @@
 //! blocks for this plugin. Whatever an entry matches, and which interface is reported, comes from the same
 //! code that reports: [`EntryOf`](crate::gather::entries::EntryOf), [`Selection`](crate::select::Selection).
 
+pub mod block;
+pub mod check;
 pub mod cost;
 pub mod facts;
 pub mod screen;
 pub mod telegraf_conf;
+pub mod telegraf_files;
 
 use std::fmt;
 

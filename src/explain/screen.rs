@@ -333,14 +333,6 @@ fn explain_namespaces(facts: &Facts, text: &mut String) {
 pub fn degraded(facts: &Facts) -> Vec<(Level, String)> {
     let mut lines: Vec<_> =
         facts.degraded.iter().map(|(level, text)| (*level, log_safe(text))).collect();
-    let ways = facts.tables.iter().enumerate().filter_map(|(number, table)| {
-        let lost = table.way.as_ref()?.lost.as_ref()?;
-        Some((number + 1, log_safe(lost)))
-    });
-    for (number, lost) in ways.take(MAX_TABLES) {
-        let line = format!("table {number}: {lost}");
-        lines.push((Level::Info, line));
-    }
     for (number, table) in facts.tables.iter().enumerate().take(MAX_TABLES) {
         if table.without_speed > 0 {
             let line = format!(
@@ -356,6 +348,11 @@ pub fn degraded(facts: &Facts) -> Vec<(Level, String)> {
 
 fn explain_degraded(facts: &Facts, text: &mut String) {
     let mut lines = degraded(facts);
+    let ways = facts.tables.iter().enumerate().filter_map(|(number, table)| {
+        let lost = table.way.as_ref()?.lost.as_ref()?;
+        Some((Level::Info, format!("table {}: {}", number + 1, log_safe(lost))))
+    });
+    lines.extend(ways.take(MAX_TABLES));
     let warnings = facts.warnings.iter().map(|warning| (Level::Warn, warning.to_string()));
     lines
         .extend(warnings.chain(facts.doubles.iter().map(|double| (Level::Warn, log_safe(double)))));

@@ -12,8 +12,10 @@ pub struct Way {
     pub source: String,
     /// Why from there.
     pub because: String,
-    /// What would be better and cannot be had, with why and the way out.
+    /// What cannot be had by it, and the way out.
     pub lost: Option<String>,
+    /// Whether something better was asked for, and cannot be had.
+    pub is_fallback: bool,
     /// Whose network namespace that is; empty where a system has but one.
     pub namespace: String,
     /// What else is read at a gather.

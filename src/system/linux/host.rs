@@ -684,7 +684,15 @@ fn way(table: &Table, access: &Access, is_by_netlink: bool, files: &ProcNet) -> 
         }
         HostProc::Of(_) => format!("whichever {} shows, not the host's for certain", dev()),
     };
-    Way { source: by, because, lost, namespace, files: Vec::new(), tells_kinds: is_by_netlink }
+    Way {
+        source: by,
+        because,
+        lost,
+        is_fallback: !is_by_netlink && *access != Access::Unwanted,
+        namespace,
+        files: Vec::new(),
+        tells_kinds: is_by_netlink,
+    }
 }
 
 /// An option as it was given, and where.

@@ -97,6 +97,7 @@ impl<R: Reader> Host for PolledHost<R> {
             source: source.reader().name(),
             because: format!("source = {:?}", table.source.name()),
             lost: None,
+            is_fallback: false,
             namespace: String::new(),
             files: Vec::new(),
             tells_kinds: source.capabilities().kinds,

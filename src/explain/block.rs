@@ -1,0 +1,588 @@
+//! Telegraf's configuration -> what is wrong with its blocks for this plugin, and beside them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::check::Finding;
+use super::facts::TableFacts;
+use super::telegraf_conf::{Block, Document, Input};
+use crate::cli::{self, Args, Asked, FormatOption};
+use crate::config::Origin;
+use crate::config::systems::System;
+use crate::quoted::{Quoted, QuotedPath};
+
+/// The name of this program's file.
+const PROGRAM: &str = "telegraf-net";
+
+/// What `inputs.net` of Telegraf takes; it does not start where a table has anything else.
+const OPTIONS_OF_NET: [&str; 2] = ["interfaces", "ignore_protocol_stats"];
+
+/// What Telegraf gathers in without an `interval`.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// A file of Telegraf's configuration.
+#[derive(Debug, Clone)]
+pub struct TelegrafFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// What it holds.
+    pub document: Document,
+}
+
+/// What there is at a path that a block names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Missing,
+    /// Something that this process may not read; why.
+    Unread(String),
+    /// A file, by its path without links.
+    File(PathBuf),
+}
+
+/// What a block is compared with.
+pub struct Context<'a> {
+    /// The configuration that was checked, if there was a file.
+    pub config: Option<&'a Path>,
+    /// What its tables make of this host.
+    pub tables: &'a [TableFacts],
+    /// This program's file.
+    pub program: Option<&'a Path>,
+    /// Looks at a path.
+    pub look: &'a dyn Fn(&Path) -> Found,
+    /// The system that Telegraf runs on.
+    pub system: System,
+}
+
+/// A block that runs this plugin.
+#[derive(Debug, Clone, Copy)]
+struct Ours<'a> {
+    file: &'a Path,
+    block: &'a Block,
+}
+
+/// How a block runs this plugin.
+#[derive(Debug, Clone, PartialEq)]
+enum Run {
+    /// With these arguments.
+    With(Box<Args>),
+    /// With arguments of which that variable is not known here.
+    Unknown,
+    /// By something else, such as a shell, that has its own way with arguments.
+    Wrapped,
+    /// With something that cannot be its arguments; what is wrong.
+    Mistaken(String),
+}
+
+/// What the only block for this plugin adds to its environment: `None` where there is not just one.
+#[must_use]
+pub fn environment(
+    files: &[TelegrafFile],
+    program: Option<&Path>,
+) -> Option<Vec<(String, String)>> {
+    let ours = ours(files, program);
+    let [Ours { block, .. }] = ours.as_slice() else { return None };
+    let variables = block.get("environment")?.value.texts()?;
+    let variables = variables.iter().filter_map(|variable| variable.split_once('='));
+    Some(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+/// What there is to say of Telegraf's configuration.
+#[must_use]
+pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for TelegrafFile { path, document } in files {
+        for (line, mistake) in &document.mistakes {
+            findings.push(Finding::fail(format!(
+                "{}: not valid TOML: {mistake}: Telegraf does not start",
+                at(path, *line)
+            )));
+        }
+        if let Some((line, variable)) = document.bare.first() {
+            findings.push(Finding::warn(format!(
+                "{}: the variable {} stands outside of quotes: Telegraf 1.38 and newer refuse that \
+                 without --non-strict-env-handling",
+                at(path, *line),
+                Quoted(variable.as_bytes())
+            )));
+        }
+    }
+    let ours = ours(files, context.program);
+    if ours.is_empty() {
+        findings.push(no_block(files, context));
+    }
+    for one in &ours {
+        let before = findings.len();
+        let interval = check_block(*one, files, context, &mut findings);
+        if findings.len() == before {
+            findings.push(well(*one, interval));
+        }
+    }
+    findings.extend(same_config_twice(&ours, context));
+    findings.extend(nets_beside(files, &ours, context));
+    findings
+}
+
+fn at(path: &Path, line: usize) -> String {
+    format!("{} line {line}", QuotedPath(path))
+}
+
+/// The blocks for this plugin.
+fn ours<'a>(files: &'a [TelegrafFile], program: Option<&Path>) -> Vec<Ours<'a>> {
+    let blocks = files.iter().flat_map(|TelegrafFile { path, document }| {
+        let execd = document.inputs.iter().filter(|input| input.name == "execd");
+        execd.map(move |Input { block, .. }| Ours { file: path, block })
+    });
+    blocks.filter(|one| names_program(&command(one.block), program)).collect()
+}
+
+/// The command of a block, also where it is not the list that it should be.
+fn command(block: &Block) -> Vec<&str> {
+    let Some(option) = block.get("command") else { return Vec::new() };
+    let text = option.value.text().map(|text| vec![text]);
+    text.or_else(|| option.value.texts()).unwrap_or_default()
+}
+
+/// Whether a command runs this plugin: by the name of its file, or somewhere within, as for a shell.
+fn names_program(command: &[&str], program: Option<&Path>) -> bool {
+    place_of(command, program).is_some() || command.iter().any(|word| word.contains(PROGRAM))
+}
+
+/// The place of this plugin's file in a command.
+fn place_of(command: &[&str], program: Option<&Path>) -> Option<usize> {
+    let ours = program.and_then(Path::file_name).and_then(|name| name.to_str());
+    command.iter().position(|word| {
+        let name = file_name(word);
+        // That of a package's file may have the name of a version behind it.
+        name.trim_end_matches(".exe") == PROGRAM || Some(name) == ours
+    })
+}
+
+/// The last part of a path, as any system writes it.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or_default()
+}
+
+/// Says what is wrong with a block, and returns how often it has the plugin gather.
+fn check_block(
+    Ours { file, block }: Ours<'_>,
+    files: &[TelegrafFile],
+    context: &Context<'_>,
+    findings: &mut Vec<Finding>,
+) -> Duration {
+    let place = at(file, block.line);
+    let line = |key: &str| at(file, block.get(key).map_or(block.line, |option| option.line));
+    check_command(block, &line("command"), context, findings);
+    let run = run(block, context.program);
+    let args = match &run {
+        Run::With(args) => Some(args),
+        Run::Unknown | Run::Wrapped => {
+            findings.push(Finding::warn(format!(
+                "{}: the arguments of the plugin are not known here: a shell, another program or a \
+                 variable stands in the command",
+                line("command")
+            )));
+            None
+        }
+        Run::Mistaken(why) => {
+            findings.push(Finding::fail(format!("{}: {why}", line("command"))));
+            None
+        }
+    };
+    let clock = args.and_then(|args| args.clock());
+    check_signal(block, clock, args.is_some(), &place, &line("signal"), context, findings);
+    check_format(block, args.map(|args| args.format), &line, findings);
+    let agent = files.iter().rev().find_map(|file| {
+        let option = file.document.agent.as_ref()?.get("interval")?;
+        Some((option.value.duration(), at(&file.path, option.line)))
+    });
+    let own = block.get("interval").map(|option| (option.value.duration(), line("interval")));
+    let (interval, interval_place) = match (clock, own.or(agent)) {
+        (Some(clock), _) => (clock, line("command")),
+        (None, Some((Some(interval), place))) => (interval, place),
+        (None, Some((None, place))) => {
+            findings
+                .push(Finding::fail(format!("{place}: interval is no duration: write \"10s\"")));
+            (INTERVAL, place)
+        }
+        (None, None) => (INTERVAL, "the default".to_owned()),
+    };
+    check_precision(block, interval, &interval_place, &line("precision"), findings);
+    check_dedup(interval, &interval_place, context, findings);
+    if let Some(args) = args {
+        check_config(args, &line("command"), context, findings);
+    }
+    if let Some(option) = block.get("environment") {
+        let variables = option.value.texts();
+        if !variables.is_some_and(|all| all.iter().all(|variable| variable.contains('='))) {
+            findings.push(Finding::fail(format!(
+                "{}: environment is a list of \"NAME=value\"",
+                line("environment")
+            )));
+        }
+    }
+    interval
+}
+
+/// The program that the command begins with.
+fn check_command(block: &Block, place: &str, context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let command = command(block);
+    if block.text("command").is_some() {
+        findings.push(Finding::fail(format!(
+            "{place}: command is a list of strings, the program and each argument by itself: Telegraf does \
+             not start"
+        )));
+        return;
+    }
+    if let [only] = command.as_slice()
+        && only.contains(' ')
+        && file_name(only).contains(' ')
+    {
+        findings.push(Finding::fail(format!(
+            "{place}: command has one string, {}, with spaces: write the program and each argument as a \
+             string of its own",
+            Quoted(only.as_bytes())
+        )));
+        return;
+    }
+    let Some(program) = command.first().map(Path::new) else { return };
+    // Others are looked for in Telegraf's PATH.
+    if !(program.has_root() || program.is_absolute()) {
+        return;
+    }
+    let shown = QuotedPath(program);
+    match (context.look)(program) {
+        Found::Missing => findings
+            .push(Finding::fail(format!("{place}: {shown} is not there: Telegraf does not start"))),
+        Found::Unread(_) => {}
+        Found::File(found) => {
+            let ours = context.program.map(|ours| (context.look)(ours));
+            let is_plugin = place_of(&command, context.program) == Some(0);
+            if is_plugin && ours.is_some_and(|ours| ours != Found::File(found)) {
+                findings.push(Finding::warn(format!(
+                    "{place}: {shown} is another file than this program, which may be another version"
+                )));
+            }
+        }
+    }
+}
+
+/// How the block runs the plugin.
+fn run(block: &Block, program: Option<&Path>) -> Run {
+    let command = command(block);
+    let Some(place) = place_of(&command, program) else { return Run::Wrapped };
+    let ours = command.get(place..).unwrap_or_default();
+    if ours.iter().any(|word| word.contains("${")) {
+        return Run::Unknown;
+    }
+    let args = match cli::parse(ours.iter().map(OsString::from)) {
+        Ok(Asked::Run(args)) => args,
+        Ok(Asked::Print(_)) => return Run::Mistaken(ends_at_once("this argument")),
+        Err(why) => return Run::Mistaken(format!("the plugin refuses its arguments: {why}")),
+    };
+    let ending = [
+        ("--once", args.once),
+        ("--watch", args.watch.is_some()),
+        ("--explain", args.explain.is_some()),
+        ("--check", args.check),
+        ("--convert", args.convert.is_some()),
+        ("--sample-config", args.sample_config),
+    ];
+    match ending.iter().find(|(_, is_there)| *is_there) {
+        Some((argument, _)) => Run::Mistaken(ends_at_once(argument)),
+        None => Run::With(Box::new(args)),
+    }
+}
+
+fn ends_at_once(argument: &str) -> String {
+    format!("with {argument}, the plugin does not stay and answer Telegraf: leave it out")
+}
+
+/// What asks for metrics.
+fn check_signal(
+    block: &Block,
+    clock: Option<Duration>,
+    is_known: bool,
+    place: &str,
+    line: &str,
+    context: &Context<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let signal = block.get("signal");
+    let text = signal.map(|option| option.value.text().unwrap_or_default());
+    match text {
+        None | Some("none") if clock.is_some() => {}
+        None | Some("none") if !is_known => findings.push(Finding::warn(format!(
+            "{line}: without a signal, nothing ever asks for metrics, unless the plugin has \
+             --poll-interval: add signal = \"STDIN\""
+        ))),
+        None => findings.push(Finding::fail(format!(
+            "{place}: [[inputs.execd]] has no signal: nothing will ever be asked for; add signal = \"STDIN\""
+        ))),
+        Some("none") => findings.push(Finding::fail(format!(
+            "{line}: signal = \"none\": nothing will ever be asked for; write signal = \"STDIN\""
+        ))),
+        Some("STDIN") if clock.is_some() => findings.push(Finding::warn(format!(
+            "{line}: signal = \"STDIN\" beside --poll-interval: both ask for metrics; leave --poll-interval \
+             out"
+        ))),
+        Some("STDIN") => {}
+        Some(name @ ("SIGUSR1" | "SIGUSR2" | "SIGHUP")) if context.system == System::Windows => {
+            findings.push(Finding::fail(format!(
+                "{line}: signal = {name:?} is not to be had on Windows: write signal = \"STDIN\""
+            )));
+        }
+        Some(name @ ("SIGUSR1" | "SIGUSR2" | "SIGHUP")) => findings.push(Finding::warn(format!(
+            "{line}: signal = {name:?}: the first may come before the plugin has begun, and ends it then: \
+             write signal = \"STDIN\""
+        ))),
+        Some(other) => findings.push(Finding::fail(format!(
+            "{line}: signal = {} is none that Telegraf knows, so that nothing will ever be asked for: write \
+             signal = \"STDIN\"",
+            Quoted(other.as_bytes())
+        ))),
+    }
+}
+
+/// What Telegraf reads metrics as.
+fn check_format(
+    block: &Block,
+    written: Option<FormatOption>,
+    line: &dyn Fn(&str) -> String,
+    findings: &mut Vec<Finding>,
+) {
+    let (format, place) = (block.get("data_format"), line("data_format"));
+    let format = format.map_or("influx", |option| option.value.text().unwrap_or_default());
+    let is_json = ["json", "xpath_json"].iter().any(|name| format.starts_with(name));
+    let shown = Quoted(format.as_bytes());
+    match written {
+        Some(FormatOption::Table) => findings.push(Finding::fail(format!(
+            "{}: --format table is for people: leave it out",
+            line("command")
+        ))),
+        Some(FormatOption::Json) if !is_json => findings.push(Finding::fail(format!(
+            "{place}: data_format = {shown} cannot read what --format json writes: leave --format out, or \
+             write data_format = \"json_v2\""
+        ))),
+        None | Some(FormatOption::Influx) if format != "influx" => {
+            findings.push(Finding::fail(format!(
+                "{place}: data_format = {shown} cannot read what the plugin writes: write data_format = \
+                 \"influx\""
+            )));
+        }
+        _ => {}
+    }
+    let unit = block.get("influx_timestamp_precision");
+    let unit = unit.filter(|option| option.value.duration() != Some(Duration::from_nanos(1)));
+    if unit.is_some() {
+        findings.push(Finding::fail(format!(
+            "{}: influx_timestamp_precision: the plugin writes nanoseconds, so that every time would be \
+             wrong: leave it out",
+            line("influx_timestamp_precision")
+        )));
+    }
+}
+
+/// Whether points share a timestamp.
+fn check_precision(
+    block: &Block,
+    interval: Duration,
+    interval_place: &str,
+    place: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(option) = block.get("precision") else { return };
+    let Some(precision) = option.value.duration() else {
+        findings.push(Finding::fail(format!("{place}: precision is no duration: write \"1s\"")));
+        return;
+    };
+    if precision <= interval || interval.is_zero() {
+        return;
+    }
+    let points = precision.as_nanos().div_ceil(interval.as_nanos());
+    let way_out = match interval {
+        _ if interval >= Duration::from_secs(1) => "write precision = \"1s\"",
+        _ if interval >= Duration::from_millis(1) => "write precision = \"1ms\"",
+        _ => "leave precision out",
+    };
+    let (precision, interval) =
+        (humantime::format_duration(precision), humantime::format_duration(interval));
+    findings.push(Finding::fail(format!(
+        "{place}: precision = \"{precision}\" with interval = \"{interval}\" ({interval_place}): {points} points \
+         share a timestamp, and {} of them are lost: {way_out}",
+        points - 1
+    )));
+}
+
+/// Whether `dedup_interval` can leave any line out.
+fn check_dedup(
+    interval: Duration,
+    place: &str,
+    context: &Context<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    for (number, table) in context.tables.iter().enumerate() {
+        let Some(dedup) = table.dedup_interval.filter(|dedup| *dedup <= interval) else { continue };
+        let (dedup, interval) =
+            (humantime::format_duration(dedup), humantime::format_duration(interval));
+        let config = context.config.map(|file| at(file, table.line_of("dedup_interval")));
+        findings.push(Finding::warn(format!(
+            "{}: table {}: dedup_interval = \"{dedup}\" leaves nothing out with interval = \"{interval}\" \
+             ({place}): write a longer one, or leave it out",
+            config.unwrap_or_default(),
+            number + 1
+        )));
+    }
+}
+
+/// Whether the plugin reads what was checked.
+fn check_config(args: &Args, place: &str, context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let checked = context.config.map(|file| (QuotedPath(file).to_string(), (context.look)(file)));
+    let Some(named) = &args.config else {
+        if let Some((checked, _)) = checked {
+            findings.push(Finding::warn(format!(
+                "{place}: the command has no --config, so that the defaults apply, and not {checked}: add \
+                 \"--config\", {checked}"
+            )));
+        }
+        return;
+    };
+    let shown = QuotedPath(named);
+    if !(named.has_root() || named.is_absolute()) {
+        findings.push(Finding::warn(format!(
+            "{place}: --config {shown} is looked for where Telegraf was started: write the whole path"
+        )));
+        return;
+    }
+    match ((context.look)(named), checked) {
+        (Found::Missing, _) => findings.push(Finding::fail(format!(
+            "{place}: --config {shown} is not there: the plugin ends at once"
+        ))),
+        (Found::Unread(why), _) => findings.push(Finding::fail(format!(
+            "{place}: --config {shown} cannot be read: {why}"
+        ))),
+        (_, None) => findings.push(Finding::warn(format!(
+            "{place}: the plugin reads {shown}, and what was checked are the defaults: add --config {shown}"
+        ))),
+        (found, Some((checked, is))) if found != is => findings.push(Finding::warn(format!(
+            "{place}: the plugin reads {shown}, and {checked} was checked"
+        ))),
+        _ => {}
+    }
+}
+
+/// Blocks that run the plugin with the same configuration.
+fn same_config_twice(ours: &[Ours<'_>], context: &Context<'_>) -> Vec<Finding> {
+    let configs = ours.iter().map(|one| match run(one.block, context.program) {
+        Run::With(args) => Some(args.config),
+        _ => None,
+    });
+    let configs: Vec<_> = configs.collect();
+    let twice = ours.iter().zip(&configs).enumerate().filter_map(|(place, (one, config))| {
+        let before = configs.iter().take(place).position(|other| config.is_some() && other == config)?;
+        let first = ours.get(before)?;
+        if !is_same_series(&first.block.options_of_series(), &one.block.options_of_series()) {
+            return None;
+        }
+        Some(Finding::warn(format!(
+            "{}: another block runs the plugin with the same configuration ({}): every series would be \
+             reported twice",
+            at(one.file, one.block.line),
+            at(first.file, first.block.line)
+        )))
+    });
+    twice.collect()
+}
+
+/// `[[inputs.net]]` beside the plugin.
+fn nets_beside(files: &[TelegrafFile], ours: &[Ours<'_>], context: &Context<'_>) -> Vec<Finding> {
+    let config = context.config.map(|file| (context.look)(file));
+    let mut findings = Vec::new();
+    for TelegrafFile { path, document } in files {
+        let found = (context.look)(path);
+        if matches!(found, Found::File(_)) && config.as_ref() == Some(&found) {
+            findings.push(config_within(path, context));
+            continue;
+        }
+        for Input { block, .. } in document.inputs.iter().filter(|input| input.name == "net") {
+            let net = block.options_of_series();
+            let is_twice = |one: &Ours<'_>| is_same_series(&net, &one.block.options_of_series());
+            if ours.iter().any(is_twice) {
+                findings.push(Finding::warn(format!(
+                    "{}: [[inputs.net]] is still there: every interface would be reported twice; take it \
+                     out, or give one of the two a name_override or tags",
+                    at(path, block.line)
+                )));
+            }
+        }
+    }
+    findings
+}
+
+impl Block {
+    /// What makes its series others than those of another block.
+    fn options_of_series(&self) -> Vec<&super::telegraf_conf::BlockOption> {
+        let keys = ["name_override", "name_prefix", "name_suffix", "tags"];
+        self.options.iter().filter(|option| keys.contains(&option.key.as_str())).collect()
+    }
+}
+
+/// Whether two blocks write the same series, by what makes them others: what tags are is not compared.
+fn is_same_series(
+    one: &[&super::telegraf_conf::BlockOption],
+    other: &[&super::telegraf_conf::BlockOption],
+) -> bool {
+    let has_tags = one.iter().chain(other).any(|option| option.key == "tags");
+    let names = |options: &[&super::telegraf_conf::BlockOption]| {
+        let mut names: Vec<_> =
+            options.iter().map(|option| (option.key.clone(), option.value.clone())).collect();
+        names.sort_by(|(one, _), (other, _)| one.cmp(other));
+        names
+    };
+    !has_tags && names(one) == names(other)
+}
+
+/// The plugin's own configuration lies where Telegraf reads it.
+fn config_within(path: &Path, context: &Context<'_>) -> Finding {
+    let given = context.tables.iter().flat_map(|table| &table.given);
+    let mut foreign = given.filter_map(|given| match given.origin {
+        Origin::Line(line) if !OPTIONS_OF_NET.contains(&given.key) => Some((line, given.key)),
+        _ => None,
+    });
+    let shown = QuotedPath(path);
+    match foreign.next() {
+        Some((line, key)) => Finding::fail(format!(
+            "{shown} line {line}: Telegraf reads this file too, and does not start, for its own inputs.net \
+             knows no {key}: move the file elsewhere (--help names a place)"
+        )),
+        None => Finding::warn(format!(
+            "{shown}: Telegraf reads this file too, so that its own inputs.net reports every series a second \
+             time: move it elsewhere (--help names a place)"
+        )),
+    }
+}
+
+/// That no block runs the plugin, with one to paste.
+fn no_block(files: &[TelegrafFile], context: &Context<'_>) -> Finding {
+    let names = files.iter().map(|file| QuotedPath(&file.path).to_string());
+    let names = names.collect::<Vec<_>>().join(", ");
+    let lines = cli::execd_lines(context.system, context.program, context.config);
+    Finding::fail(format!("no [[inputs.execd]] runs this plugin in {names}: add"))
+        .with(lines.lines().map(ToOwned::to_owned).collect())
+}
+
+/// A block of which nothing is wrong.
+fn well(Ours { file, block }: Ours<'_>, interval: Duration) -> Finding {
+    let signal = block.text("signal").map_or("none", |(signal, _)| signal);
+    let precision = match block.text("precision") {
+        Some((precision, _)) => format!("precision {}", Quoted(precision.as_bytes())),
+        None => "no precision, so that times have nanoseconds".to_owned(),
+    };
+    Finding::ok(format!(
+        "{}: [[inputs.execd]] with signal {}, {precision}, every {}",
+        at(file, block.line),
+        Quoted(signal.as_bytes()),
+        humantime::format_duration(interval)
+    ))
+}
