@@ -347,7 +347,7 @@ fn lost_namespaces(facts: &Facts, number: usize, table: &TableFacts) -> Option<F
 
 /// Whether there are enough open files.
 fn files(facts: &Facts) -> Option<Finding> {
-    let wanted = facts.others.files_wanted?;
+    let wanted = facts.others.files_wanted.filter(|wanted| *wanted > 0)?;
     // It is raised to that where others are looked for.
     let [_, most] = facts.process.file_limit?;
     let text = format!(

@@ -163,10 +163,6 @@ fn explain_table(facts: &Facts, number: usize, table: &TableFacts, text: &mut St
         };
         rows.push("options", format!("{} = {} ({place})", given.key, given.value));
     }
-    if let Some(interval) = table.dedup_interval {
-        let interval = humantime::format_duration(interval);
-        rows.push("options", format!("a line that says nothing new is left out for {interval}"));
-    }
     for entry in &table.entries {
         rows.push("entries", show_entry(facts, number, table, entry));
     }
@@ -383,7 +379,7 @@ fn explain_costs(costs: &Costs, text: &mut String) {
     for OptionCost { option, is_set, us: more_us, fields: more } in options {
         let is_set = if *is_set { "set" } else { "not" };
         // Less than that is noise.
-        let time = if more_us.abs() < us * 0.03 {
+        let time = if more_us.abs() < (us * 0.05).max(5.0) {
             "about 0".to_owned()
         } else {
             let sign = if *more_us < 0.0 { "-" } else { "+" };
@@ -462,5 +458,223 @@ impl Rows {
             let _ = writeln!(text, "  {shown:9}  {}", log_safe(row));
             before = title;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::Given;
+    use crate::explain::facts::NamespaceRow;
+    use crate::model::protocol::Group;
+    use crate::system::facts::{NamespaceFacts, Others, Way};
+
+    fn interface(name: &str, is_reported: bool, because: &str) -> InterfaceFacts {
+        InterfaceFacts {
+            name: name.as_bytes().to_vec(),
+            is_reported,
+            because: because.into(),
+            fields: if is_reported { 9 } else { 0 },
+            ..InterfaceFacts::default()
+        }
+    }
+
+    fn table(interfaces: Vec<InterfaceFacts>) -> TableFacts {
+        TableFacts { line: 1, interfaces, ..TableFacts::default() }
+    }
+
+    fn facts(tables: Vec<TableFacts>) -> Facts {
+        Facts { config: "\"a.conf\"".into(), tables, ..Facts::default() }
+    }
+
+    #[test]
+    fn all_that_is_known_is_told_with_its_places() {
+        let way = Way {
+            source: "\"/proc/net/dev\"".into(),
+            because: "source = \"procfs\" (line 3) says so".into(),
+            lost: Some("by files there is no altname: leave it out".into()),
+            is_fallback: false,
+            namespace: "our own".into(),
+            files: vec![
+                ReadFile { path: "/proc/net/dev".into(), purpose: Purpose::Counters },
+                ReadFile {
+                    path: PathBuf::from("/proc/net/snmp"),
+                    purpose: Purpose::Protocols([Group::Tcp].into_iter().collect()),
+                },
+            ],
+            tells_kinds: false,
+        };
+        let given = |key, value: &str, origin| Given { key, value: value.into(), origin };
+        let entry = |text: &str, matches, unsure| EntryFacts {
+            list: List::KindExclude,
+            text: text.into(),
+            line: 2,
+            matches,
+            unsure,
+        };
+        let unmatched = UnmatchedEntry {
+            table: 0,
+            list: List::KindExclude,
+            text: "vet".into(),
+            line: 2,
+            what: "interface's kind",
+            hint: "; did you mean \"veth\"?".into(),
+        };
+        let table = TableFacts {
+            given: vec![
+                given("kind_exclude", "[\"vet\", \"veth\"]", Origin::Line(2)),
+                given("host_sys", "\"/s\"", Origin::Environment("HOST_SYS")),
+            ],
+            entries: vec![entry("vet", 0, 0), entry("veth", 0, 1)],
+            way: Some(way),
+            kinds: [("loopback".to_owned(), 1), (String::new(), 1)].into(),
+            statistics: 1,
+            absent: vec![("missed_in", None)],
+            ..table(vec![
+                interface("lo", false, "loopback; include_loopback = false"),
+                interface("a\n\u{1b}b", true, "up"),
+            ])
+        };
+        let facts = Facts {
+            unmatched: vec![unmatched],
+            degraded: vec![(Level::Warn, "something is missing: needs it".into())],
+            ..facts(vec![table])
+        };
+        let costs = Costs {
+            whole: Cost { us: 1234.0, lines: 2, fields: 10 },
+            options: vec![
+                OptionCost { option: "rates = true".into(), is_set: false, us: 345.6, fields: 8 },
+                OptionCost { option: "counters".into(), is_set: true, us: -3.0, fields: -8 },
+            ],
+            is_complete: false,
+        };
+        let expected = r#""a.conf": 1 table
+
+TABLE 1 (line 1): reports 1 of 2 interfaces with 9 fields, and 1 protocol statistic
+  source     "/proc/net/dev": source = "procfs" (line 3) says so
+  namespace  our own
+  files      "/proc/net/dev" for counters
+             "/proc/net/snmp" for protocols "tcp"
+  options    kind_exclude = ["vet", "veth"] (line 2)
+             host_sys = "/s" (HOST_SYS)
+  entries    kind_exclude "vet" (line 2) MATCHES NOTHING here; did you mean "veth"? (kinds here: not told 1, loopback 1)
+             kind_exclude "veth" (line 2) matches 0 interfaces for certain: of 1 interface the kind is not told (kinds here: not told 1, loopback 1)
+  absent     missed_in: netlink alone tells them
+
+  INTERFACE   REPORTED  BECAUSE
+  lo          no        loopback; include_loopback = false
+  a\n\u{1b}b  yes       up
+
+DEGRADED
+  W! something is missing: needs it
+  I! table 1: by files there is no altname: leave it out
+
+COSTS, about, of processors' time, on this host at this moment: a gather takes 1200 us for 10 fields in 2 lines
+  not    +350 us      +8 fields  rates = true
+  set    about 0      -8 fields  counters
+  the others were not measured: it would take too long here
+"#;
+        assert_eq!(explain(&facts, &costs), expected);
+    }
+
+    #[test]
+    fn many_that_are_alike_are_folded_and_the_others_stay() {
+        let kept = "up; its kind is not told";
+        let mut interfaces =
+            vec![interface("lo", false, "loopback"), interface("eno1", true, kept)];
+        for number in 0..150 {
+            interfaces.push(interface(&format!("veth{:08x}", number * 12_345), true, kept));
+        }
+        interfaces.push(interface("wg0", true, kept));
+        let text = explain(&facts(vec![table(interfaces)]), &Costs::default());
+        let rows: Vec<_> =
+            text.lines().skip_while(|line| !line.contains("BECAUSE")).skip(1).collect();
+        let names: Vec<_> = rows.iter().take_while(|row| !row.is_empty()).collect();
+        assert_eq!(names.len(), 7, "{text}");
+        assert!(names[1].starts_with("  eno1 ") && names[6].starts_with("  wg0 "), "{text}");
+        assert_eq!(names[5].trim(), "... 147 more like veth000090ab");
+        // Few are not.
+        let few = (0..40).map(|number| interface(&format!("veth{number}"), true, "up")).collect();
+        assert!(!explain(&facts(vec![table(few)]), &Costs::default()).contains("more like"));
+    }
+
+    #[test]
+    fn namespaces_are_told_of_by_each_table_and_where_none_is_reported_by_their_names() {
+        let row = |name: &str, is_reported, because: &str| NamespaceRow {
+            table: 0,
+            name: name.into(),
+            is_reported,
+            is_lost: !is_reported,
+            because: because.into(),
+        };
+        let mut blue = interface("eth0", true, "up");
+        blue.namespace = b"blue".to_vec();
+        let mut all = facts(vec![table(vec![interface("eth0", true, "up"), blue])]);
+        all.namespaces =
+            vec![row("", true, "namespace_include \"\" (line 2)"), row("red", false, "no")];
+        let text = explain(&all, &Costs::default());
+        let expected = "\n  NAMESPACE  INTERFACE  REPORTED  BECAUSE\n             eth0       yes       up\n  \
+                        blue       eth0       yes       up\n";
+        assert!(text.contains(expected), "{text}");
+        let expected = "\nNETWORK NAMESPACES\n  TABLE  NAMESPACE  REPORTED  BECAUSE\n  \
+                        1      (our own)  yes       namespace_include \"\" (line 2)\n  \
+                        1      red        no        no\n";
+        assert!(text.contains(expected), "{text}");
+        let fates = Vec::new();
+        let one = NamespaceFacts { name: b"blue".to_vec(), container: None, fates };
+        all.namespaces.clear();
+        all.others = Others { namespaces: vec![one], ..Others::default() };
+        let text = explain(&all, &Costs::default());
+        assert!(
+            text.contains("\nOTHER NETWORK NAMESPACES: 1 with a name, none reported: "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn one_interface_is_told_of_by_each_table_and_one_that_is_not_there_with_what_is_like_it() {
+        let mut eth0 = interface("eth0", true, "up");
+        eth0.line = Some("net,interface=eth0 a=1i".into());
+        let mut blue = interface("eth0", false, "down");
+        blue.namespace = b"blue".to_vec();
+        let mut all =
+            facts(vec![table(vec![eth0, blue]), table(vec![interface("lo", false, "no")])]);
+        all.altnames = vec![[b"wan".to_vec(), b"eth0".to_vec()]];
+        let expected = "\"eth0\": reported by table 1 (line 1): up\n  its line has 9 fields: \
+                        net,interface=eth0 a=1i\n\"eth0\" of network namespace \"blue\": not reported by \
+                        table 1 (line 1): down\n";
+        assert_eq!(explain_one(&all, b"eth0"), Ok(expected.into()));
+        let there = "(there: \"eth0\", \"lo\")";
+        for (name, expected) in [
+            (&b"wan"[..], "\"wan\" is an alternative name of \"eth0\": ask for that".to_owned()),
+            (
+                b"eht0",
+                format!(
+                    "no interface is called \"eht0\" in the network namespaces that are reported; did you \
+                     mean \"eth0\"? {there}"
+                ),
+            ),
+            (
+                b"\xff\n",
+                format!(
+                    "no interface is called \"\u{fffd}\\n\" in the network namespaces that are reported \
+                     {there}"
+                ),
+            ),
+        ] {
+            assert_eq!(explain_one(&all, name), Err(expected));
+        }
+        let nothing = explain_one(&facts(Vec::new()), b"a").unwrap_err();
+        assert!(nothing.ends_with(" (there: none)"), "{nothing}");
+    }
+
+    #[test]
+    fn times_have_two_digits_that_count() {
+        let shown = [0.4, 9.6, 53.0, 99.6, 123.0, 1250.0, 98_765.0, 1_234_567.0].map(show_time);
+        let expected =
+            ["0 us", "10 us", "53 us", "100 us", "120 us", "1300 us", "99000 us", "1200000 us"];
+        assert_eq!(shown, expected);
     }
 }

@@ -658,14 +658,16 @@ fn way(table: &Table, access: &Access, is_by_netlink: bool, files: &ProcNet) -> 
         Access::Own | Access::Host(..) => {
             "netlink failed in the last gather, and is tried at the next"
         }
-        Access::Unwanted if table.source == SourceOption::Procfs => "leave source = \"procfs\" out",
-        Access::Unwanted => "source = \"netlink\", where that /sys shows this network namespace",
+        Access::Unwanted if table.source == SourceOption::Procfs => {
+            "leave source = \"procfs\" out, if that matters"
+        }
+        Access::Unwanted => "write source = \"netlink\", if that /sys shows this network namespace",
         Access::Pending => "free memory, or raise the limit of open files (LimitNOFILE)",
         Access::Unavailable(why) | Access::Hidden(why) if why.contains("needs CAP_") => {
-            "that capability, or, where this container shares the host's network, source = \"netlink\""
+            "give this process that, or, where it shares the host's network, write source = \"netlink\""
         }
         Access::Unavailable(_) | Access::Hidden(_) => {
-            "allow AF_NETLINK (RestrictAddressFamilies=, a seccomp profile), and take Linux 4.7 or newer"
+            "allow AF_NETLINK (RestrictAddressFamilies=, a seccomp profile); it takes Linux 4.7 or newer"
         }
     };
     let lost = (!is_by_netlink).then(|| {
