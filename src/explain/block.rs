@@ -173,9 +173,10 @@ fn check_block(
 ) -> Duration {
     let place = at(file, block.line);
     let line = |key: &str| at(file, block.get(key).map_or(block.line, |option| option.line));
-    check_command(block, &line("command"), context, findings);
+    let has_arguments = check_command(block, &line("command"), context, findings);
     let run = run(block, context.program);
     let args = match &run {
+        _ if !has_arguments => None,
         Run::With(args) => Some(args),
         Run::Unknown | Run::Wrapped => {
             findings.push(Finding::warn(format!(
@@ -225,31 +226,37 @@ fn check_block(
     interval
 }
 
-/// The program that the command begins with.
-fn check_command(block: &Block, place: &str, context: &Context<'_>, findings: &mut Vec<Finding>) {
+/// Says what is wrong with the program that the command begins with, and returns whether the command is one
+/// that has arguments.
+fn check_command(
+    block: &Block,
+    place: &str,
+    context: &Context<'_>,
+    findings: &mut Vec<Finding>,
+) -> bool {
     let command = command(block);
     if block.text("command").is_some() {
         findings.push(Finding::fail(format!(
             "{place}: command is a list of strings, the program and each argument by itself: Telegraf does \
              not start"
         )));
-        return;
+        return false;
     }
     if let [only] = command.as_slice()
-        && only.contains(' ')
-        && file_name(only).contains(' ')
+        && let Some((first, _)) = only.split_once(' ')
+        && place_of(&[first], context.program).is_some()
     {
         findings.push(Finding::fail(format!(
             "{place}: command has one string, {}, with spaces: write the program and each argument as a \
              string of its own",
             Quoted(only.as_bytes())
         )));
-        return;
+        return false;
     }
-    let Some(program) = command.first().map(Path::new) else { return };
+    let Some(program) = command.first().map(Path::new) else { return true };
     // Others are looked for in Telegraf's PATH.
     if !(program.has_root() || program.is_absolute()) {
-        return;
+        return true;
     }
     let shown = QuotedPath(program);
     match (context.look)(program) {
@@ -266,6 +273,7 @@ fn check_command(block: &Block, place: &str, context: &Context<'_>, findings: &m
             }
         }
     }
+    true
 }
 
 /// How the block runs the plugin.
@@ -585,4 +593,399 @@ fn well(Ours { file, block }: Ours<'_>, interval: Duration) -> Finding {
         Quoted(signal.as_bytes()),
         humantime::format_duration(interval)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{Config, Given};
+    use crate::explain::telegraf_conf;
+
+    const CONF: &str = "/t/telegraf.conf";
+
+    /// A block of which nothing is wrong, in six lines.
+    const WELL: &str = r#"[[inputs.execd]]
+  command = ["/bin/telegraf-net", "--config", "/etc/plugin.conf"]
+  signal = "STDIN"
+  data_format = "influx"
+  precision = "1s"
+"#;
+
+    fn look(path: &Path) -> Found {
+        match path.to_str().unwrap() {
+            "/bin/telegraf-net" | "/bin/sh" | "/etc/plugin.conf" | "/etc/other.conf" | CONF => {
+                Found::File(path.to_owned())
+            }
+            "/bin/link" => Found::File("/bin/telegraf-net".into()),
+            "/bin/old/telegraf-net" => Found::File("/bin/old/telegraf-net".into()),
+            "/etc/denied.conf" => Found::Unread("denied: it is for user 0".into()),
+            _ => Found::Missing,
+        }
+    }
+
+    fn file(path: &str, text: &str) -> TelegrafFile {
+        let document = telegraf_conf::read(text.as_bytes(), &|_| None).unwrap();
+        TelegrafFile { path: path.into(), document }
+    }
+
+    /// What is said of these files, where that configuration was checked.
+    fn said_of(files: &[TelegrafFile], config: Option<&str>, tables: &[TableFacts]) -> Vec<String> {
+        let context = Context {
+            config: config.map(Path::new),
+            tables,
+            program: Some(Path::new("/bin/telegraf-net")),
+            look: &look,
+            system: System::Linux,
+        };
+        let findings = check(files, &context);
+        findings.iter().map(|finding| finding.to_string().trim_end().to_owned()).collect()
+    }
+
+    fn said(text: &str) -> Vec<String> {
+        said_of(&[file(CONF, text)], Some("/etc/plugin.conf"), &[])
+    }
+
+    #[test]
+    fn a_block_of_which_nothing_is_wrong_is_well() {
+        let well = "ok    \"/t/telegraf.conf\" line 1: [[inputs.execd]] with signal \"STDIN\", precision \"1s\", \
+                    every 10s";
+        assert_eq!(said(WELL), [well]);
+        assert_eq!(said(&WELL.replace("  data_format = \"influx\"\n", "")), [well]);
+        let own_clock = WELL
+            .replace("  signal = \"STDIN\"\n", "")
+            .replace("\"--config\"", "\"--poll-interval\", \"5s\", \"-config\"");
+        assert!(said(&own_clock)[0].ends_with("signal \"none\", precision \"1s\", every 5s"));
+        let json = WELL
+            .replace("\"--config\"", "\"--format\", \"json\", \"--config\"")
+            .replace("\"influx\"", "\"json_v2\"");
+        assert!(said(&json)[0].starts_with("ok "), "{:?}", said(&json));
+        let without = WELL.replace("  precision = \"1s\"\n", "") + "  interval = \"20ms\"\n";
+        let end = "no precision, so that times have nanoseconds, every 20ms";
+        assert!(said(&without)[0].ends_with(end), "{:?}", said(&without));
+        // By another name of the same file.
+        let link = WELL.replace("/bin/telegraf-net", "/bin/link");
+        assert!(
+            said(&link)[0].starts_with("FAIL  no [[inputs.execd]] runs this"),
+            "{:?}",
+            said(&link)
+        );
+    }
+
+    /// A part of that block, what stands in its place, and what is said then.
+    type Case = (&'static str, &'static str, &'static [&'static str]);
+
+    #[test]
+    fn what_is_wrong_with_a_block_is_told_with_its_line_and_the_way_out() {
+        const SIGNAL: &str = "  signal = \"STDIN\"\n";
+        const FORMAT: &str = "  data_format = \"influx\"\n";
+        const PRECISION: &str = "  precision = \"1s\"\n";
+        const COMMAND: &str = r#"["/bin/telegraf-net", "--config", "/etc/plugin.conf"]"#;
+        let cases: &[Case] = &[
+            (
+                SIGNAL,
+                "",
+                &[
+                    "FAIL  line 1: [[inputs.execd]] has no signal: nothing will ever be asked for; add signal = \"STDIN\"",
+                ],
+            ),
+            (
+                SIGNAL,
+                "  signal = \"none\"\n",
+                &[
+                    "FAIL  line 3: signal = \"none\": nothing will ever be asked for; write signal = \"STDIN\"",
+                ],
+            ),
+            (
+                SIGNAL,
+                "  signal = \"SIGUSR1\"\n",
+                &[
+                    "WARN  line 3: signal = \"SIGUSR1\": the first may come before the plugin has begun",
+                ],
+            ),
+            (
+                SIGNAL,
+                "  signal = \"stdin\"\n",
+                &["FAIL  line 3: signal = \"stdin\" is none that Telegraf knows"],
+            ),
+            (
+                SIGNAL,
+                "  signal = 5\n",
+                &["FAIL  line 3: signal = \"\" is none that Telegraf knows"],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--config", "/etc/plugin.conf", "--poll-interval", "10s"]"#,
+                &["WARN  line 3: signal = \"STDIN\" beside --poll-interval: both ask for metrics"],
+            ),
+            (
+                FORMAT,
+                "  data_format = \"json\"\n",
+                &["FAIL  line 4: data_format = \"json\" cannot read what the plugin writes"],
+            ),
+            (
+                FORMAT,
+                "  influx_timestamp_precision = \"1s\"\n",
+                &["FAIL  line 4: influx_timestamp_precision: the plugin writes nanoseconds"],
+            ),
+            (
+                PRECISION,
+                "  precision = \"1s\"\n  interval = \"200ms\"\n",
+                &[
+                    "FAIL  line 5: precision = \"1s\" with interval = \"200ms\" (\"/t/telegraf.conf\" line 6): 5 points share a timestamp, and 4 of them are lost: write precision = \"1ms\"",
+                ],
+            ),
+            (
+                PRECISION,
+                "  precision = \"1m\"\n",
+                &[
+                    "FAIL  line 5: precision = \"1m\" with interval = \"10s\" (the default): 6 points share a timestamp, and 5 of them are lost: write precision = \"1s\"",
+                ],
+            ),
+            (
+                PRECISION,
+                "  precision = \"1s\"\n[agent]\n  interval = 0.3\n",
+                &[
+                    "FAIL  line 5: precision = \"1s\" with interval = \"300ms\" (\"/t/telegraf.conf\" line 7): 4 points",
+                ],
+            ),
+            (PRECISION, "  precision = \"often\"\n", &["FAIL  line 5: precision is no duration"]),
+            (PRECISION, "  interval = \"often\"\n", &["FAIL  line 5: interval is no duration"]),
+            (
+                PRECISION,
+                "  environment = [\"A\"]\n",
+                &["FAIL  line 5: environment is a list of \"NAME=value\""],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net"]"#,
+                &[
+                    "WARN  line 2: the command has no --config, so that the defaults apply, and not \"/etc/plugin.conf\": add",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--config", "/etc/other.conf"]"#,
+                &[
+                    "WARN  line 2: the plugin reads \"/etc/other.conf\", and \"/etc/plugin.conf\" was checked",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--config", "/etc/none.conf"]"#,
+                &[
+                    "FAIL  line 2: --config \"/etc/none.conf\" is not there: the plugin ends at once",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--config", "/etc/denied.conf"]"#,
+                &[
+                    "FAIL  line 2: --config \"/etc/denied.conf\" cannot be read: denied: it is for user 0",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--config", "plugin.conf"]"#,
+                &[
+                    "WARN  line 2: --config \"plugin.conf\" is looked for where Telegraf was started: write the whole path",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--confg", "x"]"#,
+                &[
+                    "FAIL  line 2: the plugin refuses its arguments: unexpected argument '--confg' found",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--once"]"#,
+                &[
+                    "FAIL  line 2: with --once, the plugin does not stay and answer Telegraf: leave it out",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--version"]"#,
+                &["FAIL  line 2: with this argument, the plugin does not stay"],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--format", "json", "--config", "/etc/plugin.conf"]"#,
+                &["FAIL  line 4: data_format = \"influx\" cannot read what --format json writes"],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net --config /etc/plugin.conf"]"#,
+                &[
+                    "FAIL  line 2: command has one string, \"/bin/telegraf-net --config /etc/plugin.c\"... (43 bytes), with spaces",
+                ],
+            ),
+            (COMMAND, r#""/bin/telegraf-net""#, &["FAIL  line 2: command is a list of strings"]),
+            (
+                COMMAND,
+                r#"["/bin/sh", "-c", "exec /bin/telegraf-net --config /etc/plugin.conf"]"#,
+                &["WARN  line 2: the arguments of the plugin are not known here"],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/telegraf-net", "--config", "${CONFIG}"]"#,
+                &["WARN  line 2: the arguments of the plugin are not known here"],
+            ),
+            (
+                COMMAND,
+                r#"["/none/telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &["FAIL  line 2: \"/none/telegraf-net\" is not there: Telegraf does not start"],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/old/telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &[
+                    "WARN  line 2: \"/bin/old/telegraf-net\" is another file than this program, which may be",
+                ],
+            ),
+            ("[[inputs.execd]]\n", "[[inputs.execd]]\n  [[\n", &["FAIL  line 2: not valid TOML: "]),
+        ];
+        for (part, other, expected) in cases {
+            assert!(WELL.contains(part), "{part}");
+            let text = WELL.replacen(part, other, 1);
+            let said = said(&text);
+            assert!(expected.len() <= said.len(), "{text}: {said:?}");
+            for (said, expected) in said.iter().zip(*expected) {
+                let expected = expected.replacen("line ", &format!("{CONF:?} line "), 1);
+                assert!(said.starts_with(&expected), "{text}: {said} is not {expected}");
+            }
+            // Of a file that is no TOML, not all can be told.
+            assert!(expected.len() == said.len() || expected[0].contains("TOML"), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn where_no_block_runs_the_plugin_one_is_shown_to_paste() {
+        let said =
+            said_of(&[file(CONF, "[[inputs.execd]]\ncommand = ['other']")], Some("/a.conf"), &[]);
+        let block = "FAIL  no [[inputs.execd]] runs this plugin in \"/t/telegraf.conf\": add\n      \
+                     [[inputs.execd]]\n        command = [\"/bin/telegraf-net\", \"--config\", \"/a.conf\"]\n        \
+                     signal = \"STDIN\"\n        data_format = \"influx\"\n        precision = \"1s\"";
+        assert_eq!(said, [block]);
+    }
+
+    #[test]
+    fn series_that_would_be_reported_twice_are_told() {
+        let net = "[[inputs.net]]\n";
+        let twice = "WARN  \"/t/telegraf.d/net.conf\" line 1: [[inputs.net]] is still there: ";
+        let said_with = |main: &str, further: &str| {
+            let files = [file(CONF, main), file("/t/telegraf.d/net.conf", further)];
+            said_of(&files, Some("/etc/plugin.conf"), &[])
+        };
+        let said = said_with(WELL, net);
+        assert!(said.len() == 2 && said[1].starts_with(twice), "{said:?}");
+        let renamed = "  name_override = \"net_old\"\n";
+        let tagged = "  [inputs.net.tags]\n  by = \"telegraf\"\n";
+        for (main, further) in [
+            (WELL.to_owned(), format!("{net}{renamed}")),
+            (WELL.to_owned(), format!("{net}{tagged}")),
+            (format!("{WELL}{renamed}"), net.to_owned()),
+        ] {
+            let said = said_with(&main, &further);
+            assert!(said.len() == 1 && said[0].starts_with("ok "), "{said:?}");
+        }
+        let said = said_with(&format!("{WELL}{renamed}"), &format!("{net}{renamed}"));
+        assert!(said[1].starts_with(twice), "{said:?}");
+        let said = said_with(WELL, WELL);
+        let expected = "WARN  \"/t/telegraf.d/net.conf\" line 1: another block runs the plugin with the same \
+                        configuration (\"/t/telegraf.conf\" line 1): every series would be reported twice";
+        assert_eq!(said[2..], [expected]);
+    }
+
+    #[test]
+    fn a_configuration_that_telegraf_reads_too_is_told_and_keeps_it_from_starting_by_what_it_does_not_know()
+     {
+        let files = [file(CONF, WELL), file("/etc/plugin.conf", "[[inputs.net]]\n")];
+        let said = said_of(&files, Some("/etc/plugin.conf"), &[]);
+        let expected =
+            "WARN  \"/etc/plugin.conf\": Telegraf reads this file too, so that its own inputs.net";
+        assert!(said.len() == 2 && said[1].starts_with(expected), "{said:?}");
+        let given = |key, line| Given { key, value: "x".into(), origin: Origin::Line(line) };
+        let given = vec![given("interfaces", 2), given("rates", 3)];
+        let tables = [TableFacts { given, ..TableFacts::default() }];
+        let said = said_of(&files, Some("/etc/plugin.conf"), &tables);
+        let expected = "FAIL  \"/etc/plugin.conf\" line 3: Telegraf reads this file too, and does not start, for \
+                        its own inputs.net knows no rates: move";
+        assert!(said[1].starts_with(expected), "{said:?}");
+    }
+
+    #[test]
+    fn a_dedup_interval_that_leaves_nothing_out_is_told() {
+        let text = "[[inputs.net]]\ndedup_interval = '10s'\n";
+        let table = Config::parse(text.as_bytes(), &|_| None).unwrap().tables.remove(0);
+        let facts = TableFacts {
+            given: table.given,
+            dedup_interval: table.dedup_interval,
+            ..TableFacts::default()
+        };
+        let tables = [facts];
+        let said = said_of(&[file(CONF, WELL)], Some("/etc/plugin.conf"), &tables);
+        let expected = "WARN  \"/etc/plugin.conf\" line 2: table 1: dedup_interval = \"10s\" leaves nothing out \
+                        with interval = \"10s\" (the default): write a longer one, or leave it out";
+        assert_eq!(said, [expected]);
+        let often = format!("{WELL}  interval = \"2s\"\n");
+        let said = said_of(&[file(CONF, &often)], Some("/etc/plugin.conf"), &tables);
+        assert!(said.len() == 1 && said[0].starts_with("ok "), "{said:?}");
+    }
+
+    #[test]
+    fn the_only_block_tells_its_environment() {
+        let with = |value: &str| format!("{WELL}  environment = {value}\n");
+        let environment = |text: &str| environment(&[file(CONF, text)], None);
+        let expected = [("HOST_PROC".to_owned(), "/p=q".to_owned())];
+        assert_eq!(environment(&with("['HOST_PROC=/p=q', 'x']")), Some(expected.into()));
+        assert_eq!(environment(&with("'x=y'")), None);
+        assert_eq!(environment(WELL), None);
+        assert_eq!(environment(&with("['A=b']").repeat(2)), None);
+    }
+
+    #[test]
+    fn a_variable_outside_of_quotes_is_told_once_for_a_file() {
+        let text = format!("{WELL}  interval = ${{INTERVAL}}\n  buffer_size = ${{SIZE}}\n");
+        let said = said(&text);
+        let expected = "WARN  \"/t/telegraf.conf\" line 6: the variable \"${INTERVAL}\" stands outside of quotes: ";
+        assert!(said[0].starts_with(expected), "{said:?}");
+        assert!(
+            said[1].starts_with("FAIL  \"/t/telegraf.conf\" line 6: interval is no duration"),
+            "{said:?}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_block_causes_a_panic(
+            lines in proptest::collection::vec(
+                prop_oneof![
+                    Just("[[inputs.execd]]"),
+                    Just("[[inputs.net]]"),
+                    Just("[agent]"),
+                    Just("command = ['telegraf-net', '--config', '/x', '--poll-interval=1ms']"),
+                    Just("command = [['telegraf-net'], 5]"),
+                    Just("command = ['']"),
+                    Just("interval = 0"),
+                    Just("interval = '0s'"),
+                    Just("precision = '99999h'"),
+                    Just("precision = 1e300"),
+                    Just("environment = 7"),
+                    Just("signal = ['STDIN']"),
+                    Just("data_format = {a = 1}"),
+                    Just("name_override = 5"),
+                    Just("tags = {}"),
+                    Just("= ["),
+                ],
+                0..12,
+            ),
+        ) {
+            let text = lines.join("\n");
+            let _ = said(&text);
+        }
+    }
 }
