@@ -398,3 +398,254 @@ fn capabilities(facts: &Facts) -> Vec<Finding> {
     });
     findings.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::explain::facts::{InterfaceFacts, NamespaceRow};
+    use crate::gather::UnmatchedEntry;
+    use crate::system::facts::{Others, Way};
+
+    /// What a table says, of which one interface is reported.
+    fn table(options: &str) -> TableFacts {
+        let text = format!("[[inputs.net]]\n{options}");
+        let table = Config::parse_for(System::Linux, text.as_bytes(), &|_| None).unwrap();
+        let table = table.tables.into_iter().next().unwrap();
+        TableFacts {
+            line: table.line,
+            given: table.given,
+            has_others: table.namespaces.may_select_more_than(|_| false),
+            interfaces: vec![InterfaceFacts { is_reported: true, ..InterfaceFacts::default() }],
+            ..TableFacts::default()
+        }
+    }
+
+    fn facts(tables: Vec<TableFacts>) -> Facts {
+        Facts { config: "\"a.conf\"".into(), tables, ..Facts::default() }
+    }
+
+    /// The lines that do not say that all is well.
+    fn said(facts: &Facts) -> Vec<String> {
+        let findings = configuration(facts);
+        let bad = findings.iter().filter(|finding| finding.severity != Severity::Ok);
+        bad.map(|finding| finding.to_string().trim_end().to_owned()).collect()
+    }
+
+    fn by_files() -> Way {
+        Way {
+            source: "\"/proc/net/dev\"".into(),
+            because: "source = \"procfs\" says so".into(),
+            lost: Some("by files there is no altname".into()),
+            is_fallback: false,
+            namespace: "our own".into(),
+            files: Vec::new(),
+            tells_kinds: false,
+        }
+    }
+
+    #[test]
+    fn what_was_understood_is_told_with_its_place_and_defaults_are_marked() {
+        let findings = configuration(&facts(vec![table("rates = true\ninterfaces = ['eth*']")]));
+        let understood = findings[0].to_string();
+        assert!(
+            understood
+                .starts_with("ok    \"a.conf\": 1 table, no mistakes\n      table 1 (line 1):\n")
+        );
+        for line in [
+            "        interfaces             line 3     [\"eth*\"]",
+            "        rates                  line 2     true",
+            "        counters               default    \"basic\"",
+        ] {
+            assert!(understood.lines().any(|one| one == line), "{line:?} is not in {understood}");
+        }
+        let options = OPTIONS.iter().filter(|one| one.systems.contains(&System::current()));
+        assert_eq!(understood.lines().count(), 2 + options.count());
+        let (text, is_failure) = text(&findings);
+        assert!(
+            text.ends_with("\nexit status 0: nothing would be lost\n") && !is_failure,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_would_not_be_reported_fails_and_what_may_not_be_meant_warns() {
+        let mut all = facts(vec![table("")]);
+        all.degraded = [(Level::Error, "a"), (Level::Warn, "b"), (Level::Info, "c\nd")]
+            .map(|(level, text)| (level, text.to_owned()))
+            .into();
+        all.doubles = vec!["tables 1 and 2 both".into()];
+        all.unmatched = vec![UnmatchedEntry {
+            table: 0,
+            list: List::Interfaces,
+            text: "eht0".into(),
+            line: 2,
+            what: "interface",
+            hint: "; did you mean \"eth0\"?".into(),
+        }];
+        all.more_unmatched = 3;
+        let expected = [
+            "WARN  \"a.conf\" line 2: interfaces \"eht0\" matches no interface here; did you mean \"eth0\"?",
+            "WARN  3 more entries match nothing here",
+            "WARN  tables 1 and 2 both",
+            "FAIL  a",
+            "WARN  b",
+            r"WARN  c\nd",
+        ];
+        assert_eq!(said(&all), expected);
+        let (text, is_failure) = text(&configuration(&all));
+        assert!(
+            is_failure && text.contains("\nexit status 1: something would not be reported"),
+            "{text}"
+        );
+        let mut none = facts(vec![table("")]);
+        none.tables[0].interfaces = vec![InterfaceFacts {
+            because: "down; include_down = false".into(),
+            ..InterfaceFacts::default()
+        }];
+        none.nothing = Some("the only interface is left out (1 down)".into());
+        let expected = [
+            "WARN  table 1: reports 0 of 1 interface, and 0 protocol statistics\n      \
+             1 not reported: down; include_down = false",
+            "FAIL  \"a.conf\": nothing to report: the only interface is left out (1 down)",
+        ];
+        assert_eq!(said(&none), expected);
+    }
+
+    #[test]
+    fn options_that_do_nothing_are_told_with_their_lines() {
+        let mut tags = table("interface_tags = ['altname', 'namespace', 'alias']");
+        tags.absent_tags = vec!["altname", "namespace", "alias"];
+        let mut counters = table("counters = 'all'");
+        counters.absent = vec![("missed_in", None), ("nohandler_in", Some("4.6"))];
+        for (table, expected) in [
+            (
+                table("protocols = ['tcp']\nignore_protocol_stats = true"),
+                &[
+                    "line 2: protocols does nothing beside ignore_protocol_stats = true: leave one of them out",
+                ][..],
+            ),
+            (
+                table("source = 'netlink'\nhost_sys = '/s'"),
+                &["line 3: host_sys does nothing beside source = \"netlink\": leave it out"],
+            ),
+            (
+                table("namespace_limit = 5"),
+                &[
+                    "line 2: namespace_limit does nothing where no other network namespaces are reported: add \
+                   namespace_include, or leave it out",
+                ],
+            ),
+            (
+                TableFacts { way: Some(by_files()), ..table("speed_refresh = '10s'") },
+                &[
+                    "line 2: speed_refresh does nothing by files, which tell speeds at every gather: leave it out",
+                ],
+            ),
+            (table("speed_refresh = '10s'"), &[]),
+            (
+                tags,
+                &[
+                    "line 2: interface_tags \"altname\": no line has that tag now",
+                    "line 2: interface_tags \"namespace\": no line has that tag: our own network namespace has no \
+                     name",
+                    "line 2: interface_tags \"alias\": no line has that tag now",
+                ],
+            ),
+            (
+                counters,
+                &[
+                    "line 2: no line has the fields missed_in, nohandler_in (Linux 4.6): this kernel does not tell \
+                   them",
+                ],
+            ),
+        ] {
+            let expected: Vec<_> =
+                expected.iter().map(|end| format!("WARN  \"a.conf\" {end}")).collect();
+            assert_eq!(said(&facts(vec![table])), expected);
+        }
+    }
+
+    #[test]
+    fn what_files_do_not_tell_is_a_warning_where_it_was_asked_for() {
+        let of = |way: Way, options: &str| {
+            said(&facts(vec![TableFacts { way: Some(way), ..table(options) }]))
+        };
+        assert_eq!(of(by_files(), "source = 'procfs'"), [""; 0]);
+        let warning = ["WARN  table 1: by files there is no altname"];
+        assert_eq!(of(by_files(), "kind_exclude = ['veth']"), warning);
+        assert_eq!(of(Way { is_fallback: true, ..by_files() }, ""), warning);
+    }
+
+    #[test]
+    fn namespaces_that_cannot_be_reported_fail_with_the_reasons() {
+        let row = |name: &str, is_reported, is_lost, because: &str| NamespaceRow {
+            table: 0,
+            name: name.into(),
+            is_reported,
+            is_lost,
+            because: because.into(),
+        };
+        let mut all = facts(vec![table("rates = true\nnamespace_include = ['*']")]);
+        all.namespaces = vec![
+            row("", true, false, ""),
+            row("a", true, false, ""),
+            row("b", false, true, "no files"),
+            row("c", false, true, "no files"),
+            row("d", false, true, "forbidden"),
+            row("e", false, false, "not selected"),
+        ];
+        all.others = Others { files_wanted: Some(600), ..Others::default() };
+        all.process.file_limit = Some([256, 512]);
+        let expected = [
+            "FAIL  \"a.conf\" line 3: table 1 selects 4 other network namespaces, of which 3 are not reported, such \
+             as \"b\"\n      1: forbidden\n      2: no files",
+            "FAIL  open files: other network namespaces take about 600, and the limit is 512: raise it \
+             (LimitNOFILE)",
+        ];
+        assert_eq!(said(&all), expected);
+    }
+
+    #[test]
+    fn a_capability_that_is_missing_is_told_with_what_keeps_it_away() {
+        let with = |is_held, is_allowed, no_new_privs, is_confined, options: &str| {
+            let mut all = facts(vec![table(options)]);
+            let capability = |name: &str| CapabilityFacts {
+                name: name.into(),
+                purpose: "a purpose",
+                is_held,
+                is_allowed,
+            };
+            let capabilities =
+                ["CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"].map(capability).into();
+            all.process = ProcessFacts { capabilities, no_new_privs, is_confined, ..all.process };
+            said(&all)
+        };
+        let others = "namespace_include = ['*']";
+        assert_eq!(with(false, true, false, false, ""), [""; 0]);
+        assert_eq!(with(true, true, true, false, others), [""; 0]);
+        let missing = "WARN  CAP_SYS_ADMIN is missing, which a purpose takes: ";
+        for (is_allowed, no_new_privs, way_out) in [
+            (
+                true,
+                false,
+                "give Telegraf's service ambient ones (AmbientCapabilities=), as the README says",
+            ),
+            (true, true, "NoNewPrivs is set, so that setcap on this file has no effect: give"),
+            (
+                false,
+                true,
+                "the bounding set lacks it, as by CapabilityBoundingSet= or without cap-add: allow",
+            ),
+        ] {
+            let said = with(false, is_allowed, no_new_privs, false, others);
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(said[0].starts_with(&format!("{missing}{way_out}")), "{said:?}");
+        }
+        let processes = format!("{others}\nnamespace_discovery = 'processes'");
+        assert_eq!(with(false, true, false, false, &processes).len(), 2);
+        let confined = with(true, true, false, true, others);
+        let expected = "WARN  CAP_SYS_ADMIN, for a purpose, counts in this user namespace alone";
+        assert!(confined.len() == 1 && confined[0].starts_with(expected), "{confined:?}");
+    }
+}
