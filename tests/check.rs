@@ -328,6 +328,7 @@ fn what_cannot_be_read_here_is_told_with_the_way_out() {
 
 /// A `telegraf.conf` whose block runs the plugin with that file, in lines 4 to 8.
 fn telegraf_conf(config: &Path) -> String {
+    let config = config.to_str().unwrap();
     format!(
         "[agent]\n  interval = \"10s\"\n\n[[inputs.execd]]\n  command = [{PLUGIN:?}, \"--config\", {config:?}]\n  \
          signal = \"STDIN\"\n  data_format = \"influx\"\n  precision = \"1s\"\n"

@@ -6,6 +6,7 @@
 mod common;
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Output};
@@ -26,7 +27,7 @@ fn explained(mut command: Command, config: &str) -> String {
     let output = output(command.args(["--explain", "--config"]).arg(file.path()));
     assert_eq!((text(&output.stderr), output.status.code()), (String::new(), Some(0)));
     let told = text(&output.stdout);
-    assert!(told.starts_with(&format!("{:?}: ", file.path())), "{told}");
+    assert!(told.starts_with(&format!("{:?}: ", file.path().to_str().unwrap())), "{told}");
     told
 }
 
@@ -194,8 +195,9 @@ fn many_interfaces_that_are_alike_are_folded_unless_one_is_named() {
     let netns = Netns::new();
     let mut lines = String::new();
     for number in 0..60 {
-        lines += &format!("link add veth9e{number:02x} type veth peer name peer{number}\n");
-        lines += &format!("link set veth9e{number:02x} up\n");
+        let veth = format!("veth9e{number:02x}");
+        writeln!(lines, "link add {veth} type veth peer name peer{number}\nlink set {veth} up")
+            .unwrap();
     }
     netns.ip_batch(&lines);
     netns.ip_lines("link add wg0 type ifb\nlink set wg0 up");

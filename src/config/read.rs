@@ -1,5 +1,6 @@
 //! The text of a file -> [`Config`], or an error that names the line, the key and the way out.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -543,7 +544,8 @@ fn show_value(value: &DeValue<'_>, text: &mut String) {
         DeValue::String(string) => {
             let length = string.char_indices().nth(MAX_SHOWN).map(|(place, _)| place);
             let shown = length.and_then(|length| string.get(..length));
-            text.push_str(&format!("{:?}", shown.unwrap_or(string)));
+            // Writing to a string does not fail.
+            let _ = write!(text, "{:?}", shown.unwrap_or(string));
             if shown.is_some() {
                 text.push_str("...");
             }
@@ -557,7 +559,7 @@ fn show_value(value: &DeValue<'_>, text: &mut String) {
                     text.push_str(", ");
                 }
                 if text.len() > MAX_SHOWN {
-                    text.push_str(&format!("... {} in all", items.len()));
+                    let _ = write!(text, "... {} in all", items.len());
                     break;
                 }
                 show_value(item.get_ref(), text);

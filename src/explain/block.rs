@@ -677,6 +677,7 @@ mod tests {
     type Case = (&'static str, &'static str, &'static [&'static str]);
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "it has a row for each thing that may be wrong")]
     fn what_is_wrong_with_a_block_is_told_with_its_line_and_the_way_out() {
         const SIGNAL: &str = "  signal = \"STDIN\"\n";
         const FORMAT: &str = "  data_format = \"influx\"\n";

@@ -246,9 +246,8 @@ fn reported(number: usize, table: &TableFacts) -> Finding {
 /// Options that do nothing beside another one, by this source, or on this host.
 fn pointless(facts: &Facts, table: &TableFacts) -> Vec<Finding> {
     let is = |key: &str, value: &str| table.given(key).is_some_and(|given| given.value == value);
-    let in_file = |key: &str| {
-        table.given(key).filter(|given| matches!(given.origin, Origin::Line(_))).is_some()
-    };
+    let in_file =
+        |key: &str| table.given(key).is_some_and(|given| matches!(given.origin, Origin::Line(_)));
     let is_by_files = table.way.as_ref().is_some_and(|way| !way.tells_kinds && way.lost.is_some());
     let cases = [
         (

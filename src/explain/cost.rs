@@ -172,7 +172,9 @@ pub fn measure(tables: &[Table]) -> Costs {
 fn measure_all(tables: &[Table], deadline: Instant) -> Costs {
     // It leaves lines out that the others are to be counted by.
     let mut whole_tables = tables.to_vec();
-    whole_tables.iter_mut().for_each(|table| table.dedup_interval = None);
+    for table in &mut whole_tables {
+        table.dedup_interval = None;
+    }
     let mut whole = cost_of(&whole_tables);
     let mut costs = Costs { whole, is_complete: true, options: Vec::new() };
     let switches = SWITCHES.iter().filter(|switch| cfg!(target_os = "linux") || !switch.is_linux);

@@ -394,7 +394,10 @@ fn explain_costs(costs: &Costs, text: &mut String) {
 
 /// A time with two digits that count.
 fn show_time(us: f64) -> String {
-    let unit = 10_f64.powi(us.max(10.0).log10() as i32 - 1);
+    let mut unit = 1.0;
+    while us / unit >= 99.5 {
+        unit *= 10.0;
+    }
     format!("{:.0} us", (us / unit).round() * unit)
 }
 

@@ -206,13 +206,11 @@ fn expand_bare(text: &str, env: Env<'_>) -> Result<(String, Vec<(usize, String)>
             Some((length, variable)) if place == Place::Bare => {
                 let whole = rest.get(..length).unwrap_or_default();
                 let value = variable.value(env).filter(|value| !value.contains(['\n', '\r']));
-                match value {
-                    Some(value) => expanded.push_str(&value),
-                    None => {
-                        let written = Place::Basic("\"").written(whole).unwrap_or_default();
-                        expanded.push_str(&format!("\"{written}\""));
-                    }
-                }
+                let itself = || {
+                    let written = Place::Basic("\"").written(whole).unwrap_or_default();
+                    format!("\"{written}\"")
+                };
+                expanded.push_str(&value.unwrap_or_else(itself));
                 if expanded.len() > MAX_EXPANDED {
                     return Err("with its variables replaced, it is longer than 1 MiB".into());
                 }
