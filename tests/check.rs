@@ -471,6 +471,12 @@ fn what_the_block_adds_to_the_environment_counts() {
     );
     assert!(checked.told.contains(&format!("HOST_PROC  {host:?}\n")), "{}", checked.told);
     assert!(checked.told.contains("; reports 1 of 2 interfaces, and "), "{}", checked.told);
+    // Netlink was asked for, if not by name.
+    assert!(
+        checked.told.contains("\nWARN  table 1: by files there are no kinds"),
+        "{}",
+        checked.told
+    );
 }
 
 #[test]

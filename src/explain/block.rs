@@ -664,6 +664,8 @@ mod tests {
         let without = WELL.replace("  precision = \"1s\"\n", "") + "  interval = \"20ms\"\n";
         let end = "no precision, so that times have nanoseconds, every 20ms";
         assert!(said(&without)[0].ends_with(end), "{:?}", said(&without));
+        let as_long = WELL.replace("\"1s\"", "\"10s\"");
+        assert!(said(&as_long)[0].starts_with("ok "), "{:?}", said(&as_long));
         // By another name of the same file.
         let link = WELL.replace("/bin/telegraf-net", "/bin/link");
         assert!(
@@ -889,6 +891,7 @@ mod tests {
             (WELL.to_owned(), format!("{net}{renamed}")),
             (WELL.to_owned(), format!("{net}{tagged}")),
             (format!("{WELL}{renamed}"), net.to_owned()),
+            (WELL.to_owned() + &tagged.replace("net", "execd"), format!("{net}{tagged}")),
         ] {
             let said = said_with(&main, &further);
             assert!(said.len() == 1 && said[0].starts_with("ok "), "{said:?}");
