@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::Path;
+use std::path::{self, Path};
 use std::process::ExitCode;
 
 use telegraf_net::cli::{self, Args, Asked};
@@ -169,10 +169,12 @@ fn check(args: &Args, log: Log) -> Result<(), Failure> {
     let mut findings = check::configuration(&facts);
     findings.extend(further);
     if telegraf.is_some() {
+        // Telegraf works in another folder.
+        let whole = file.map(|file| path::absolute(file).unwrap_or_else(|_| file.to_owned()));
         findings.extend(block::check(
             &files,
             &block::Context {
-                config: file,
+                config: whole.as_deref(),
                 tables: &facts.tables,
                 program: program.as_deref(),
                 look: &telegraf_files::look,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::check::Finding;
 use super::facts::TableFacts;
-use super::telegraf_conf::{Block, Document, Input};
+use super::telegraf_conf::{Block, BlockOption, Document, Input};
 use crate::cli::{self, Args, Asked, FormatOption};
 use crate::config::Origin;
 use crate::config::systems::System;
@@ -196,34 +196,61 @@ fn check_block(
     check_format(block, args.map(|args| args.format), &line, findings);
     let agent = files.iter().rev().find_map(|file| {
         let option = file.document.agent.as_ref()?.get("interval")?;
-        Some((option.value.duration(), at(&file.path, option.line)))
+        Some((option.value.agent_duration(), at(&file.path, option.line)))
     });
-    let own = block.get("interval").map(|option| (option.value.duration(), line("interval")));
+    let own = text_option(block, "interval", file, findings)
+        .map(|option| (option.value.block_duration(), line("interval")));
     let (interval, interval_place) = match (clock, own.or(agent)) {
         (Some(clock), _) => (clock, line("command")),
         (None, Some((Some(interval), place))) => (interval, place),
         (None, Some((None, place))) => {
-            findings
-                .push(Finding::fail(format!("{place}: interval is no duration: write \"10s\"")));
+            findings.push(Finding::fail(format!(
+                "{place}: interval is no duration, so that Telegraf does not start: write \"10s\""
+            )));
             (INTERVAL, place)
         }
         (None, None) => (INTERVAL, "the default".to_owned()),
     };
-    check_precision(block, interval, &interval_place, &line("precision"), findings);
+    if let Some(option) = text_option(block, "precision", file, findings) {
+        check_precision(option, interval, &interval_place, &line("precision"), findings);
+    }
     check_dedup(interval, &interval_place, context, findings);
     if let Some(args) = args {
         check_config(args, &line("command"), context, findings);
     }
     if let Some(option) = block.get("environment") {
-        let variables = option.value.texts();
-        if !variables.is_some_and(|all| all.iter().all(|variable| variable.contains('='))) {
-            findings.push(Finding::fail(format!(
-                "{}: environment is a list of \"NAME=value\"",
-                line("environment")
-            )));
+        let place = line("environment");
+        match option.value.texts() {
+            None => findings.push(Finding::fail(format!(
+                "{place}: environment is a list of \"NAME=value\": Telegraf does not start"
+            ))),
+            Some(variables) if !variables.iter().all(|variable| variable.contains('=')) => {
+                findings.push(Finding::warn(format!(
+                    "{place}: environment is a list of \"NAME=value\", and one has no \"=\""
+                )));
+            }
+            Some(_) => {}
         }
     }
     interval
+}
+
+/// An option whose value is a text; Telegraf does not look at any other.
+fn text_option<'b>(
+    block: &'b Block,
+    key: &str,
+    file: &Path,
+    findings: &mut Vec<Finding>,
+) -> Option<&'b BlockOption> {
+    let option = block.get(key)?;
+    if option.value.text().is_none() {
+        findings.push(Finding::warn(format!(
+            "{}: {key} is no string, and Telegraf does not look at it then: write it as \"10s\"",
+            at(file, option.line)
+        )));
+        return None;
+    }
+    Some(option)
 }
 
 /// Says what is wrong with the program that the command begins with, and returns whether the command is one
@@ -381,28 +408,20 @@ fn check_format(
         }
         _ => {}
     }
-    let unit = block.get("influx_timestamp_precision");
-    let unit = unit.filter(|option| option.value.duration() != Some(Duration::from_nanos(1)));
-    if unit.is_some() {
-        findings.push(Finding::fail(format!(
-            "{}: influx_timestamp_precision: the plugin writes nanoseconds, so that every time would be \
-             wrong: leave it out",
-            line("influx_timestamp_precision")
-        )));
-    }
 }
 
 /// Whether points share a timestamp.
 fn check_precision(
-    block: &Block,
+    option: &BlockOption,
     interval: Duration,
     interval_place: &str,
     place: &str,
     findings: &mut Vec<Finding>,
 ) {
-    let Some(option) = block.get("precision") else { return };
-    let Some(precision) = option.value.duration() else {
-        findings.push(Finding::fail(format!("{place}: precision is no duration: write \"1s\"")));
+    let Some(precision) = option.value.block_duration() else {
+        findings.push(Finding::fail(format!(
+            "{place}: precision is no duration, so that Telegraf does not start: write \"1s\""
+        )));
         return;
     };
     if precision <= interval || interval.is_zero() {
@@ -530,19 +549,16 @@ fn nets_beside(files: &[TelegrafFile], ours: &[Ours<'_>], context: &Context<'_>)
 
 impl Block {
     /// What makes its series others than those of another block.
-    fn options_of_series(&self) -> Vec<&super::telegraf_conf::BlockOption> {
+    fn options_of_series(&self) -> Vec<&BlockOption> {
         let keys = ["name_override", "name_prefix", "name_suffix", "tags"];
         self.options.iter().filter(|option| keys.contains(&option.key.as_str())).collect()
     }
 }
 
 /// Whether two blocks write the same series, by what makes them others: what tags are is not compared.
-fn is_same_series(
-    one: &[&super::telegraf_conf::BlockOption],
-    other: &[&super::telegraf_conf::BlockOption],
-) -> bool {
+fn is_same_series(one: &[&BlockOption], other: &[&BlockOption]) -> bool {
     let has_tags = one.iter().chain(other).any(|option| option.key == "tags");
-    let names = |options: &[&super::telegraf_conf::BlockOption]| {
+    let names = |options: &[&BlockOption]| {
         let mut names: Vec<_> =
             options.iter().map(|option| (option.key.clone(), option.value.clone())).collect();
         names.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -728,11 +744,6 @@ mod tests {
                 &["FAIL  line 4: data_format = \"json\" cannot read what the plugin writes"],
             ),
             (
-                FORMAT,
-                "  influx_timestamp_precision = \"1s\"\n",
-                &["FAIL  line 4: influx_timestamp_precision: the plugin writes nanoseconds"],
-            ),
-            (
                 PRECISION,
                 "  precision = \"1s\"\n  interval = \"200ms\"\n",
                 &[
@@ -757,8 +768,21 @@ mod tests {
             (PRECISION, "  interval = \"often\"\n", &["FAIL  line 5: interval is no duration"]),
             (
                 PRECISION,
+                "  environment = \"A=b\"\n",
+                &["FAIL  line 5: environment is a list of \"NAME=value\": Telegraf does not start"],
+            ),
+            (
+                PRECISION,
+                "  precision = 60\n  interval = 5\n",
+                &[
+                    "WARN  line 6: interval is no string, and Telegraf does not look at it then: write",
+                    "WARN  line 5: precision is no string, and Telegraf does not look at it then: write",
+                ],
+            ),
+            (
+                PRECISION,
                 "  environment = [\"A\"]\n",
-                &["FAIL  line 5: environment is a list of \"NAME=value\""],
+                &["WARN  line 5: environment is a list of \"NAME=value\", and one has no \"=\""],
             ),
             (
                 COMMAND,

@@ -105,13 +105,23 @@ impl Value {
         }
     }
 
-    /// The time that it tells, as Telegraf reads times: `10s`, `1h30m`, `1.5d`, and numbers of seconds.
+    /// The time that it tells, as the agent reads times (`config/types.go`): `10s`, `1h30m`, `1.5d`, and numbers
+    /// of seconds.
     #[must_use]
-    pub fn duration(&self) -> Option<Duration> {
-        match self {
-            Self::Text(text) | Self::Number(text) => duration(text),
-            _ => None,
+    pub fn agent_duration(&self) -> Option<Duration> {
+        let (Self::Text(text) | Self::Number(text)) = self else { return None };
+        let seconds = text.trim().replace('_', "").parse::<f64>();
+        match seconds {
+            Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+            Err(_) => duration(text, true),
         }
+    }
+
+    /// The time that it tells, as an input's block has them (`getFieldDuration` of `config/config.go`): a text
+    /// with units, of which days are none. A number is not looked at.
+    #[must_use]
+    pub fn block_duration(&self) -> Option<Duration> {
+        duration(self.text()?, false)
     }
 }
 
@@ -301,8 +311,8 @@ fn substituted<'t>(text: &'t str, env: Env<'_>) -> Cow<'t, str> {
     Cow::Owned(replaced)
 }
 
-/// A time as Telegraf reads it (`config/types.go`): a number of seconds, or numbers with units.
-fn duration(text: &str) -> Option<Duration> {
+/// A time as Go reads it: numbers with units; with days, as Telegraf's agent does, or without.
+fn duration(text: &str, has_days: bool) -> Option<Duration> {
     const UNITS: [(&str, f64); 9] = [
         ("ns", 1e-9),
         ("us", 1e-6),
@@ -314,9 +324,9 @@ fn duration(text: &str) -> Option<Duration> {
         ("h", 3600.0),
         ("d", 86400.0),
     ];
-    let text = text.trim().trim_start_matches('+');
-    if let Ok(seconds) = text.replace('_', "").parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    if text == "0" {
+        return Some(Duration::ZERO);
     }
     let (mut seconds, mut rest) = (0.0, text);
     while !rest.is_empty() {
@@ -324,7 +334,8 @@ fn duration(text: &str) -> Option<Duration> {
         let (number, behind) = rest.split_at_checked(end)?;
         let end = behind.find(|character: char| character.is_ascii_digit() || character == '.');
         let (unit, behind) = behind.split_at_checked(end.unwrap_or(behind.len()))?;
-        let (_, length) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+        let mut units = UNITS.into_iter().filter(|(name, _)| has_days || *name != "d");
+        let (_, length) = units.find(|(name, _)| *name == unit)?;
         seconds += number.parse::<f64>().ok()? * length;
         rest = behind;
     }
@@ -361,8 +372,9 @@ mod tests {
         assert_eq!((command.line, command.value.texts()), (6, Some(vec!["a", "b"])));
         assert_eq!(first.text("signal"), Some(("STDIN", 9)));
         assert_eq!(first.get("tags").unwrap().value, Value::Other);
-        let interval = document.inputs[2].block.get("interval").unwrap();
-        assert_eq!(interval.value.duration(), Some(Duration::from_secs(10)));
+        let interval = &document.inputs[2].block.get("interval").unwrap().value;
+        assert_eq!(interval.agent_duration(), Some(Duration::from_secs(10)));
+        assert_eq!(interval.block_duration(), None);
     }
 
     #[test]
@@ -401,27 +413,31 @@ mod tests {
 
     #[test]
     fn times_are_telegrafs() {
-        for (text, milliseconds) in [
-            ("10s", Some(10_000)),
-            ("10", Some(10_000)),
-            ("0.2", Some(200)),
-            ("1_0", Some(10_000)),
-            ("1m30s", Some(90_000)),
-            ("1.5h", Some(5_400_000)),
-            ("1d1ms", Some(86_400_001)),
-            ("200ms", Some(200)),
-            ("200000us", Some(200)),
-            ("0s", Some(0)),
-            ("", None),
-            ("s", None),
-            ("-1s", None),
-            ("10 s", None),
-            ("1y", None),
-            ("1e300", None),
-            ("99999999999999999999h", None),
+        // As the agent reads them, and as an input does: seen with Telegraf 1.39.1.
+        for (text, agent, block) in [
+            ("10s", Some(10_000), Some(10_000)),
+            ("+5s", Some(5000), Some(5000)),
+            ("10", Some(10_000), None),
+            ("0.2", Some(200), None),
+            ("1_0", Some(10_000), None),
+            ("0", Some(0), Some(0)),
+            ("1m30s", Some(90_000), Some(90_000)),
+            ("1h1.5s", Some(3_601_500), Some(3_601_500)),
+            ("1d1ms", Some(86_400_001), None),
+            ("200ms", Some(200), Some(200)),
+            ("200000us", Some(200), Some(200)),
+            ("0s", Some(0), Some(0)),
+            ("", None, None),
+            ("s", None, None),
+            ("-1s", None, None),
+            ("10 s", None, None),
+            ("1y", None, None),
+            ("1e300", None, None),
+            ("99999999999999999999h", None, None),
         ] {
-            let expected = milliseconds.map(Duration::from_millis);
-            assert_eq!(duration(text), expected, "{text}");
+            let value = Value::Text(text.into());
+            let expected = [agent, block].map(|time| time.map(Duration::from_millis));
+            assert_eq!([value.agent_duration(), value.block_duration()], expected, "{text}");
         }
     }
 
@@ -435,7 +451,8 @@ mod tests {
             ],
         ) {
             let _ = read(&text, &env);
-            let _ = duration(&String::from_utf8_lossy(&text));
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let _ = (Value::Text(text.clone()).agent_duration(), Value::Text(text).block_duration());
         }
     }
 }
