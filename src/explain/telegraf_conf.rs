@@ -1,8 +1,8 @@
 //! Telegraf's configuration -> the tables of its plugins, with their lines.
 //!
 //! Variables are replaced as Telegraf replaces them (`config/envvar.go`): in strings `$VAR`, `${VAR}`,
-//! `${VAR:-default}` and `${VAR-default}`, and `$$` is a dollar sign. What is not set stays as it stands. Telegraf
-//! replaced them outside of quotes too, before version 1.38 or with `--non-strict-env-handling`.
+//! `${VAR:-default}` and `${VAR-default}`, and `$$` is a dollar sign. What is not set stays as it stands.
+//! Telegraf replaced them outside of quotes too, before version 1.38 or with `--non-strict-env-handling`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -105,8 +105,8 @@ impl Value {
         }
     }
 
-    /// The time that it tells, as the agent reads times (`config/types.go`): `10s`, `1h30m`, `1.5d`, and numbers
-    /// of seconds.
+    /// The time that it tells, as the agent reads times (`config/types.go`): `10s`, `1h30m`, `1.5d`, and
+    /// numbers of seconds.
     #[must_use]
     pub fn agent_duration(&self) -> Option<Duration> {
         let (Self::Text(text) | Self::Number(text)) = self else { return None };

@@ -81,8 +81,8 @@ fn why_denied(path: &Path, error: &io::Error) -> String {
     why.map(|why| format!(": {why}")).unwrap_or_default()
 }
 
-/// Appends the files that Telegraf reads in a folder, in its order: those that end in `.conf`, at any depth, but
-/// in folders whose names begin with two dots.
+/// Appends the files that Telegraf reads in a folder, in its order: those that end in `.conf`, at any depth,
+/// but in folders whose names begin with two dots.
 fn walk(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries: Vec<_> = fs::read_dir(folder)?.flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);

@@ -100,10 +100,11 @@ impl Fate {
         matches!(self, Self::ByNetlink | Self::ByFiles | Self::ByProcess(_))
     }
 
-    /// Whether the table would, and cannot.
+    /// Whether the table would, and cannot. One that has just come is not lost, and of one that failed, the
+    /// log tells.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Limited | Self::NoFiles | Self::Forbidden(_) | Self::Unread)
+        matches!(self, Self::Limited | Self::NoFiles | Self::Forbidden(_))
     }
 }
 
