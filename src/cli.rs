@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
@@ -12,9 +12,11 @@ use crate::format::Format;
 use crate::format::influx::Influx;
 use crate::log;
 
-/// The block of telegraf.conf that runs it, with paths that are usual on that system, and what it answers to.
-fn execd_block(system: System) -> String {
-    let (program, config) = match system {
+/// The lines of the block of telegraf.conf that runs it, with these paths, or with those that are usual on
+/// that system.
+#[must_use]
+pub fn execd_lines(system: System, program: Option<&Path>, config: Option<&Path>) -> String {
+    let (usual_program, usual_config) = match system {
         System::Linux => (r#""/usr/bin/telegraf-net""#, r#""/etc/telegraf-net/plugin.conf""#),
         System::FreeBsd | System::OpenBsd | System::NetBsd | System::MacOs => {
             (r#""/usr/local/bin/telegraf-net""#, r#""/usr/local/etc/telegraf-net/plugin.conf""#)
@@ -25,6 +27,26 @@ fn execd_block(system: System) -> String {
             r"'C:\Program Files\telegraf-net\plugin.conf'",
         ),
     };
+    let text = |path: Option<&Path>, usual: &str| match path {
+        // In single quotes, a backslash is a backslash.
+        Some(path) if system == System::Windows => format!("'{}'", path.display()),
+        Some(path) => format!("{:?}", path.to_string_lossy()),
+        None => usual.to_owned(),
+    };
+    let (program, config) = (text(program, usual_program), text(config, usual_config));
+    format!(
+        r#"[[inputs.execd]]
+  command = [{program}, "--config", {config}]
+  signal = "STDIN"
+  data_format = "influx"
+  precision = "1s""#
+    )
+}
+
+/// That block, and what the program answers to.
+fn execd_block(system: System) -> String {
+    let block = execd_lines(system, None, None);
+    let block = block.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
     let answers = if system == System::Windows {
         "Every newline on stdin gathers once; end-of-file and Ctrl-C end it."
     } else {
@@ -32,15 +54,8 @@ fn execd_block(system: System) -> String {
          SIGTERM and SIGINT end it."
     };
     format!(
-        r#"Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:
-
-  [[inputs.execd]]
-    command = [{program}, "--config", {config}]
-    signal = "STDIN"
-    data_format = "influx"
-    precision = "1s"
-
-{answers} Metrics go to stdout, log lines to stderr."#
+        "Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:\n\n{block}\n\n\
+         {answers} Metrics go to stdout, log lines to stderr."
     )
 }
 

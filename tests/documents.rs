@@ -33,6 +33,7 @@ fn meaning(text: &str) -> String {
     for table in &mut config.tables {
         table.entries.clear();
         table.names_protocols = false;
+        table.given.clear();
     }
     format!("{config:?}")
 }

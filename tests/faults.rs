@@ -74,6 +74,26 @@ impl Forbidden {
     }
 }
 
+#[test]
+fn who_asks_why_is_told_that_netlink_is_forbidden_and_the_way_out() {
+    if is_skipped() {
+        return;
+    }
+    let netns = namespace();
+    let mut command = plugin(&netns);
+    command.args(["--explain"]);
+    let output = finish(Forbidden::socket(&[(0, AF_NETLINK)], EAFNOSUPPORT).spawn(command));
+    assert_eq!((text(&output.stderr), output.status.code()), (String::new(), Some(0)));
+    let told = text(&output.stdout);
+    for line in [
+        "\n  source     \"/proc/net/dev\": source = \"auto\" (the default) would take netlink, which cannot be used: \
+         socket: Address family not supported by protocol (os error 97)\n",
+        ": allow AF_NETLINK (RestrictAddressFamilies=, a seccomp profile); it takes Linux 4.7 or newer\n",
+    ] {
+        assert!(told.contains(line), "{line:?} is not in {told}");
+    }
+}
+
 /// A namespace with interfaces of several states and speeds.
 fn namespace() -> Netns {
     let netns = Netns::new();

@@ -4,12 +4,13 @@
 //! the line, the key, and the way out.
 
 mod error;
-mod expand;
+pub(crate) mod expand;
 pub mod options;
 mod read;
 pub mod systems;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,8 +36,26 @@ pub const SAMPLE: &str = include_str!("../../plugin.conf");
 pub struct Config {
     /// The `[[inputs.net]]` tables, in the file's order; at least one.
     pub tables: Vec<Table>,
-    /// What it says to no effect, each with its line.
-    pub warnings: Vec<String>,
+    /// What it says to no effect.
+    pub warnings: Vec<ConfigWarning>,
+}
+
+/// Something that the file says to no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigWarning {
+    /// The number of its line in the file, from 1.
+    pub line: usize,
+    /// What has no effect: `include_down does nothing beside interfaces`.
+    pub what: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+impl fmt::Display for ConfigWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, what, why } = self;
+        write!(f, "{what} (line {line} of the configuration): {why}")
+    }
 }
 
 /// One `[[inputs.net]]` table.
@@ -66,6 +85,30 @@ pub struct Table {
     pub namespaces: NamespaceSelection,
     /// The entries of the lists that select, as they stand in the file.
     pub entries: Vec<ListEntry>,
+    /// The options that the operator gave, in the order of their rows.
+    pub given: Vec<Given>,
+    /// The number of the line that it begins in, from 1.
+    pub line: usize,
+}
+
+/// An option of a table that the operator gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value, as TOML; cut where it is long.
+    pub value: String,
+    /// Where it was given.
+    pub origin: Origin,
+}
+
+/// Where an option was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// In that line of the file, from 1.
+    Line(usize),
+    /// By that variable of the environment.
+    Environment(&'static str),
 }
 
 /// An entry of a list that selects something.

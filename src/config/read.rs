@@ -1,5 +1,6 @@
 //! The text of a file -> [`Config`], or an error that names the line, the key and the way out.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use super::expand::expand;
 use super::options::{CounterSet, EXECD_OPTIONS, OPTIONS, Options};
 use super::systems::{LINUX, System, Systems};
 use super::{
-    Config, Discovery, Env, List, ListEntry, NamespaceSelection, ProtocolItem, Table, Tag,
+    Config, ConfigWarning, Discovery, Env, Given, List, ListEntry, NamespaceSelection, Origin,
+    ProtocolItem, Table, Tag,
 };
 use crate::config::HostProc;
 use crate::config::SourceOption;
@@ -34,6 +36,9 @@ const NAMESPACE_LIMIT: usize = 1000;
 
 /// The longest key that may be a known one with a slip.
 const MAX_LIKE_A_KEY: usize = 64;
+
+/// About how many bytes of a value are shown to people.
+const MAX_SHOWN: usize = 120;
 
 impl Config {
     /// Reads the text of a configuration file.
@@ -96,13 +101,13 @@ impl Config {
 struct TablesRead {
     in_order: Vec<Table>,
     /// What they say to no effect.
-    warnings: Vec<String>,
+    warnings: Vec<ConfigWarning>,
     /// The place of the first that reports other network namespaces.
     with_others: Option<usize>,
 }
 
 impl TablesRead {
-    fn push(&mut self, (table, warnings): (Table, Vec<String>)) {
+    fn push(&mut self, (table, warnings): (Table, Vec<ConfigWarning>)) {
         self.warnings.extend(warnings);
         if self.with_others.is_none() && table.namespaces.has_others() {
             self.with_others = Some(self.in_order.len());
@@ -133,7 +138,7 @@ impl Reader<'_> {
         &self,
         value: &Spanned<DeValue<'_>>,
         first: Option<&Table>,
-    ) -> Result<(Table, Vec<String>), ConfigError> {
+    ) -> Result<(Table, Vec<ConfigWarning>), ConfigError> {
         let DeValue::Table(entries) = value.get_ref() else {
             let message = r#""inputs.net" is a table: write [[inputs.net]] above its options"#;
             return Err(self.error(value.span(), message));
@@ -189,6 +194,8 @@ impl Reader<'_> {
                 interface_protocols,
             },
             entries: self.entries(&options),
+            given: self.given(entries, is_own),
+            line: self.line_of(value.span()),
             interface_tags: without_repeats(&options.interface_tags),
             protocols,
             names_protocols: options.protocols.is_some(),
@@ -215,7 +222,7 @@ impl Reader<'_> {
     }
 
     /// What has no effect beside something else in the table.
-    fn warnings(&self, entries: &DeTable<'_>, options: &Options) -> Vec<String> {
+    fn warnings(&self, entries: &DeTable<'_>, options: &Options) -> Vec<ConfigWarning> {
         let beside_names = [
             ("include_down", "those that are down", options.include_down),
             ("include_loopback", "loopbacks", options.include_loopback),
@@ -224,13 +231,43 @@ impl Reader<'_> {
         let void = beside_names.into_iter().filter(|(.., is_set)| is_void(*is_set));
         let warnings = void.filter_map(|(option, which, _)| {
             let (key, _) = entries.get_key_value(option)?;
-            Some(format!(
-                "{option} does nothing beside interfaces (line {} of the configuration): a list of \
-                 interfaces reports {which} too, if they match; leave one of them out",
-                self.line_of(key.span())
-            ))
+            Some(ConfigWarning {
+                line: self.line_of(key.span()),
+                what: format!("{option} does nothing beside interfaces"),
+                why: format!(
+                    "a list of interfaces reports {which} too, if they match; leave one of them out"
+                ),
+            })
         });
         warnings.collect()
+    }
+
+    /// The options that the table has, or that the environment gives it, unless it reads what lies in our
+    /// own folders.
+    fn given(&self, entries: &DeTable<'_>, is_own: bool) -> Vec<Given> {
+        let is_of_environment = |key: &str| match key {
+            "host_proc" => Some("HOST_PROC"),
+            "host_sys" => Some("HOST_SYS"),
+            _ => None,
+        };
+        let given = OPTIONS.iter().filter_map(|option| {
+            let variable = is_of_environment(option.key);
+            let entry = entries.get_key_value(option.key);
+            // An empty folder counts as none.
+            let is_none = |value: &DeValue<'_>| variable.is_some() && value.as_str() == Some("");
+            let entry = entry.filter(|(_, value)| !is_none(value.get_ref()));
+            if let Some((key, value)) = entry {
+                let mut text = String::new();
+                show_value(value.get_ref(), &mut text);
+                let origin = Origin::Line(self.line_of(key.span()));
+                return Some(Given { key: option.key, value: text, origin });
+            }
+            let variable = variable.filter(|_| !is_own && option.systems.contains(&self.system))?;
+            let folder = self.folder(None, variable)?;
+            let value = format!("{:?}", folder.to_string_lossy());
+            Some(Given { key: option.key, value, origin: Origin::Environment(variable) })
+        });
+        given.collect()
     }
 
     /// The entries of all lists that select.
@@ -532,4 +569,37 @@ fn without_repeats(tags: &[Tag]) -> Vec<Tag> {
         }
     }
     once
+}
+
+/// Appends a value as it is written in TOML; of one that is long, what it begins with.
+fn show_value(value: &DeValue<'_>, text: &mut String) {
+    match value {
+        DeValue::String(string) => {
+            let length = string.char_indices().nth(MAX_SHOWN).map(|(place, _)| place);
+            let shown = length.and_then(|length| string.get(..length));
+            // Writing to a string does not fail.
+            let _ = write!(text, "{:?}", shown.unwrap_or(string));
+            if shown.is_some() {
+                text.push_str("...");
+            }
+        }
+        DeValue::Integer(integer) => text.push_str(integer.as_str()),
+        DeValue::Boolean(is_set) => text.push_str(if *is_set { "true" } else { "false" }),
+        DeValue::Array(items) => {
+            text.push('[');
+            for (number, item) in items.iter().enumerate() {
+                if number > 0 {
+                    text.push_str(", ");
+                }
+                if text.len() > MAX_SHOWN {
+                    let _ = write!(text, "... {} in all", items.len());
+                    break;
+                }
+                show_value(item.get_ref(), text);
+            }
+            text.push(']');
+        }
+        // No option takes others.
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => text.push_str("..."),
+    }
 }

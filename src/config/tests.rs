@@ -66,6 +66,34 @@ fn options_are_read_and_come_before_the_environment() {
 }
 
 #[test]
+fn what_the_operator_gave_is_known_with_its_place() {
+    let text = "# A comment\n[[inputs.net]]\ninterfaces = [ 'eth*', # these\n \"a\\\"b\" ]\n\
+                rates = true\nnamespace_limit = 1_0\n[[inputs.net]]\nsource = 'netlink'\n\
+                [[inputs.net]]\nhost_proc = ''\nhost_sys = ''\n";
+    let tables = parse(text).unwrap().tables;
+    assert_eq!(tables.iter().map(|table| table.line).collect::<Vec<_>>(), [2, 7, 9]);
+    let given = |table: &Table| {
+        let given = table.given.iter();
+        given.map(|one| (one.key, one.value.clone(), one.origin)).collect::<Vec<_>>()
+    };
+    let of_environment = ("host_proc", "\"/env/proc\"".into(), Origin::Environment("HOST_PROC"));
+    let expected = [
+        ("interfaces", r#"["eth*", "a\"b"]"#.into(), Origin::Line(3)),
+        ("rates", "true".into(), Origin::Line(5)),
+        ("namespace_limit", "10".into(), Origin::Line(6)),
+        of_environment.clone(),
+    ];
+    assert_eq!(given(&tables[0]), expected);
+    // It reads our own.
+    assert_eq!(given(&tables[1]), [("source", "\"netlink\"".into(), Origin::Line(8))]);
+    // An empty one counts as none.
+    assert_eq!(given(&tables[2]), [of_environment]);
+    let long = format!("[[inputs.net]]\ninterfaces = [{}]", "'eth0',".repeat(1000));
+    let value = &only_table(&long).given[0].value;
+    assert!(value.ends_with("\"eth0\", ... 1000 in all]") && value.len() < 200, "{value}");
+}
+
+#[test]
 fn netlink_reads_the_own_namespace_whatever_the_environment_says() {
     let table = only_table("[[inputs.net]]\nsource = 'netlink'");
     assert_eq!((table.host_proc, table.host_sys), (HostProc::Own, None));

@@ -1,19 +1,27 @@
 //! What one gather is: read every namespace once, select, and have the records of each table appended.
 
+pub mod entries;
 mod first_gather;
 pub mod namespace;
 pub mod report;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use self::first_gather::{Doubles, Seen, Unmatched};
+use self::entries::Seen;
+use self::first_gather::{Doubles, Unmatched};
 use self::report::{Batch, Shown};
 use crate::config::{Config, List, Table};
 use crate::format::Format;
 use crate::log::{Level, Log, Problems};
 use crate::quoted::Quoted;
 use crate::select::Tally;
-use crate::system::{self, CurrentHost, Events, Host, Source as _};
+use crate::system::facts::{Others, Way};
+use crate::system::{self, Altname, CurrentHost, Events, Host, Source as _};
+
+pub use self::first_gather::UnmatchedEntry;
+
+/// Of so many entries that match nothing, each has a line of its own in the log.
+const MAX_UNMATCHED: usize = 8;
 
 /// Gathers for all `[[inputs.net]]` tables.
 #[derive(Debug)]
@@ -48,6 +56,38 @@ impl<H: Host> Collector<H> {
             last_batch: None,
             is_first: true,
         }
+    }
+
+    /// The same for a person who asks what the first gather would say of the configuration, such as
+    /// [entries that match nothing](Self::unmatched): it does not log that.
+    #[must_use]
+    pub fn for_a_look(config: Config, format: &'static dyn Format, log: Log) -> Self {
+        let config = Config { warnings: Vec::new(), ..config };
+        Self { is_first: false, ..Self::new(config, format, log) }
+    }
+
+    /// How the table of that number reads our own network namespace, or the host's; `None` where it does
+    /// not report that.
+    #[must_use]
+    pub fn way(&self, number: usize) -> Option<Way> {
+        self.host.way(&self.tables, number)
+    }
+
+    /// The other network namespaces that there are, and what becomes of them.
+    #[must_use]
+    pub fn others(&mut self) -> Others {
+        self.host.others(&self.tables, self.problems.log())
+    }
+
+    /// What is wrong since the last gather.
+    pub fn problems(&self) -> impl Iterator<Item = (Level, &str)> {
+        self.problems.lasting()
+    }
+
+    /// Shows the names of interfaces with their alternative ones, by the numbers of the tables that
+    /// report them.
+    pub fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>)) {
+        self.host.show_altnames(see);
     }
 
     /// Where log lines go.
@@ -107,7 +147,9 @@ impl<H: Host> Collector<H> {
         format.finish(batch.bytes);
         let Batch { quiet, count, .. } = batch;
         if is_first && tables.len() > 1 {
-            self.report_doubles();
+            for double in self.doubles() {
+                self.log().warn(format_args!("{double}"));
+            }
         }
         self.problems.end_of_gather();
         if self.log().debug {
@@ -184,23 +226,39 @@ impl<H: Host> Collector<H> {
 
     /// Says which entries of the configuration match nothing of what was read.
     fn report_unmatched(&mut self) {
-        let Self { tables, host, problems, .. } = self;
-        let mut unmatched = Unmatched::of(tables);
-        show(tables, host, &mut |table, seen| unmatched.see(table, seen));
-        unmatched.end();
-        if unmatched.is_empty() {
-            return;
+        let (told, more) = self.unmatched(MAX_UNMATCHED);
+        for UnmatchedEntry { list, text, line, what, hint, .. } in told {
+            self.log().info(format_args!(
+                "{} {} matches no {what} at the start (line {line} of the configuration){hint}",
+                list.name(),
+                Quoted(text.as_bytes()),
+            ));
         }
-        show(tables, host, &mut |table, seen| unmatched.compare(table, seen));
-        if unmatched.may_be_altnames() {
-            host.show_altnames(&mut |table, altname| unmatched.see_altname(table, altname));
+        if more > 0 {
+            self.log().info(format_args!("{more} more entries of the configuration match nothing"));
         }
-        unmatched.report(problems.log());
     }
 
-    /// Says what two tables both report.
-    fn report_doubles(&self) {
-        let mut doubles = Doubles::new(self.log());
+    /// The entries of the configuration that match nothing of what the last gather has read, up to so
+    /// many, and how many more there are.
+    pub fn unmatched(&mut self, most: usize) -> (Vec<UnmatchedEntry>, usize) {
+        let Self { tables, host, .. } = self;
+        let mut unmatched = Unmatched::of(tables, most);
+        show(tables, host, &mut |table, seen| unmatched.see(table, seen));
+        unmatched.end();
+        if !unmatched.is_empty() {
+            show(tables, host, &mut |table, seen| unmatched.compare(table, seen));
+            if unmatched.may_be_altnames() {
+                host.show_altnames(&mut |table, altname| unmatched.see_altname(table, altname));
+            }
+        }
+        unmatched.into_told()
+    }
+
+    /// What is to be said of what two tables both report.
+    #[must_use]
+    pub fn doubles(&self) -> Vec<String> {
+        let mut doubles = Doubles::new();
         for (number, table) in self.tables.iter().enumerate() {
             for (namespace, statistics) in self.host.namespaces() {
                 namespace.show_reported((number, table), statistics, &mut |reported| {
@@ -208,6 +266,7 @@ impl<H: Host> Collector<H> {
                 });
             }
         }
+        doubles.into_told()
     }
 
     /// The tables of the configuration.

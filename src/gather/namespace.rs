@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::first_gather::Seen;
+use super::entries::Seen;
 use super::report::{Batch, Report, Reported, Shown};
 use crate::config::Table;
 use crate::format::Format;

@@ -7,6 +7,7 @@
 
 #[cfg(unix)]
 pub mod bsd;
+pub mod facts;
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod output;
@@ -34,6 +35,7 @@ use self::windows as current;
 
 use std::time::Instant;
 
+use self::facts::{Others, Way};
 use crate::config::Table;
 use crate::format::Format;
 use crate::gather::namespace::Namespace;
@@ -43,8 +45,8 @@ use crate::model::protocol::ProtocolStatistics;
 use crate::model::rates::Reading;
 
 pub use self::current::{
-    Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output, file,
-    lower_privileges, since_boot, stderr,
+    Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output,
+    cpu_time, file, lower_privileges, process_facts, since_boot, stderr,
 };
 
 /// What a source can tell beside counters.
@@ -166,6 +168,13 @@ pub trait Host: Sized {
     /// Shows the names of interfaces with their alternative ones, by the numbers of the tables that
     /// report them.
     fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>));
+
+    /// How the table of that number reads our own network namespace, or the host's, as of the last gather;
+    /// `None` where it does not report that.
+    fn way(&self, tables: &[Table], number: usize) -> Option<Way>;
+
+    /// The other network namespaces that there are, and what becomes of them.
+    fn others(&mut self, tables: &[Table], log: Log) -> Others;
 
     /// These end a wait when there are events of the kernel to [follow](Self::follow).
     fn events(&self) -> Events<'_>;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::time::{Duration, Instant};
 
+use rustix::process::getuid;
 use rustix::time::{ClockId, clock_gettime};
 use telegraf_net_sys::sysctl;
 
@@ -14,6 +15,7 @@ use crate::config::systems::System;
 use crate::log::Problems;
 use crate::model::interface::Wants;
 use crate::system::Capabilities;
+use crate::system::facts::ProcessFacts;
 use crate::system::polled::host::PolledHost;
 use crate::system::polled::{NotRead, Reader, Row};
 
@@ -22,7 +24,7 @@ pub use crate::system::threads::output::{Output, close as close_output};
 pub use crate::system::threads::trigger::Triggers;
 pub use crate::system::threads::{Events, NO_EVENTS, stderr};
 pub use crate::system::trigger::{Await, Ready};
-pub use crate::system::unix::file;
+pub use crate::system::unix::{cpu_time, file};
 
 /// The host of this system.
 pub type CurrentHost = PolledHost<NativeReader>;
@@ -84,6 +86,12 @@ const CLOCK: ClockId = ClockId::Monotonic;
 pub fn since_boot() -> Duration {
     // The kernel's numbers are in range.
     Duration::try_from(clock_gettime(CLOCK)).unwrap_or_default()
+}
+
+/// What this process is and may do.
+#[must_use]
+pub fn process_facts() -> ProcessFacts {
+    ProcessFacts { user: Some(getuid().as_raw()), ..ProcessFacts::default() }
 }
 
 /// Gives nothing up: on these systems no file gives this program privileges that it needs at its start.

@@ -13,13 +13,15 @@ use super::privileges::{self, ENTER_HOST, LOOK_AT_PROCESSES, Needed};
 use super::proc_net::ProcNet;
 use super::procfs::Procfs;
 use super::source::LinuxSource;
-use crate::config::{HostProc, SourceOption, Table, Tag};
+use crate::config::{Given, HostProc, Origin, SourceOption, Table, Tag};
 use crate::format::Format;
 use crate::gather::namespace::Namespace;
 use crate::log::{Level, Log, Problems};
+use crate::model::counters::MoreCounters;
 use crate::model::interface::Wants;
 use crate::model::protocol::{Groups, ProtocolStatistics};
 use crate::quoted::QuotedPath;
+use crate::system::facts::{Others, Purpose, ReadFile, Way};
 use crate::system::linux::poll::Events;
 use crate::system::{Altname, Host, Source as _};
 
@@ -227,6 +229,34 @@ impl Host for LinuxHost {
             });
         }
         self.scratch = scratch;
+    }
+
+    fn way(&self, tables: &[Table], number: usize) -> Option<Way> {
+        let table = tables.get(number)?;
+        let view = self.views.get(self.routes.get(number).copied().flatten()?)?;
+        let Proc { files, .. } = self.procs.get(view.proc)?;
+        let source = view.namespace.source();
+        let mut read =
+            files.files(table.protocol_groups(), !table.fields.interface_protocols.is_empty());
+        if !source.is_by_netlink() {
+            let class_net = source.class_net().map(|folder| (folder, Purpose::Interfaces));
+            let ours = files.dev().map(|dev| (dev, Purpose::Counters)).into_iter().chain(class_net);
+            let ours = ours.map(|(path, purpose)| ReadFile { path: path.to_owned(), purpose });
+            read.splice(..0, ours);
+        }
+        Some(Way {
+            files: read,
+            tells_kinds: source.capabilities().kinds,
+            ..way(table, &view.access, source.is_by_netlink(), files)
+        })
+    }
+
+    fn others(&mut self, tables: &[Table], log: Log) -> Others {
+        let first = tables.first().map_or(&HostProc::Own, |table| &table.host_proc);
+        match &self.others {
+            Some(others) => others.facts(tables, log),
+            None => namespaces::names_of(&Machine::of(first)),
+        }
     }
 
     fn events(&self) -> Events<'_> {
@@ -583,4 +613,100 @@ fn source_line(table: &Table, access: &Access, has_others: bool) -> Option<Strin
         }
         Access::Pending => return None,
     })
+}
+
+/// How the table reads our own namespace, or the host's, but for the files and what these tell.
+fn way(table: &Table, access: &Access, is_by_netlink: bool, files: &ProcNet) -> Way {
+    let (host_proc, source) = (given(table, "host_proc"), given(table, "source"));
+    let dev = || QuotedPath(files.dev().unwrap_or(Path::new("/proc/net/dev"))).to_string();
+    let is_host = table.host_proc != HostProc::Own;
+    let by = match access {
+        _ if !is_by_netlink => dev(),
+        Access::Host(file, _) => format!("netlink in {}", QuotedPath(file)),
+        _ => "netlink".to_owned(),
+    };
+    let because = match access {
+        Access::Own if is_host => {
+            format!(
+                "{host_proc} names the host's /proc, and this process lives in the host's network namespace"
+            )
+        }
+        Access::Host(..) => {
+            format!(
+                "{host_proc} names the host's /proc, and the host's network namespace may be entered"
+            )
+        }
+        Access::Own if table.source == SourceOption::Netlink => format!("{source} says so"),
+        Access::Own => {
+            format!("{source} takes it where the kernel has it, and it needs no privileges")
+        }
+        Access::Unavailable(why) | Access::Hidden(why) => {
+            format!("{source} would take netlink, which cannot be used: {why}")
+        }
+        Access::Unwanted if table.source == SourceOption::Procfs => format!("{source} says so"),
+        Access::Unwanted => {
+            format!(
+                "{} alone names another /sys, and {source} takes files then",
+                given(table, "host_sys")
+            )
+        }
+        Access::Pending => {
+            format!(
+                "{source} would take netlink, which cannot be had for now: it is tried at every gather"
+            )
+        }
+    };
+    let way_out = match access {
+        Access::Own | Access::Host(..) => {
+            "netlink failed in the last gather, and is tried at the next"
+        }
+        Access::Unwanted if table.source == SourceOption::Procfs => {
+            "leave source = \"procfs\" out, if that matters"
+        }
+        Access::Unwanted => "write source = \"netlink\", if that /sys shows this network namespace",
+        Access::Pending => "free memory, or raise the limit of open files (LimitNOFILE)",
+        Access::Unavailable(why) | Access::Hidden(why) if why.contains("needs CAP_") => {
+            "give this process that, or, where it shares the host's network, write source = \"netlink\""
+        }
+        Access::Unavailable(_) | Access::Hidden(_) => {
+            "allow AF_NETLINK (RestrictAddressFamilies=, a seccomp profile); it takes Linux 4.7 or newer"
+        }
+    };
+    let lost = (!is_by_netlink).then(|| {
+        let counters = MoreCounters::TABLE.iter();
+        let counters = counters.filter(|one| one.column.is_none() && !one.stats.is_empty());
+        let counters = counters.map(|one| one.name).collect::<Vec<_>>().join(", ");
+        format!(
+            "by files there are no kinds of most interfaces (veth, macvlan, ifb ...), no altname, no \
+             promiscuity and no {counters}: {way_out}"
+        )
+    });
+    let namespace = match &table.host_proc {
+        HostProc::Own => "our own".to_owned(),
+        HostProc::Of(folder) if access.is_by_netlink() || files.is_of_process_1() => {
+            format!("the host's, that of process 1 in {}", QuotedPath(folder))
+        }
+        HostProc::Of(_) => format!("whichever {} shows, not the host's for certain", dev()),
+    };
+    Way {
+        source: by,
+        because,
+        lost,
+        is_fallback: !is_by_netlink && *access != Access::Unwanted,
+        namespace,
+        files: Vec::new(),
+        tells_kinds: is_by_netlink,
+    }
+}
+
+/// An option as it was given, and where.
+fn given(table: &Table, key: &str) -> String {
+    match table.given.iter().find(|given| given.key == key) {
+        Some(Given { value, origin: Origin::Line(line), .. }) => {
+            format!("{key} = {value} (line {line})")
+        }
+        Some(Given { origin: Origin::Environment(variable), .. }) => (*variable).to_owned(),
+        None if key == "source" => "source = \"auto\" (the default)".to_owned(),
+        None => key.to_owned(),
+    }
 }

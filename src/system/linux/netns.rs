@@ -24,9 +24,12 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::config::HostProc;
 use crate::model::protocol::Groups;
 use crate::parse::proc_pid_cgroup;
+use crate::quoted::QuotedPath;
 use crate::system::linux::is_shortage;
 use crate::system::linux::netlink::{self, NetlinkError, Sockets};
-use crate::system::linux::privileges::{self, ENTER, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
+use crate::system::linux::privileges::{
+    self, ENTER, LOOK_AT_FOLDERS, LOOK_AT_NAMES, LOOK_AT_PROCESSES, Needed,
+};
 use crate::system::linux::proc_net::ProcNet;
 use crate::system::linux::statistics::FILES;
 use crate::system::unix::file::{self, MAX_RECORD};
@@ -413,6 +416,16 @@ impl Named {
         }
         Ok(())
     }
+}
+
+/// What is to be said of a folder or file of names that could not be looked at.
+#[must_use]
+pub fn unlisted(machine: &Machine, file: &Path, error: &io::Error) -> String {
+    format!(
+        "network namespaces with a name in {} are not reported: {error}: needs {}",
+        QuotedPath(file),
+        Needed(if machine.is_own() { LOOK_AT_FOLDERS } else { LOOK_AT_NAMES })
+    )
 }
 
 /// Whether that is a folder of names, rather than one of its files.

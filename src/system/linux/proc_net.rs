@@ -19,6 +19,7 @@ use crate::model::interface::{Interface, Wants};
 use crate::model::protocol::{Group, Groups, ProtocolStatistics};
 use crate::parse::{proc_net_dev, proc_net_snmp6};
 use crate::quoted::QuotedPath;
+use crate::system::facts::{Purpose, ReadFile};
 use crate::system::linux::is_shortage;
 use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES, Needed, Raised};
 use crate::system::linux::statistics::{BadRows, FILES, Shown, Wanted};
@@ -233,6 +234,27 @@ impl ProcNet {
     pub(super) fn is_of_process_1(&self) -> bool {
         let Some(process_1) = &self.process_1 else { return false };
         matches!(self.folders.as_slice(), [folder] if folder.dev.path.starts_with(process_1))
+    }
+
+    /// The file of counters.
+    pub(super) fn dev(&self) -> Option<&Path> {
+        self.folders.first().map(|folder| &*folder.dev.path)
+    }
+
+    /// The files that are read for these protocol statistics, and for interfaces' own where these are
+    /// wanted.
+    pub(super) fn files(&self, groups: Groups, of_interfaces: bool) -> Vec<ReadFile> {
+        let Some(folder) = self.folders.first() else { return Vec::new() };
+        let statistics = FILES.iter().zip(&folder.statistics_files).filter_map(|(file, kernel)| {
+            let ours = groups.among(file.groups);
+            let purpose = Purpose::Protocols(ours);
+            (!ours.is_empty()).then(|| ReadFile { path: kernel.path.clone(), purpose })
+        });
+        let dev_snmp6 = of_interfaces.then(|| ReadFile {
+            path: folder.dev.path.with_file_name("dev_snmp6"),
+            purpose: Purpose::InterfaceProtocols,
+        });
+        statistics.chain(dev_snmp6).collect()
     }
 
     /// The names in the text that was read at the start.

@@ -133,6 +133,13 @@ impl Procfs {
         self.has_sysfs
     }
 
+    /// The folder of sysfs that tells of them, if any does.
+    #[must_use]
+    pub fn class_net(&self) -> Option<&Path> {
+        let is_of_use = self.has_sysfs && self.class_net.is_foreign != Some(true);
+        is_of_use.then_some(&*self.class_net.folder)
+    }
+
     /// What of interfaces is known too.
     #[must_use]
     pub fn wants(&self) -> Wants {

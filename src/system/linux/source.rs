@@ -11,6 +11,7 @@
 //! | is not used | | procfs | `/proc/net/dev` |
 
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::time::Instant;
 
 use super::Shared;
@@ -100,6 +101,18 @@ impl LinuxSource {
         if let Some(netlink) = &mut self.netlink {
             netlink.replace(sockets);
         }
+    }
+
+    /// Whether the last reading was netlink's.
+    #[must_use]
+    pub fn is_by_netlink(&self) -> bool {
+        self.is_by_netlink
+    }
+
+    /// The folder of sysfs that tells of its interfaces by procfs, if any does.
+    #[must_use]
+    pub fn class_net(&self) -> Option<&Path> {
+        self.procfs.class_net()
     }
 
     /// Why netlink failed in the last reading, if it did: procfs has answered in its place then.

@@ -1,0 +1,122 @@
+//! Which files Telegraf's configuration is, and what there is at the paths that it names.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::block::{Found, TelegrafFile};
+use super::check::Finding;
+use super::telegraf_conf;
+use crate::config::Env;
+use crate::quoted::QuotedPath;
+use crate::system::file;
+
+/// The folder of further files that lies beside `telegraf.conf`.
+const FOLDER: &str = "telegraf.d";
+
+/// So many files are read, and folders so deep.
+const MAX_FILES: usize = 1000;
+const MAX_DEPTH: usize = 16;
+
+/// Reads that file and the folder `telegraf.d` beside it, or all files of that folder; of a `telegraf.d`, the
+/// `telegraf.conf` beside it too. What cannot be read of a folder is told of.
+///
+/// # Errors
+///
+/// Why the file, or the folder itself, cannot be read.
+pub fn read_all(path: &Path, env: Env<'_>) -> Result<(Vec<TelegrafFile>, Vec<Finding>), String> {
+    let mut findings = Vec::new();
+    let mut paths = Vec::new();
+    let is_folder = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    if is_folder {
+        walk(path, 0, &mut paths)
+            .map_err(|error| format!("cannot read {}: {error}", QuotedPath(path)))?;
+        let beside = path.parent().map(|parent| parent.join("telegraf.conf"));
+        let is_further = path.file_name().is_some_and(|name| name == FOLDER);
+        paths.extend(beside.filter(|beside| is_further && beside.is_file()));
+    } else {
+        paths.push(path.to_owned());
+        let folder = path.parent().unwrap_or(Path::new("")).join(FOLDER);
+        if let Err(error) = walk(&folder, 0, &mut paths)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            findings.push(Finding::warn(format!("cannot read {}: {error}", QuotedPath(&folder))));
+        }
+    }
+    if paths.len() > MAX_FILES {
+        findings.push(Finding::warn(format!(
+            "{}: {} files, of which {MAX_FILES} were looked at",
+            QuotedPath(path),
+            paths.len()
+        )));
+        paths.truncate(MAX_FILES);
+    }
+    let mut files = Vec::new();
+    for (number, file) in paths.into_iter().enumerate() {
+        match read(&file, env) {
+            Ok(document) => files.push(TelegrafFile { path: file, document }),
+            Err(why) if number == 0 && !is_folder => return Err(why),
+            Err(why) => findings.push(Finding::warn(format!("{why}: it was not looked at"))),
+        }
+    }
+    Ok((files, findings))
+}
+
+fn read(path: &Path, env: Env<'_>) -> Result<telegraf_conf::Document, String> {
+    let mut text = Vec::new();
+    file::read(path, file::MAX_CONFIG, &mut text).map_err(|error| cannot_read(path, &error))?;
+    telegraf_conf::read(&text, env).map_err(|why| format!("{}: {why}", QuotedPath(path)))
+}
+
+/// That a file cannot be read, why, and the way out where that is known.
+#[must_use]
+pub fn cannot_read(path: &Path, error: &io::Error) -> String {
+    format!("cannot read {}: {error}{}", QuotedPath(path), why_denied(path, error))
+}
+
+/// Why it may not be read, where that is so, and the way out, to stand behind the error.
+fn why_denied(path: &Path, error: &io::Error) -> String {
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let why = is_denied.then(|| file::why_denied(path)).flatten();
+    why.map(|why| format!(": {why}")).unwrap_or_default()
+}
+
+/// Appends the files that Telegraf reads in a folder, in its order: those that end in `.conf`, at any depth,
+/// but in folders whose names begin with two dots.
+fn walk(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries: Vec<_> = fs::read_dir(folder)?.flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries.into_iter().filter(|_| depth < MAX_DEPTH) {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && !name.starts_with(b"..") {
+            // What cannot be looked into, Telegraf passes over too.
+            let _ = walk(&entry.path(), depth + 1, paths);
+        } else if !is_folder && name.len() > ".conf".len() && name.ends_with(b".conf") {
+            paths.push(entry.path());
+        }
+        if paths.len() > MAX_FILES {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What there is at a path.
+#[must_use]
+pub fn look(path: &Path) -> Found {
+    let found = fs::canonicalize(path);
+    let read = found.and_then(|found| {
+        match file::read(&found, file::MAX_CONFIG, &mut Vec::new()) {
+            // A program is.
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(found),
+            read => read.map(|()| found),
+        }
+    });
+    match read {
+        Ok(found) => Found::File(found),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Missing,
+        Err(error) => Found::Unread(format!("{error}{}", why_denied(path, &error))),
+    }
+}
