@@ -258,7 +258,7 @@ fn one_record_is_one_line_whatever_bytes_it_is_about() {
     check(&missing, &format!("E! cannot read \"{shown}/none.conf\": No such"));
     let (_, output) = with_config("[[inputs.net]]\nsource = \"a\\nE! forged\"\n", &["--once"], &[]);
     let log = text(&output.stderr);
-    assert!(log.contains(r"unknown variant `a\nE! forged`") && log.lines().count() == 1, "{log}");
+    assert!(log.contains(r#": found "a\nE! forged""#) && log.lines().count() == 1, "{log}");
     let (_, output) = with_config("[[inputs.net]]\n\"a\\nE! forged\" = 1\n", &["--once"], &[]);
     assert_eq!(text(&output.stderr).lines().count(), 1);
 }

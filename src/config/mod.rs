@@ -232,6 +232,9 @@ macro_rules! tags {
         }
 
         impl Tag {
+            /// All of them.
+            pub const ALL: [Self; [$($key),*].len()] = [$(Self::$tag),*];
+
             /// Its key and what it tells; `None` for what is no property of the interface itself, or
             /// where properties are not known.
             #[must_use]
