@@ -81,7 +81,7 @@ fn privileges_of_its_file_open_no_file_for_its_caller() {
     let said = [
         (with_capabilities.as_str(), "W! this program's file has capabilities (setcap), "),
         (setuid, "W! this program's file is setuid or setgid, "),
-        (PLUGIN, "W! HOST_PROC: "),
+        (PLUGIN, "W! reading counters from \""),
     ];
     for (program, start) in said {
         let once = |config: &Path| {
@@ -225,8 +225,8 @@ fn a_host_whose_processes_are_hidden_is_seen_by_the_capability_for_that() {
     let [inheritable, ambient] =
         ["--inh-caps", "--ambient-caps"].map(|it| format!("{it}=+sys_ptrace"));
     for (by, start) in [
-        (nobody_with(&[&inheritable, &ambient]), "I! HOST_PROC: reading counters by netlink "),
-        (NOBODY.to_vec(), "W! HOST_PROC: counters come from \"/run/host/net/dev\""),
+        (nobody_with(&[&inheritable, &ambient]), "I! reading the host's counters by netlink "),
+        (NOBODY.to_vec(), "W! reading counters from \"/run/host/net/dev\""),
     ] {
         let mut command = machine.command(by[0]);
         command.args(&by[1..]).args([PLUGIN, "--once", "--config"]).arg(config.path());

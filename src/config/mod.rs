@@ -56,6 +56,8 @@ pub struct Table {
     pub host_proc: HostProc,
     /// `host_sys`, or else the environment's `HOST_SYS`; without either, `/sys`.
     pub host_sys: Option<PathBuf>,
+    /// Which of these two it is that names it.
+    pub host_sys_by: &'static str,
     /// `source`: where counters, flags and speed come from.
     pub source: SourceOption,
     /// `speed_refresh`: how old a speed may get, where it is not read at every gather anyway.

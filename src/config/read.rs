@@ -194,6 +194,7 @@ impl Reader<'_> {
             names_protocols: options.protocols.is_some(),
             host_proc: folder(&options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
             host_sys: folder(&options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
+            host_sys_by: if is_given(&options.host_sys) { "host_sys" } else { "HOST_SYS" },
             source: options.source,
             speed_refresh: self
                 .duration("speed_refresh", options.speed_refresh.as_ref())?
@@ -453,8 +454,8 @@ impl Reader<'_> {
 
     /// The folder of the option, or else of the environment; an empty one counts as none.
     fn folder(&self, option: Option<PathBuf>, variable: &str) -> Option<PathBuf> {
-        let is_given = |folder: &PathBuf| !folder.as_os_str().is_empty();
-        option.filter(is_given).or_else(|| (self.env)(variable).map(PathBuf::from).filter(is_given))
+        let of_env = (self.env)(variable).map(PathBuf::from);
+        [option, of_env].into_iter().find(is_given).flatten()
     }
 
     fn foreign(&self, span: Range<usize>, name: &str) -> ConfigError {
@@ -491,6 +492,11 @@ impl Reader<'_> {
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
         ConfigError { line: Some(self.line_of(span)), message: message.into() }
     }
+}
+
+/// Whether a folder is named.
+fn is_given(folder: &Option<PathBuf>) -> bool {
+    folder.as_ref().is_some_and(|folder| !folder.as_os_str().is_empty())
 }
 
 /// What stands there, for a message: the value, or the item of a list that begins at that byte.

@@ -275,9 +275,18 @@ impl ProcNet {
             let files = folders.iter().take(count);
             let files = files.map(|one| Shown(&one.dev.path, namespace).to_string());
             let key = files.clone().collect::<String>() + " unread";
+            let is_missing = failures.iter().all(|error| error.kind() == io::ErrorKind::NotFound);
+            let way_out = match namespace {
+                None if is_missing && self.process_1.is_some() => {
+                    ": mount the host's /proc where host_proc or HOST_PROC says, or leave that out"
+                }
+                None if is_missing => ": mount /proc",
+                _ => "",
+            };
             let files = files.zip(failures).map(|(file, error)| format!("{file}: {error}"));
             let files = files.collect::<Vec<_>>().join(", nor ");
-            return problems.report(&key, Level::Error, format_args!("cannot read {files}"));
+            let message = format_args!("cannot read {files}{way_out}");
+            return problems.report(&key, Level::Error, message);
         }
         let Some(Folder { dev: KernelFile { path: dev, .. }, .. }) = self.folders.first() else {
             return;
@@ -497,12 +506,12 @@ impl ProcNet {
                 let dev = Shown(&folder.dev.path, &None);
                 match denied {
                     Some(denied) => log.warn(format_args!(
-                        "HOST_PROC: counters come from {dev}, which are those of this process's own \
-                         network namespace: {denied}: needs {}, or a /proc that is mounted \
+                        "reading counters from {dev}, which are those of this process's own network \
+                         namespace and not the host's: {denied}: needs {}, or a /proc that is mounted \
                          without hidepid, or with gid= for a group of this process",
                         Needed(LOOK_AT_PROCESSES)
                     )),
-                    None => log.info(format_args!("HOST_PROC: counters come from {dev}")),
+                    None => log.info(format_args!("reading counters from {dev}")),
                 }
                 Ok(())
             }
