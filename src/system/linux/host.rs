@@ -381,7 +381,9 @@ impl LinuxHost {
             self.say_sources(tables, problems.log());
         }
         if let Err(error) = self.open_others(tables) {
-            let message = format_args!("no other network namespace is reported for now: {error}");
+            let message = format_args!(
+                "no other network namespace is reported for now: {error}; trying again at every gather"
+            );
             problems.report("no namespaces", Level::Error, message);
         }
     }

@@ -396,7 +396,8 @@ impl ProcNet {
         let is_lacking = |group: &Group| told.contains(*group) && !there.contains(*group);
         let lacking: Groups = named.iter().filter(is_lacking).collect();
         if !lacking.is_empty() {
-            let message = format_args!("protocols {lacking} are left out: this kernel has none");
+            let message =
+                format_args!("protocols {lacking} are left out: this kernel has none of them");
             problems.report("protocols lacking", Level::Warn, message);
         }
     }
@@ -462,8 +463,8 @@ impl ProcNet {
             let net = folder.dev.path.with_file_name("dev_snmp6");
             let net = QuotedPath(&net);
             let message = format_args!(
-                "interface_protocols: interfaces have none: {net} is not there, or empty as by \
-                 ProcSubset=pid"
+                "interface_protocols: no interface has any: {net} is missing, as without IPv6, or empty, \
+                 as by ProcSubset=pid in the unit"
             );
             problems.report("interface_protocols", Level::Warn, message);
         }
@@ -722,7 +723,7 @@ mod tests {
         assert!(take_records().starts_with(r#"W! protocols "tcp" are left out: cannot read "#));
         files.read_protocols_of(b"lo", tcp, &mut ProtocolStatistics::default());
         files.report_interface_protocols(&mut problems);
-        assert!(take_records().starts_with("W! interface_protocols: interfaces have none: "));
+        assert!(take_records().starts_with("W! interface_protocols: no interface has any: "));
     }
 
     #[test]
