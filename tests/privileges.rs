@@ -19,7 +19,7 @@ use common::{PLUGIN, eventually, is_skipped, is_skipped_without, output, proc_ne
 /// What turns a command into one of a user who is nobody in particular.
 const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
-/// All three that the README names.
+/// All three that `docs/NAMESPACES.md` names.
 const ALL: &str = "+sys_admin,+sys_ptrace,+dac_read_search";
 
 /// A user with these capabilities as ambient ones, as systemd gives them.

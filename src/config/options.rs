@@ -66,7 +66,7 @@ pub struct OptionRow {
     pub systems: &'static [System],
 }
 
-/// The options of a table. Each stands in `plugin.conf` and in the README's table, with its default.
+/// The options of a table. Each stands in `plugin.conf` and in `docs/OPTIONS.md`, with its default.
 pub const OPTIONS: [OptionRow; 23] = [
     OptionRow {
         key: "interfaces",

@@ -223,7 +223,7 @@ impl fmt::Display for Needed {
     }
 }
 
-/// The names of these, in the README's order.
+/// The names of these, in the order of `docs/NAMESPACES.md`.
 fn names(capabilities: CapabilitySet) -> String {
     let mut names: Vec<_> =
         capabilities.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
