@@ -149,7 +149,7 @@ fn examples(block: &str) -> Vec<Example<'_>> {
             (Some(title), _) => {
                 examples.push(Example { title, lines: String::new(), message: None });
             }
-            (None, Some(last)) => last.lines += &format!("{line}\n"),
+            (None, Some(last)) => last.lines.extend([line, "\n"]),
             (None, None) => panic!("{line} stands below no comment"),
         }
     }
@@ -479,7 +479,7 @@ fn documented_messages() -> Vec<Vec<String>> {
             match part.split_once('>').filter(is_name) {
                 Some((_, rest)) => parts.push(rest.to_owned()),
                 None if number == 0 => parts.push(part.to_owned()),
-                None => *parts.last_mut().unwrap() += &format!("<{part}"),
+                None => parts.last_mut().unwrap().extend(["<", part]),
             }
         }
         let parts = parts.iter().map(|part| words(part));

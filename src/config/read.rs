@@ -194,7 +194,7 @@ impl Reader<'_> {
             names_protocols: options.protocols.is_some(),
             host_proc: folder(&options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
             host_sys: folder(&options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
-            host_sys_by: if is_given(&options.host_sys) { "host_sys" } else { "HOST_SYS" },
+            host_sys_by: if is_given(options.host_sys.as_ref()) { "host_sys" } else { "HOST_SYS" },
             source: options.source,
             speed_refresh: self
                 .duration("speed_refresh", options.speed_refresh.as_ref())?
@@ -455,7 +455,7 @@ impl Reader<'_> {
     /// The folder of the option, or else of the environment; an empty one counts as none.
     fn folder(&self, option: Option<PathBuf>, variable: &str) -> Option<PathBuf> {
         let of_env = (self.env)(variable).map(PathBuf::from);
-        [option, of_env].into_iter().find(is_given).flatten()
+        [option, of_env].into_iter().find(|folder| is_given(folder.as_ref())).flatten()
     }
 
     fn foreign(&self, span: Range<usize>, name: &str) -> ConfigError {
@@ -495,8 +495,8 @@ impl Reader<'_> {
 }
 
 /// Whether a folder is named.
-fn is_given(folder: &Option<PathBuf>) -> bool {
-    folder.as_ref().is_some_and(|folder| !folder.as_os_str().is_empty())
+fn is_given(folder: Option<&PathBuf>) -> bool {
+    folder.is_some_and(|folder| !folder.as_os_str().is_empty())
 }
 
 /// What stands there, for a message: the value, or the item of a list that begins at that byte.
