@@ -129,13 +129,19 @@ fn whom_a_configuration_is_for_is_said_to_others() {
     assert_eq!(said("--clear-groups"), denied(for_group));
     // As advised.
     assert_eq!(said("--groups=65533").0, Some(0));
+    chown(&conf, None, Some(0)).unwrap();
+    let for_group_of_root = ": it is for user 0 and group 0, and this is user 65534: give it another group \
+                             (chgrp telegraf), or change its owner or mode";
+    assert_eq!(said("--clear-groups"), denied(for_group_of_root));
+    chown(&conf, None, Some(65533)).unwrap();
     set_mode(&conf, 0o600);
     let for_root = ": it is for user 0, and this is user 65534: change its owner, group or mode";
     assert_eq!(said("--clear-groups"), denied(for_root));
     // Its group may not.
     assert_eq!(said("--groups=65533"), denied(for_root));
     set_mode(folder.path(), 0o700);
-    let folder_of_root = ": user 65534 may not look into a folder that it lies in";
+    let folder_of_root = ": user 65534 may not look into a folder that it lies in: let others do that \
+                          (chmod o+x), or move the file";
     assert_eq!(said("--clear-groups"), denied(folder_of_root));
 }
 
