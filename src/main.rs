@@ -90,12 +90,6 @@ fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
             file::read(file, file::MAX_CONFIG, &mut text).map_err(|error| {
                 let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
                 let why = is_denied.then(|| file::why_denied(file)).flatten();
-                let why = match error.kind() {
-                    io::ErrorKind::NotFound => {
-                        Some("--sample-config prints one to start from".into())
-                    }
-                    _ => why,
-                };
                 let why = why.map(|why| format!(": {why}")).unwrap_or_default();
                 Failure::unusable(format!("cannot read {name}: {error}{why}"))
             })?;
