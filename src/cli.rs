@@ -55,7 +55,10 @@ fn execd_block(system: System) -> String {
     };
     format!(
         "Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:\n\n{block}\n\n\
-         {answers} Metrics go to stdout, log lines to stderr."
+         Without signal, nothing ever asks for metrics. With an interval below a second, write\n\
+         precision = \"1ms\": otherwise several gathers have one timestamp, and one of them is kept.\n\n\
+         {answers} Metrics go to stdout, log lines to stderr.\n\
+         FILE is read at the start only: reload Telegraf after a change."
     )
 }
 
@@ -244,9 +247,16 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, String> 
         let text = Args::try_parse_from(shown).err().unwrap_or(error).to_string();
         let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more"));
-        let line = lines.collect::<Vec<_>>().join("; ");
-        Err(format!("{}; --help lists the arguments", line.trim_start_matches("error: ")))
+        let line = lines.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
+        let hint = if args.iter().any(is_negative) { "; a DURATION has no sign" } else { "" };
+        Err(format!("{}{hint}; --help lists the arguments", line.trim_start_matches("error: ")))
     })
+}
+
+/// Whether that is a number below zero, which is taken for options of a single letter.
+fn is_negative(arg: &OsString) -> bool {
+    let digit = arg.to_str().and_then(|arg| arg.strip_prefix('-')?.chars().next());
+    digit.is_some_and(|digit| digit.is_ascii_digit())
 }
 
 /// Lets an option be written with one dash, as Telegraf's documentation does: `-config FILE`.
@@ -271,7 +281,7 @@ fn poll_interval(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(interval) if (SHORTEST..=LONGEST).contains(&interval) => Ok(interval),
         Ok(_) => Err("it must lie between 1ms and 24h".into()),
-        Err(error) => Err(format!("{error}; write it as 10s, 500ms or 1m30s")),
+        Err(_) => Err("write a number and its unit, such as 10s, 500ms or 1m30s".into()),
     }
 }
 

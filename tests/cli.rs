@@ -94,7 +94,7 @@ fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
 #[test]
 fn an_argument_that_cannot_be_used_is_named_with_status_2() {
     for (args, message) in [
-        (&["--frobnicate"][..], "unexpected argument '--frobnicate' found; --help lists"),
+        (&["--unheard-of"][..], "unexpected argument '--unheard-of' found; --help lists"),
         (
             &["--confg", "x"],
             "unexpected argument '--confg' found; tip: a similar argument exists: ",
@@ -103,7 +103,18 @@ fn an_argument_that_cannot_be_used_is_named_with_status_2() {
             &["--poll-interval", "0s"],
             "invalid value '0s' for '--poll-interval <DURATION>': it must lie",
         ),
-        (&["--poll-interval", "soon"], "invalid value 'soon' for '--poll-interval <DURATION>': "),
+        (
+            &["--poll-interval", "soon"],
+            "invalid value 'soon' for '--poll-interval <DURATION>': write a number and its unit, such",
+        ),
+        (
+            &["--poll-interval", "-1s"],
+            "unexpected argument '-1' found; a DURATION has no sign; --help lists",
+        ),
+        (
+            &["--fold", "idle"],
+            "the following required arguments were not provided: --watch [<DURATION>]; --help",
+        ),
         (
             &["--frob\nUsage: no\nE! forged\x1b[31m\r"],
             "unexpected argument '--frob\\nUsage: no\\nE! forged\\u{1b}[31m\\r' found; ",

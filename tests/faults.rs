@@ -347,7 +347,7 @@ fn what_other_namespaces_are_short_of_at_the_start_is_tried_again() {
                    falling back to /proc/net/dev, and other network namespaces are left out; \
                    trying again at every gather\n";
     let spaces = "E! no other network namespace is reported for now: epoll_create: Too many open files \
-                  (os error 24)\n";
+                  (os error 24); trying again at every gather\n";
     let watch = |call: &str| {
         format!(
             "W! cannot watch for names of network namespaces: {call}: Too many open files (os error \

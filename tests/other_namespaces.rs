@@ -559,7 +559,7 @@ fn to_name_the_own_proc_and_sys_is_to_name_none() {
     assert!(!text(&output.stdout).contains("ifb0"), "{output:?}");
     let log = text(&output.stderr);
     assert!(
-        log.starts_with("I! HOST_PROC: reading counters by netlink in \"/proc/1/ns/net\", "),
+        log.starts_with("I! reading the host's counters by netlink in \"/proc/1/ns/net\", "),
         "{log}"
     );
 }

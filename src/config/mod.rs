@@ -75,6 +75,8 @@ pub struct Table {
     pub host_proc: HostProc,
     /// `host_sys`, or else the environment's `HOST_SYS`; without either, `/sys`.
     pub host_sys: Option<PathBuf>,
+    /// Which of these two it is that names it.
+    pub host_sys_by: &'static str,
     /// `source`: where counters, flags and speed come from.
     pub source: SourceOption,
     /// `speed_refresh`: how old a speed may get, where it is not read at every gather anyway.
@@ -275,6 +277,9 @@ macro_rules! tags {
         }
 
         impl Tag {
+            /// All of them.
+            pub const ALL: [Self; [$($key),*].len()] = [$(Self::$tag),*];
+
             /// Its key and what it tells; `None` for what is no property of the interface itself, or
             /// where properties are not known.
             #[must_use]

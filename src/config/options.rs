@@ -66,7 +66,7 @@ pub struct OptionRow {
     pub systems: &'static [System],
 }
 
-/// The options of a table. Each stands in `plugin.conf` and in the README's table, with its default.
+/// The options of a table. Each stands in `plugin.conf` and in `docs/OPTIONS.md`, with its default.
 pub const OPTIONS: [OptionRow; 23] = [
     OptionRow {
         key: "interfaces",
@@ -124,7 +124,7 @@ pub const OPTIONS: [OptionRow; 23] = [
     },
     OptionRow {
         key: "interface_tags",
-        takes: r#"a list of properties, such as ["alias", "mac"]"#,
+        takes: r#"a list out of "alias", "altname", "mac", "kind", "master", "lower", "driver" and "namespace""#,
         default: Some("[]"),
         systems: &System::ALL,
     },
@@ -178,7 +178,7 @@ pub const OPTIONS: [OptionRow; 23] = [
     },
     OptionRow {
         key: "namespace_limit",
-        takes: "a whole number from 1 up",
+        takes: "a whole number from 1 to 4294967295",
         default: Some("1000"),
         systems: LINUX,
     },

@@ -201,6 +201,7 @@ impl Reader<'_> {
             names_protocols: options.protocols.is_some(),
             host_proc: folder(&options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
             host_sys: folder(&options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
+            host_sys_by: if is_given(options.host_sys.as_ref()) { "host_sys" } else { "HOST_SYS" },
             source: options.source,
             speed_refresh: self
                 .duration("speed_refresh", options.speed_refresh.as_ref())?
@@ -512,17 +513,19 @@ impl Reader<'_> {
     ) -> Result<Option<Duration>, ConfigError> {
         let Some(option) = option else { return Ok(None) };
         let text = option.get_ref();
-        humantime::parse_duration(text).map(Some).map_err(|error| {
-            let message =
-                format!("{key:?}: {text:?} is no duration ({error}); write it as 60s or 1m30s");
+        humantime::parse_duration(text).map(Some).map_err(|_| {
+            let message = format!(
+                "{key:?}: {} is not a duration: write a number and its unit, such as 60s or 1m30s",
+                Quoted(text.as_bytes())
+            );
             self.error(option.span(), message)
         })
     }
 
     /// The folder of the option, or else of the environment; an empty one counts as none.
     fn folder(&self, option: Option<PathBuf>, variable: &str) -> Option<PathBuf> {
-        let is_given = |folder: &PathBuf| !folder.as_os_str().is_empty();
-        option.filter(is_given).or_else(|| (self.env)(variable).map(PathBuf::from).filter(is_given))
+        let of_env = (self.env)(variable).map(PathBuf::from);
+        [option, of_env].into_iter().find(|folder| is_given(folder.as_ref())).flatten()
     }
 
     fn foreign(&self, span: Range<usize>, name: &str) -> ConfigError {
@@ -538,11 +541,12 @@ impl Reader<'_> {
         let entry = entries
             .iter()
             .find(|(_, value)| value.span().start <= span.start && span.start < value.span().end);
-        let takes = entry.and_then(|(key, _)| {
+        let message = entry.and_then(|(key, value)| {
             let option = OPTIONS.iter().find(|option| key.get_ref() == option.key)?;
-            Some(format!("{:?} takes {}: ", option.key, option.takes))
+            let found = found(value, span.start);
+            Some(format!("{:?} takes {}: found {found}", option.key, option.takes))
         });
-        self.error(span, takes.unwrap_or_default() + error.message())
+        self.error(span, message.unwrap_or_else(|| error.message().to_owned()))
     }
 
     fn syntax_error(&self, text: &str, error: &toml::de::Error) -> ConfigError {
@@ -557,6 +561,26 @@ impl Reader<'_> {
 
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
         ConfigError { line: Some(self.line_of(span)), message: message.into() }
+    }
+}
+
+/// Whether a folder is named.
+fn is_given(folder: Option<&PathBuf>) -> bool {
+    folder.is_some_and(|folder| !folder.as_os_str().is_empty())
+}
+
+/// What stands there, for a message: the value, or the item of a list that begins at that byte.
+fn found(value: &Spanned<DeValue<'_>>, start: usize) -> String {
+    let mut items = value.get_ref().as_array().into_iter().flatten();
+    let item = items.find(|item| item.span().contains(&start));
+    match item.unwrap_or(value).get_ref() {
+        DeValue::String(text) => Quoted(text.as_bytes()).to_string(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(is_true) => is_true.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
     }
 }
 

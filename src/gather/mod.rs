@@ -167,8 +167,9 @@ impl<H: Host> Collector<H> {
         self.log().line(
             Level::Debug,
             format_args!(
-                "gathered {lines} lines in {:.1} ms; interfaces left out: {}; lines left out by \
+                "gathered {lines} {} in {:.1} ms; interfaces left out: {}; lines left out by \
                  dedup_interval: {quiet}; drivers asked for their speed: {asked}",
+                if lines == 1 { "line" } else { "lines" },
                 start.elapsed().as_secs_f64() * 1e3,
                 if left_out.is_empty() { "none" } else { &left_out },
             ),

@@ -413,7 +413,9 @@ impl LinuxHost {
             self.say_sources(tables, problems.log());
         }
         if let Err(error) = self.open_others(tables) {
-            let message = format_args!("no other network namespace is reported for now: {error}");
+            let message = format_args!(
+                "no other network namespace is reported for now: {error}; trying again at every gather"
+            );
             problems.report("no namespaces", Level::Error, message);
         }
     }
@@ -585,16 +587,16 @@ fn source_line(table: &Table, access: &Access, has_others: bool) -> Option<Strin
     Some(match access {
         _ if is_host && !table.namespaces.selects(b"") => return None,
         Access::Own if is_host => {
-            "HOST_PROC: reading counters by netlink (no privileges needed): this process lives in the \
+            "reading the host's counters by netlink (no privileges needed): this process lives in the \
              host's network namespace"
                 .to_owned()
         }
         Access::Host(file, _) => format!(
-            "HOST_PROC: reading counters by netlink in {}, the host's network namespace",
+            "reading the host's counters by netlink in {}, its network namespace",
             QuotedPath(file)
         ),
         Access::Unavailable(why) | Access::Hidden(why) if is_host => {
-            format!("HOST_PROC: netlink is not used: {why}")
+            format!("netlink is not used for the host's counters: {why}")
         }
         _ if is_host => return None,
         Access::Own if is_insisted => "reading counters by netlink, as configured".to_owned(),
@@ -607,10 +609,10 @@ fn source_line(table: &Table, access: &Access, has_others: bool) -> Option<Strin
         Access::Unwanted if table.source == SourceOption::Procfs => {
             "reading counters from /proc/net/dev, as configured".to_owned()
         }
-        Access::Unwanted => {
-            "reading counters from /proc/net/dev, because host_sys or HOST_SYS names another /sys"
-                .to_owned()
-        }
+        Access::Unwanted => format!(
+            "reading counters from /proc/net/dev, because {} names another /sys",
+            table.host_sys_by
+        ),
         Access::Pending => return None,
     })
 }

@@ -62,12 +62,12 @@ impl fmt::Display for OfFile {
                 "this program's file has capabilities (setcap), which whoever runs it has: what \
                  the configuration and the environment name is opened with the caller's rights \
                  alone; take them away (setcap -r) and give Telegraf's service ambient ones \
-                 (AmbientCapabilities), as the README says"
+                 (AmbientCapabilities), as docs/NAMESPACES.md says"
             }
             Self::Id => {
                 "this program's file is setuid or setgid, which is of no use: it goes on with the \
                  caller's rights; give Telegraf's service ambient capabilities \
-                 (AmbientCapabilities), as the README says"
+                 (AmbientCapabilities), as docs/NAMESPACES.md says"
             }
         })
     }
@@ -241,7 +241,7 @@ impl fmt::Display for Needed {
     }
 }
 
-/// The names of these, in the README's order.
+/// The names of these, in the order of `docs/NAMESPACES.md`.
 fn names(capabilities: CapabilitySet) -> String {
     let mut names: Vec<_> =
         capabilities.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();

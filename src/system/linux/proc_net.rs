@@ -297,9 +297,18 @@ impl ProcNet {
             let files = folders.iter().take(count);
             let files = files.map(|one| Shown(&one.dev.path, namespace).to_string());
             let key = files.clone().collect::<String>() + " unread";
+            let is_missing = failures.iter().all(|error| error.kind() == io::ErrorKind::NotFound);
+            let way_out = match namespace {
+                None if is_missing && self.process_1.is_some() => {
+                    ": mount the host's /proc where host_proc or HOST_PROC says, or leave that out"
+                }
+                None if is_missing => ": mount /proc",
+                _ => "",
+            };
             let files = files.zip(failures).map(|(file, error)| format!("{file}: {error}"));
             let files = files.collect::<Vec<_>>().join(", nor ");
-            return problems.report(&key, Level::Error, format_args!("cannot read {files}"));
+            let message = format_args!("cannot read {files}{way_out}");
+            return problems.report(&key, Level::Error, message);
         }
         let Some(Folder { dev: KernelFile { path: dev, .. }, .. }) = self.folders.first() else {
             return;
@@ -409,7 +418,8 @@ impl ProcNet {
         let is_lacking = |group: &Group| told.contains(*group) && !there.contains(*group);
         let lacking: Groups = named.iter().filter(is_lacking).collect();
         if !lacking.is_empty() {
-            let message = format_args!("protocols {lacking} are left out: this kernel has none");
+            let message =
+                format_args!("protocols {lacking} are left out: this kernel has none of them");
             problems.report("protocols lacking", Level::Warn, message);
         }
     }
@@ -475,8 +485,8 @@ impl ProcNet {
             let net = folder.dev.path.with_file_name("dev_snmp6");
             let net = QuotedPath(&net);
             let message = format_args!(
-                "interface_protocols: interfaces have none: {net} is not there, or empty as by \
-                 ProcSubset=pid"
+                "interface_protocols: no interface has any: {net} is missing, as without IPv6, or empty, \
+                 as by ProcSubset=pid in the unit"
             );
             problems.report("interface_protocols", Level::Warn, message);
         }
@@ -519,12 +529,12 @@ impl ProcNet {
                 let dev = Shown(&folder.dev.path, &None);
                 match denied {
                     Some(denied) => log.warn(format_args!(
-                        "HOST_PROC: counters come from {dev}, which are those of this process's own \
-                         network namespace: {denied}: needs {}, or a /proc that is mounted \
+                        "reading counters from {dev}, which are those of this process's own network \
+                         namespace and not the host's: {denied}: needs {}, or a /proc that is mounted \
                          without hidepid, or with gid= for a group of this process",
                         Needed(LOOK_AT_PROCESSES)
                     )),
-                    None => log.info(format_args!("HOST_PROC: counters come from {dev}")),
+                    None => log.info(format_args!("reading counters from {dev}")),
                 }
                 Ok(())
             }
@@ -735,7 +745,7 @@ mod tests {
         assert!(take_records().starts_with(r#"W! protocols "tcp" are left out: cannot read "#));
         files.read_protocols_of(b"lo", tcp, &mut ProtocolStatistics::default());
         files.report_interface_protocols(&mut problems);
-        assert!(take_records().starts_with("W! interface_protocols: interfaces have none: "));
+        assert!(take_records().starts_with("W! interface_protocols: no interface has any: "));
     }
 
     #[test]

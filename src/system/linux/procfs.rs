@@ -501,8 +501,8 @@ impl ClassNet {
         });
         if let Some(name) = stranger {
             log.warn(format_args!(
-                "{} shows another network namespace than the host's: set HOST_SYS to the host's /sys; \
-                 without flags and speed, every interface is reported, such as {}",
+                "{} does not belong to the host's counters (its {} is another one): cannot tell which \
+                 interfaces are up, so all are reported, without speed; set HOST_SYS to the host's /sys",
                 QuotedPath(&self.folder),
                 Quoted(name)
             ));
@@ -531,8 +531,9 @@ impl ClassNet {
         let stranger = names.find(|name| self.is_stranger(name));
         if let Some(name) = stranger {
             log.warn(format_args!(
-                "{} shows another network namespace, or none: without flags and speed, every \
-                 interface is reported, such as {}",
+                "{} does not belong to these counters (it lacks {}, or has another one): cannot tell \
+                 which interfaces are up, so all are reported, without speed; set host_sys to the /sys of \
+                 this network namespace",
                 QuotedPath(&self.folder),
                 Quoted(name)
             ));

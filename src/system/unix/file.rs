@@ -120,7 +120,10 @@ pub fn read(path: &Path, limit: usize, text: &mut Vec<u8>) -> io::Result<()> {
 pub fn why_denied(path: &Path) -> Option<String> {
     let user = geteuid().as_raw();
     let Ok(file) = fs::metadata(path) else {
-        return Some(format!("user {user} may not look into a folder that it lies in"));
+        return Some(format!(
+            "user {user} may not look into a folder that it lies in: let others do that (chmod o+x), or \
+             move the file"
+        ));
     };
     let (owner, group, mode) = (file.uid(), file.gid(), file.mode());
     let groups = getgroups().unwrap_or_default();
@@ -129,7 +132,13 @@ pub fn why_denied(path: &Path) -> Option<String> {
     if mode & 0o004 != 0 || (is_for_group && is_member) || user == owner || user == 0 {
         return None;
     }
-    Some(if is_for_group {
+    Some(if is_for_group && group == 0 {
+        // Nobody should be given root's.
+        format!(
+            "it is for user {owner} and group 0, and this is user {user}: give it another group (chgrp \
+             telegraf), or change its owner or mode"
+        )
+    } else if is_for_group {
         format!(
             "it is for user {owner} and group {group}, and this is user {user}: let Telegraf's service \
              have that group (SupplementaryGroups={group}), or change its owner, group or mode"

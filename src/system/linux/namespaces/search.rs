@@ -82,7 +82,10 @@ impl OtherNamespaces {
             Err(error) => {
                 // Those that are known stay.
                 self.is_stale = true;
-                let message = format_args!("cannot look for network namespaces: {error}");
+                let message = format_args!(
+                    "cannot look for network namespaces: {error}: those that are known stay; trying again at every \
+                     gather"
+                );
                 return problems.report("namespaces unread", Level::Error, message);
             }
         };

@@ -382,8 +382,8 @@ impl Netlink {
         {
             let (name, count) = (Quoted(name), self.links.unread_speeds().count());
             let message = format_args!(
-                "cannot read the speeds of {count} interfaces from /sys/class/net, such as {name}: \
-                 {error}: they are left out"
+                "cannot read the speed of {name} ({count} in all) from /sys/class/net: {error}: it is \
+                 left out"
             );
             problems.report("speeds unread", Level::Warn, message);
         }
@@ -392,8 +392,7 @@ impl Netlink {
         {
             let (link, count) = (link.to_string_lossy(), self.links.unread_drivers().count());
             let message = format_args!(
-                "cannot read the drivers of {count} interfaces, such as {link:?}: {error}: their tags are \
-                 left out"
+                "cannot read the driver {link:?} ({count} in all): {error}: the tag driver is left out"
             );
             problems.report("drivers unread", Level::Warn, message);
         }

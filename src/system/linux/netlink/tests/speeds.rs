@@ -922,8 +922,7 @@ fn without_the_family_speeds_are_read_from_sysfs() {
         // The C library has the words.
         let error = io::Error::from(Errno::IO);
         let expected = format!(
-            "cannot read the speeds of 3 interfaces from /sys/class/net, such as \"bad0\": {error}: they \
-             are left out"
+            "cannot read the speed of \"bad0\" (3 in all) from /sys/class/net: {error}: it is left out"
         );
         assert_eq!(problems.messages(), [expected]);
     }
