@@ -10,6 +10,7 @@ use crate::config::options::OPTIONS;
 use crate::config::systems::System;
 use crate::format::Format;
 use crate::format::influx::Influx;
+use crate::format::json::Json;
 use crate::log;
 
 /// The block of telegraf.conf that runs it, with paths that are usual on that system, and what it answers to.
@@ -200,7 +201,11 @@ impl Args {
     /// What metrics are written as.
     #[must_use]
     pub fn format(&self) -> &'static dyn Format {
-        &Influx
+        match self.format {
+            // What a table shows is no record.
+            FormatOption::Influx | FormatOption::Table => &Influx,
+            FormatOption::Json => &Json,
+        }
     }
 }
 

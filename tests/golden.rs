@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use common::json::assert_is_line;
 use common::{PLUGIN, output, text};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -36,6 +37,7 @@ fn check(case: &Path, rewrite: bool) -> Result<(), Failed> {
     command.current_dir(case).args(["--once", "--config", "plugin.conf"]);
     let output = output(command.env("HOST_PROC", "proc").env("HOST_SYS", "sys"));
     let lines = without_time(&output.stdout);
+    check_json(&mut command, &output.stdout);
     assert_eq!(output.status.success(), !lines.is_empty(), "{}: {}", case.display(), output.status);
     let log = text(&output.stderr);
     for (name, actual) in [("expected.lp", lines), ("expected.log", log.into_bytes())] {
@@ -50,6 +52,20 @@ fn check(case: &Path, rewrite: bool) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// As JSON, it has the same tags and fields of the same types.
+fn check_json(once: &mut Command, lines: &[u8]) {
+    let records = output(once.args(["--format", "json"])).stdout;
+    let split = |output: &[u8]| -> Vec<Vec<u8>> {
+        let lines = output.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(<[u8]>::to_vec).collect()
+    };
+    let (lines, records) = (split(lines), split(&records));
+    assert_eq!(records.len(), lines.len());
+    for (record, line) in records.iter().zip(&lines) {
+        assert_is_line(record, line);
+    }
 }
 
 /// The lines less their timestamps, which must be one and the same.

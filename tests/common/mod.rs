@@ -6,6 +6,7 @@
 #[cfg(target_os = "linux")]
 pub(crate) mod gathers;
 pub(crate) mod grammar;
+pub(crate) mod json;
 pub(crate) mod line;
 #[cfg(target_os = "linux")]
 mod linux;
