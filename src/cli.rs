@@ -12,6 +12,7 @@ use crate::format::Format;
 use crate::format::influx::Influx;
 use crate::format::json::Json;
 use crate::log;
+use crate::view::{Fold, Sort};
 
 /// The block of telegraf.conf that runs it, with paths that are usual on that system, and what it answers to.
 fn execd_block(system: System) -> String {
@@ -114,7 +115,6 @@ pub struct Args {
 
     /// Say of every interface, or of INTERFACE, whether it is reported and why, and what that takes
     #[arg(long, value_name = "INTERFACE", num_args = 0..=1, conflicts_with_all = ["once", "watch", "format"])]
-    #[expect(clippy::option_option, reason = "clap gives the argument without a value so")]
     pub explain: Option<Option<OsString>>,
 
     /// Check the configuration, and what of it can be had here; exit status 0: all is well, 1: something
@@ -162,7 +162,7 @@ pub struct Args {
 /// What metrics are written as.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum FormatOption {
-    /// InfluxDB's line protocol, which Telegraf reads
+    /// Line protocol, which Telegraf reads
     #[default]
     Influx,
     /// An object of JSON on each line
@@ -171,31 +171,26 @@ pub enum FormatOption {
     Table,
 }
 
-/// What a table is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Sort {
-    /// Bytes received and sent, or their rates
-    Bytes,
-    /// Packets dropped
-    Drops,
-    /// Errors
-    Errors,
-    /// The interface's name
-    Name,
-}
-
-/// What a table folds into one line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Fold {
-    /// Interfaces without traffic
-    Idle,
-}
-
 impl Args {
     /// How often to gather on our own clock.
     #[must_use]
     pub fn clock(&self) -> Option<Duration> {
         self.poll_interval.filter(|_| !self.poll_interval_disabled)
+    }
+
+    /// Why it cannot be, of arguments that do nothing without others.
+    fn contradiction(&self) -> Option<&'static str> {
+        let is_table = self.format == FormatOption::Table;
+        let has_table = is_table || self.watch.is_some();
+        if is_table && !self.once {
+            Some("'--format table' needs '--once'; '--watch' redraws such a table")
+        } else if self.sort.is_some() && !has_table {
+            Some("'--sort <WHAT>' sorts a table: it needs '--once --format table' or '--watch'")
+        } else if self.all && !has_table {
+            Some("'--all' is about a table: it needs '--once --format table' or '--watch'")
+        } else {
+            None
+        }
     }
 
     /// What metrics are written as.
@@ -225,7 +220,11 @@ pub enum Asked {
 /// What is wrong with them, in one line.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
     let args: Vec<_> = with_two_dashes(args).collect();
-    Args::try_parse_from(&args).map(Asked::Run).or_else(|error| {
+    let parsed = Args::try_parse_from(&args);
+    if let Some(message) = parsed.as_ref().ok().and_then(Args::contradiction) {
+        return Err(format!("{message}; --help lists the arguments"));
+    }
+    parsed.map(Asked::Run).or_else(|error| {
         if !error.use_stderr() {
             return Ok(Asked::Print(error.to_string()));
         }

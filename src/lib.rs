@@ -28,3 +28,4 @@ pub mod parse;
 pub mod quoted;
 pub mod select;
 pub mod system;
+pub mod view;

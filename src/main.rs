@@ -5,13 +5,15 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use telegraf_net::cli::{self, Args, Asked};
+use telegraf_net::cli::{self, Args, Asked, FormatOption};
 use telegraf_net::config::{self, Config};
 use telegraf_net::daemon;
 use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
 use telegraf_net::quoted::QuotedPath;
+use telegraf_net::system::terminal::host_name;
 use telegraf_net::system::{CurrentHost, Output, Triggers, close_output, file, lower_privileges};
+use telegraf_net::view::{self, table::table};
 
 /// Why the process ends with a status other than zero.
 struct Failure {
@@ -59,6 +61,8 @@ fn run(asked: &Asked) -> Result<(), Failure> {
     }
     if args.sample_config {
         print(config::SAMPLE.as_bytes())
+    } else if args.once && args.format == FormatOption::Table {
+        print_table(args, log)
     } else if args.once {
         gather_once(args, log)
     } else {
@@ -117,6 +121,17 @@ fn gather_once(args: &Args, log: Log) -> Result<(), Failure> {
         return Err(Failure::failed(format!("nothing to report: {}", collector.why_nothing())));
     }
     print(&batch)
+}
+
+fn print_table(args: &Args, log: Log) -> Result<(), Failure> {
+    let config = read_config(args.config.as_deref(), log)?;
+    let mut snapshot = view::once::<CurrentHost>(config, log)
+        .map_err(|why| Failure::failed(format!("nothing to report: {why}")))?;
+    if let Some(sort) = args.sort {
+        snapshot.sort(sort);
+    }
+    let table = table(&snapshot, &host_name(), args.all, view::terminal::look());
+    print(table.as_bytes())
 }
 
 fn stdout() -> Result<Output, Failure> {

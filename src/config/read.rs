@@ -18,6 +18,7 @@ use super::{
 use crate::config::HostProc;
 use crate::config::SourceOption;
 use crate::format::Fields;
+use crate::model::interface::Wants;
 use crate::model::protocol::Group;
 use crate::quoted::Quoted;
 use crate::quoted::QuotedPath;
@@ -188,6 +189,7 @@ impl Reader<'_> {
                 rates: options.rates,
                 interface_protocols,
             },
+            view_wants: Wants::default(),
             entries: self.entries(&options),
             interface_tags: without_repeats(&options.interface_tags),
             protocols,

@@ -82,7 +82,9 @@ fn begin(record: &mut Vec<u8>, name: &[u8], tags: Tags<'_, '_>) {
     if !hexadecimals.is_empty() {
         record.extend_from_slice(b",\"tags_hex\":");
         object(record, |object| {
-            hexadecimals.iter().for_each(|(key, value)| object.put(key, value));
+            for (key, value) in &hexadecimals {
+                object.put(key, value);
+            }
         });
     }
     record.extend_from_slice(b",\"fields\":");
@@ -144,7 +146,7 @@ mod tests {
     use crate::model::protocol::{Group, ProtocolStatistics};
 
     fn read(record: &[u8]) -> Value {
-        assert_eq!(record.iter().filter(|&&byte| byte == b'\n').count(), 1);
+        assert_eq!(record.split(|&byte| byte == b'\n').count(), 2);
         assert!(record.ends_with(b"\n"));
         serde_json::from_slice(record).unwrap()
     }

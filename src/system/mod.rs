@@ -12,6 +12,7 @@ pub mod linux;
 pub mod output;
 pub mod polled;
 pub(crate) mod regular_file;
+pub mod terminal_event;
 #[cfg(any(not(target_os = "linux"), feature = "threads"))]
 pub mod threads;
 pub mod trigger;
@@ -44,7 +45,7 @@ use crate::model::rates::Reading;
 
 pub use self::current::{
     Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output, file,
-    lower_privileges, since_boot, stderr,
+    lower_privileges, since_boot, stderr, terminal,
 };
 
 /// What a source can tell beside counters.
@@ -73,6 +74,9 @@ pub trait Source {
 
     /// Why there is nothing to report.
     type Error;
+
+    /// What it reads, for people, as of the last reading.
+    fn name(&self) -> String;
 
     /// What it can tell, as of the last reading.
     fn capabilities(&self) -> Capabilities;

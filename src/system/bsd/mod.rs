@@ -34,5 +34,5 @@ mod tests;
 ))]
 pub use self::native::{
     Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output, file,
-    lower_privileges, since_boot, stderr,
+    lower_privileges, since_boot, stderr, terminal,
 };

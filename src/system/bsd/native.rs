@@ -23,6 +23,7 @@ pub use crate::system::threads::trigger::Triggers;
 pub use crate::system::threads::{Events, NO_EVENTS, stderr};
 pub use crate::system::trigger::{Await, Ready};
 pub use crate::system::unix::file;
+pub use crate::system::unix::terminal;
 
 /// The host of this system.
 pub type CurrentHost = PolledHost<NativeReader>;

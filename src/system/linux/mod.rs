@@ -46,6 +46,7 @@ pub use super::threads::stderr;
 pub use super::threads::trigger::Triggers;
 pub use super::trigger::{Await, Ready};
 pub use super::unix::file;
+pub use super::unix::terminal;
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).
 #[must_use]

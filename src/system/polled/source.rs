@@ -111,6 +111,10 @@ impl<R: Reader> Source for PolledSource<R> {
     type Shared<'a> = ();
     type Error = NotRead;
 
+    fn name(&self) -> String {
+        self.reader.name()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.reader.capabilities()
     }

@@ -3,3 +3,4 @@
 pub mod file;
 pub mod signals;
 pub(crate) mod stdio;
+pub mod terminal;
