@@ -4,6 +4,7 @@ use std::env;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use telegraf_net::cli::{self, Args, Asked, FormatOption};
 use telegraf_net::config::{self, Config};
@@ -13,6 +14,7 @@ use telegraf_net::log::Log;
 use telegraf_net::quoted::QuotedPath;
 use telegraf_net::system::terminal::host_name;
 use telegraf_net::system::{CurrentHost, Output, Triggers, close_output, file, lower_privileges};
+use telegraf_net::view::screen::Options;
 use telegraf_net::view::{self, table::table};
 
 /// Why the process ends with a status other than zero.
@@ -61,6 +63,8 @@ fn run(asked: &Asked) -> Result<(), Failure> {
     }
     if args.sample_config {
         print(config::SAMPLE.as_bytes())
+    } else if let Some(interval) = args.watch {
+        watch(args, interval, log)
     } else if args.once && args.format == FormatOption::Table {
         print_table(args, log)
     } else if args.once {
@@ -132,6 +136,12 @@ fn print_table(args: &Args, log: Log) -> Result<(), Failure> {
     }
     let table = table(&snapshot, &host_name(), args.all, view::terminal::look());
     print(table.as_bytes())
+}
+
+fn watch(args: &Args, interval: Duration, log: Log) -> Result<(), Failure> {
+    let config = read_config(args.config.as_deref(), log)?;
+    let options = Options { sort: args.sort, fold: args.fold, all: args.all };
+    view::watch::watch::<CurrentHost>(config, interval, options, log).map_err(Failure::unusable)
 }
 
 fn stdout() -> Result<Output, Failure> {

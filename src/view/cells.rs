@@ -7,7 +7,7 @@ use super::text::{Charset, printable};
 use super::units;
 
 /// What is said of speeds that [`speed`] marks.
-pub const MADE_UP: &str = "* a speed that software made up";
+pub const MADE_UP: &str = "* speed made up by software";
 
 /// Whether its speed has the mark.
 #[must_use]
@@ -72,13 +72,18 @@ pub fn total(count: Count) -> Cell {
 pub fn utilization(interface: &InterfaceView, traffic: &Traffic) -> Cell {
     let percent = crate::format::utilization(traffic.bytes.per_second, interface.speed_mbits);
     let Some(percent) = percent else { return Cell::unknown() };
-    let mark = if interface.is_speed_made_up { '*' } else { '%' };
+    let mark = if interface.is_speed_made_up { "*" } else { "%" };
+    let text = match percent {
+        0.0 => "0".to_owned(),
+        ..0.5 => "<1".to_owned(),
+        _ => units::human(percent.round()),
+    };
     let tone = match percent {
         _ if interface.is_speed_made_up => Tone::Faint,
         90.0.. => Tone::Notice,
         _ => Tone::Plain,
     };
-    Cell::new(format!("{}{mark}", units::human(percent)), tone)
+    Cell::new(text + mark, tone)
 }
 
 /// Errors or drops since the interface was made, `373`, or `373!` while there are more and more.

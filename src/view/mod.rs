@@ -12,12 +12,15 @@
 
 pub mod cells;
 pub mod grid;
+pub mod history;
+pub mod screen;
 pub mod snapshot;
 pub mod style;
 pub mod table;
 pub mod terminal;
 pub mod text;
 pub mod units;
+pub mod watch;
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};

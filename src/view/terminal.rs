@@ -3,6 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal as _};
 use std::panic;
+use std::process;
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
@@ -36,8 +37,20 @@ pub fn look() -> Look {
     }
 }
 
+/// Whether stdout is a terminal whose cursor can be moved.
+#[must_use]
+pub fn can_be_drawn_on() -> bool {
+    io::stdout().is_terminal() && terminal::has_styles()
+}
+
+/// Ends the process, whatever keeps it, and leaves the terminal as it was.
+pub fn abandon() {
+    leave();
+    process::exit(0);
+}
+
 /// The terminal, while it is drawn on. It is left when this is dropped, before the message of a panic, and
-/// when the process is [abandoned](leave).
+/// when the process is [abandoned](abandon).
 #[derive(Debug)]
 pub struct Screen(());
 
@@ -69,16 +82,17 @@ impl Screen {
     ///
     /// When it cannot be written to any more.
     pub fn show(&self, lines: &[String]) -> io::Result<()> {
-        // At once, by those that can; and each line less what stood there before.
+        // At once, by those that can. What stood in a line goes first: behind a line of full width, the
+        // cursor still stands on its last cell.
         let mut frame = String::from("\x1b[?2026h\x1b[H");
         for (number, line) in lines.iter().enumerate() {
             if number > 0 {
                 frame.push_str("\r\n");
             }
-            frame.push_str(line);
             frame.push_str("\x1b[K");
+            frame.push_str(line);
         }
-        frame.push_str("\x1b[J\x1b[?2026l");
+        frame.push_str("\x1b[?2026l");
         terminal::write(frame.as_bytes(), None)
     }
 }
