@@ -115,3 +115,59 @@ impl Series {
         std::iter::repeat_n(' ', missing).chain(known.map(|&bits| level(bits))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::snapshot::tests::{interface, snapshot, traffic};
+
+    fn gather(history: &mut History, second: u64, bytes: &[f64]) {
+        let names = ["a", "b", "c"];
+        let interfaces = names.iter().zip(bytes).map(|(name, &bytes)| InterfaceView {
+            received: traffic(bytes, if bytes > 0.0 { 1.0 } else { 0.0 }),
+            sent: traffic(0.0, 0.0),
+            ..interface(name, "veth")
+        });
+        history.take(&snapshot(second, interfaces.collect()));
+    }
+
+    #[test]
+    fn a_sparkline_is_as_high_as_the_peak_and_blank_where_there_was_nothing() {
+        let mut history = History::default();
+        for (second, bytes) in [0.0, 1.0, 500.0, 1000.0, f64::NAN].into_iter().enumerate() {
+            gather(&mut history, second as u64, &[bytes]);
+        }
+        let track = history.of(&interface("a", "veth")).unwrap();
+        assert_eq!(track.received.peak(), Some(8000.0));
+        assert_eq!(track.received.sparkline(7, Charset::Unicode), "   ▁▄█ ");
+        assert_eq!(track.received.sparkline(3, Charset::Ascii), "=# ");
+        assert_eq!(track.sent.sparkline(3, Charset::Unicode), "   ");
+        assert_eq!(track.sent.peak(), Some(0.0));
+    }
+
+    #[test]
+    fn it_forgets_what_is_long_ago_and_who_is_gone() {
+        let mut history = History::default();
+        gather(&mut history, 0, &[1000.0, 1.0]);
+        for second in 1..=LENGTH {
+            gather(&mut history, second as u64, &[1.0]);
+        }
+        let peak = |name| history.of(&interface(name, "veth")).map(|track| track.received.peak());
+        assert_eq!(peak("a"), Some(Some(8.0)));
+        assert_eq!(peak("b"), None);
+    }
+
+    #[test]
+    fn who_was_busy_is_idle_a_while_later() {
+        let mut history = History::default();
+        gather(&mut history, 0, &[1.0, 0.0]);
+        let is_idle =
+            |history: &History, name| history.of(&interface(name, "veth")).unwrap().is_idle();
+        assert!(!is_idle(&history, "a") && is_idle(&history, "b"));
+        for second in 1..=10 {
+            assert!(!is_idle(&history, "a"));
+            gather(&mut history, second, &[0.0, 0.0]);
+        }
+        assert!(is_idle(&history, "a"));
+    }
+}

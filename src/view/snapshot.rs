@@ -400,3 +400,162 @@ impl Relatives {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::model::interface::Wants;
+    use crate::model::properties::Properties;
+
+    /// A gather of these, which began some seconds after the first of a test.
+    pub(crate) fn snapshot(second: u64, interfaces: Vec<InterfaceView>) -> Snapshot {
+        thread_local!(static START: Instant = Instant::now());
+        Snapshot {
+            at: START.with(|start| *start) + Duration::from_secs(second),
+            // 2026-11-27 16:19:50Z.
+            time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_796_390 + second),
+            sources: vec!["netlink".to_owned()],
+            known: interfaces.len() + 2,
+            interfaces,
+            protocols: Vec::new(),
+        }
+    }
+
+    /// One of that kind which is up.
+    pub(crate) fn interface(name: &str, kind: &str) -> InterfaceView {
+        InterfaceView {
+            name: name.as_bytes().to_vec(),
+            kind: kind.as_bytes().to_vec(),
+            state: "up",
+            ..InterfaceView::default()
+        }
+    }
+
+    /// A counter that grows.
+    pub(crate) fn grown(total: u64, per_second: f64) -> Count {
+        Count { total, per_second: Some(per_second) }
+    }
+
+    /// What takes so many bytes and packets each second.
+    pub(crate) fn traffic(bytes: f64, packets: f64) -> Traffic {
+        Traffic {
+            bytes: grown(1_000_000, bytes),
+            packets: grown(1000, packets),
+            errors: grown(0, 0.0),
+            drops: Some(grown(0, 0.0)),
+        }
+    }
+
+    fn known(ifindex: u32, name: &str, properties: Properties) -> Interface {
+        let wants = Wants { properties: true, ..Wants::default() };
+        let mut interface = Interface::new(ifindex, name.as_bytes(), wants);
+        interface.details.as_mut().unwrap().properties = properties;
+        interface
+    }
+
+    #[test]
+    fn a_speed_is_made_up_unless_it_is_that_of_a_device() {
+        let software = || Properties { is_physical: Some(false), ..Properties::default() };
+        let on = |lower: &str| Properties { lower: lower.as_bytes().into(), ..software() };
+        let port_of =
+            |master: &str, of: Properties| Properties { master: master.as_bytes().into(), ..of };
+        let device = || Properties { is_physical: Some(true), ..Properties::default() };
+        let (place, mut relatives) = (Place::new(), Relatives::default());
+        let interfaces = [
+            known(1, "eth0", port_of("bond0", device())),
+            known(2, "eth1", port_of("bond0", device())),
+            known(3, "bond0", software()),
+            known(4, "bond0.5", port_of("br0", on("bond0"))),
+            known(5, "br0", software()),
+            known(6, "veth0", port_of("br1", software())),
+            known(7, "eth2", port_of("br1", device())),
+            known(8, "br1", software()),
+            known(9, "macvlan0", on("veth0")),
+            known(10, "loop0", on("loop1")),
+            known(11, "loop1", on("loop0")),
+            known(12, "unknown", Properties::default()),
+        ];
+        for interface in &interfaces {
+            assert!(relatives.take(&place, interface));
+            assert!(!relatives.take(&place, interface));
+        }
+        let is_made_up =
+            |interface: &&Interface| relatives.is_speed_made_up(&place, &interface.name);
+        let made_up = interfaces.iter().filter(is_made_up);
+        let made_up: Vec<_> = made_up.map(|one| String::from_utf8_lossy(&one.name)).collect();
+        assert_eq!(made_up, ["veth0", "br1", "macvlan0", "loop0", "loop1"]);
+        assert_eq!(
+            relatives.peer(&place, Peer { ifindex: 6, is_elsewhere: false }),
+            Some(PeerView::Here(b"veth0".to_vec()))
+        );
+        assert_eq!(
+            relatives.peer(&place, Peer { ifindex: 6, is_elsewhere: true }),
+            Some(PeerView::Elsewhere(6))
+        );
+        assert_eq!(relatives.peer(&place, Peer { ifindex: 99, is_elsewhere: false }), None);
+    }
+
+    #[test]
+    fn a_state_is_one_word() {
+        let state = |flags: Option<u32>, carrier, operstate| {
+            let mut interface = Interface::default();
+            if let Some(flags) = flags {
+                interface.presence = Presence::Known(Flags(flags));
+            }
+            let link = LinkState { carrier, operstate, ..LinkState::default() };
+            super::state(&interface, Some(&link))
+        };
+        let (up, down) = (Some(Flags::UP), Some(0));
+        for (flags, carrier, operstate, expected) in [
+            (up, Some(true), Some("up"), "up"),
+            // As of a loopback.
+            (up, Some(true), Some("unknown"), "up"),
+            (up, None, None, "up"),
+            (up, Some(false), Some("down"), "no-carrier"),
+            (up, None, Some("down"), "no-carrier"),
+            (up, Some(false), Some("lowerlayerdown"), "lower-down"),
+            (up, Some(true), Some("dormant"), "dormant"),
+            (down, None, Some("down"), "down"),
+            (down, None, None, "down"),
+            (None, Some(true), None, "up"),
+            (None, None, None, ""),
+        ] {
+            assert_eq!(
+                state(flags, carrier, operstate),
+                expected,
+                "{flags:?} {carrier:?} {operstate:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_largest_comes_first_and_what_is_alike_stays_in_its_order() {
+        let one = |name: &str, bytes: f64, dropped: (u64, f64)| InterfaceView {
+            received: Traffic { drops: Some(grown(dropped.0, dropped.1)), ..traffic(bytes, 1.0) },
+            ..interface(name, "veth")
+        };
+        let interfaces = vec![
+            one("c", 5.0, (0, 0.0)),
+            one("a", 5.0, (900, 0.0)),
+            one("d", 7.0, (900, 0.0)),
+            one("b", 6.0, (1, 1.0)),
+        ];
+        let mut snapshot = snapshot(0, interfaces);
+        let sorted = |sort| {
+            let mut sorted = snapshot.clone();
+            sorted.sort(sort);
+            sorted.interfaces.iter().map(|one| char::from(one.name[0])).collect::<String>()
+        };
+        assert_eq!(sorted(Sort::Bytes), "dbca");
+        // Who drops now comes before who dropped once.
+        assert_eq!(sorted(Sort::Drops), "badc");
+        assert_eq!(sorted(Sort::Errors), "cadb");
+        assert_eq!(sorted(Sort::Name), "abcd");
+        for interface in &mut snapshot.interfaces {
+            interface.received.bytes.per_second = None;
+            interface.received.bytes.total = u64::from(interface.name[0]);
+        }
+        snapshot.sort(Sort::Bytes);
+        assert_eq!(snapshot.interfaces[0].name, b"d");
+    }
+}
