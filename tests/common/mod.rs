@@ -17,6 +17,8 @@ pub(crate) mod namespaces;
 #[cfg(target_os = "linux")]
 pub(crate) mod plugin;
 #[cfg(target_os = "linux")]
+pub(crate) mod tmux;
+#[cfg(target_os = "linux")]
 pub(crate) mod trace;
 
 use std::fmt::Write as _;

@@ -82,8 +82,8 @@ pub fn write(mut bytes: &[u8], limit: Option<Duration>) -> io::Result<()> {
             Err(Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
         }
-        // A terminal takes some of it without blocking.
-        let piece = bytes.get(..512).unwrap_or(bytes);
+        // A terminal that can be written to takes some without blocking.
+        let piece = bytes.get(..128).filter(|_| limit.is_some()).unwrap_or(bytes);
         match rustix::io::write(&stdout, piece) {
             Ok(length) => bytes = bytes.get(length..).unwrap_or_default(),
             Err(Errno::INTR) => {}
@@ -115,8 +115,7 @@ pub fn follow(
                 _ => TerminalEvent::End,
             };
             if event == TerminalEvent::End {
-                // One that is paused (Ctrl-S) would take nothing more.
-                let _ = tcflow(io::stdout(), Action::OOn);
+                resume();
                 tell_signal(event);
                 thread::sleep(GRACE);
                 abandon();
@@ -148,6 +147,14 @@ pub fn follow(
         }
     })?;
     Ok(())
+}
+
+/// Has a terminal that is paused (Ctrl-S) go on.
+fn resume() {
+    // Linux takes the second alone for one that this process has paused.
+    for action in [Action::OOff, Action::OOn] {
+        let _ = tcflow(io::stdout(), action);
+    }
 }
 
 /// Stops this process until it is continued, as Ctrl-Z does.
