@@ -110,7 +110,7 @@ pub struct Args {
     pub all: bool,
 
     /// Fold what is quiet into one line for each kind
-    #[arg(long, value_enum, value_name = "WHAT", requires = "watch")]
+    #[arg(long, value_enum, value_name = "WHAT")]
     pub fold: Option<Fold>,
 
     /// Say of every interface, or of INTERFACE, whether it is reported and why, and what that takes
@@ -188,6 +188,8 @@ impl Args {
             Some("'--sort <WHAT>' sorts a table: it needs '--once --format table' or '--watch'")
         } else if self.all && !has_table {
             Some("'--all' is about a table: it needs '--once --format table' or '--watch'")
+        } else if self.fold.is_some() && self.watch.is_none() {
+            Some("'--fold <WHAT>' needs '--watch'")
         } else {
             None
         }

@@ -17,13 +17,13 @@ use common::plugin::config_file;
 use common::tmux::{self, Shown, Tmux};
 use common::{Netns, PLUGIN, eventually, is_skipped, proc_net_dev, run, text};
 use telegraf_net::view::terminal::Screen;
-use telegraf_net::view::units::human;
+use telegraf_net::view::units::{as_float, human};
 
 const SMALL: (usize, usize) = (80, 24);
 const LARGE: (usize, usize) = (200, 60);
 
-/// What a packet has beside its payload: Ethernet, IP and UDP.
-const HEADERS: usize = 14 + 20 + 8;
+/// How many bytes a packet is counted as: its payload, and the headers of Ethernet, IP and UDP.
+const PACKET: f64 = 1000.0 + 14.0 + 20.0 + 8.0;
 
 /// A namespace with `v0`, which sends to a host that is not there, and so many others, of which `i1` drops
 /// whatever it is to send.
@@ -140,7 +140,7 @@ fn check_screen(interfaces: usize) {
             .then_some(())
     });
     terminal.resize(LARGE);
-    let sent = human(counted(&netns, "v0", "tx_bytes") as f64);
+    let sent = human(as_float(counted(&netns, "v0", "tx_bytes")));
     let visible = if interfaces <= 57 { interfaces } else { 56 };
     terminal.wait_for("what was sent", |shown| {
         let is_sent = shown.cell("v0", "OUT B", 0)? == sent && shown.cell("v0", "IN B", 0)? == "0";
@@ -154,8 +154,7 @@ fn check_screen(interfaces: usize) {
         terminal.wait_for("rates", |shown| {
             let [bits, packets] = ["OUT b/s", "OUT p/s"].map(|title| shown.cell("v0", title, 0));
             let size = number(bits?) / 8.0 / number(packets?);
-            let expected = (1000 + HEADERS) as f64;
-            ((size / expected - 1.0).abs() < 0.06).then_some(())
+            ((size / PACKET - 1.0).abs() < 0.06).then_some(())
         });
     });
     terminal.press("q");
