@@ -55,8 +55,13 @@ pub struct Options {
     pub all: bool,
 }
 
-/// No sparkline is shorter or longer.
-const SPARKLINE: std::ops::RangeInclusive<usize> = 6..=40;
+/// No sparkline is longer.
+const LONGEST: usize = 40;
+
+/// No sparkline is shorter on a line of so many cells.
+fn shortest(columns: usize) -> usize {
+    if columns < 90 { 6 } else { 10 }
+}
 
 /// So much is shown of labels; the rest is the sparklines'.
 const LABELS: usize = 40;
@@ -135,15 +140,15 @@ impl Scene<'_> {
             let sums = sums.iter().take(of_sums).map(|sum| self.sum_row(sum, cells, look));
             rows.chain(sums).collect::<Vec<_>>()
         };
-        let columns = columns();
-        let shortest = *SPARKLINE.start();
+        let shortest = shortest(look.width.unwrap_or_default());
+        let columns = columns(shortest);
         let mut rows = rows_of(shortest);
         let mut layout = Layout::of(&columns, &rows, look.width);
         // What is left over is the sparklines'.
         let spare = look.width.unwrap_or_default().saturating_sub(layout.width());
         let kept = SPARKLINES.iter().filter(|&&place| layout.width_of(place).is_some()).count();
         if let Some(more) = spare.checked_div(kept) {
-            rows = rows_of((shortest + more).min(*SPARKLINE.end()));
+            rows = rows_of((shortest + more).min(LONGEST));
             layout = Layout::of(&columns, &rows, look.width);
         }
         lines.push(layout.titles(&columns, look));
@@ -254,11 +259,11 @@ impl Scene<'_> {
     }
 }
 
-/// The columns of [`Scene::row`].
-fn columns() -> [Column; 22] {
+/// The columns of [`Scene::row`], with sparklines of that length at least.
+fn columns(sparkline: usize) -> [Column; 22] {
     let number = |title| Column::numbers(title).narrowest(5);
     let utilization = Column::numbers("USE").narrowest(4).rank(3);
-    let sparkline = Column::words("TREND").narrowest(*SPARKLINE.start()).rank(1);
+    let sparkline = Column::words("TREND").narrowest(sparkline).rank(1);
     let peak = number("PEAK").rank(1);
     [
         Column::words("INTERFACE").shortest(14),
