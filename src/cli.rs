@@ -90,7 +90,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: FormatOption,
 
-    /// Redraw a table of rates every DURATION, until q or Ctrl-C
+    /// Redraw a table of rates every DURATION, or each second, until q or Ctrl-C; s sorts, f folds
     #[arg(
         long,
         value_name = "DURATION",
@@ -101,7 +101,7 @@ pub struct Args {
     )]
     pub watch: Option<Duration>,
 
-    /// Sort a table by this, the largest first; without it, interfaces stand as the kernel has them
+    /// Sort a table by this, the largest first; else interfaces stand as the kernel has them
     #[arg(long, value_enum, value_name = "WHAT")]
     pub sort: Option<Sort>,
 
@@ -109,7 +109,7 @@ pub struct Args {
     #[arg(long)]
     pub all: bool,
 
-    /// Fold what is quiet into one line for each kind
+    /// With --watch, have one line for all of a kind that are idle, and one for the sum of the kind
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fold: Option<Fold>,
 
@@ -165,9 +165,9 @@ pub enum FormatOption {
     /// Line protocol, which Telegraf reads
     #[default]
     Influx,
-    /// An object of JSON on each line
+    /// An object of JSON on each line, of the shape that Telegraf's own have; times in nanoseconds
     Json,
-    /// Columns for people, with --once
+    /// Columns for people, with --once: totals, or where rates = true, rates over a second
     Table,
 }
 
