@@ -89,7 +89,7 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-threads test-dist golden record e2e bench documents deb rpm \
+.PHONY: help build dist install test test-threads test-dist golden record e2e bench pictures documents deb rpm \
     test-packages test-systemd test-containers cross-check cross-link layouts test-musl test-aarch64 \
     test-armv7 test-windows lint msrv ci clean
 
@@ -164,6 +164,11 @@ bench: $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_O
 $(CARGO_CYCLONEDX):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION) \
 	    cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
+
+pictures: ## Draw docs/table.svg and docs/watch.svg in tmux, as root
+	$(CARGO) build --quiet --locked --bins --example svg
+	target=$$($(CARGO) metadata --format-version 1 --no-deps | jq -r .target_directory) && \
+	    packaging/pictures $$target/debug/telegraf-net $$target/debug/examples/svg
 
 documents: ## Write the man page, the completions and what else packages hold to target/packaging
 	env -u CARGO_BUILD_TARGET $(CARGO) run --quiet --locked --example documents -- $(PACKAGE_FILES)

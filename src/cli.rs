@@ -10,7 +10,9 @@ use crate::config::options::OPTIONS;
 use crate::config::systems::System;
 use crate::format::Format;
 use crate::format::influx::Influx;
+use crate::format::json::Json;
 use crate::log;
+use crate::view::{Fold, Sort};
 
 /// The lines of the block of telegraf.conf that runs it, with these paths, or with those that are usual on
 /// that system.
@@ -106,7 +108,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: FormatOption,
 
-    /// Redraw a table of rates every DURATION, until q or Ctrl-C
+    /// Redraw a table of rates every DURATION, or each second, until q or Ctrl-C; s sorts, f folds
     #[arg(
         long,
         value_name = "DURATION",
@@ -117,7 +119,7 @@ pub struct Args {
     )]
     pub watch: Option<Duration>,
 
-    /// Sort a table by this, the largest first; without it, interfaces stand as the kernel has them
+    /// Sort a table by this, the largest first; else interfaces stand as the kernel has them
     #[arg(long, value_enum, value_name = "WHAT")]
     pub sort: Option<Sort>,
 
@@ -125,13 +127,12 @@ pub struct Args {
     #[arg(long)]
     pub all: bool,
 
-    /// Fold what is quiet into one line for each kind
-    #[arg(long, value_enum, value_name = "WHAT", requires = "watch")]
+    /// With --watch, have one line for all of a kind that are idle, and one for the sum of the kind
+    #[arg(long, value_enum, value_name = "WHAT")]
     pub fold: Option<Fold>,
 
     /// Say of every interface, or of INTERFACE, whether it is reported and why, and what that takes
     #[arg(long, value_name = "INTERFACE", num_args = 0..=1, conflicts_with_all = ["once", "watch", "format"])]
-    #[expect(clippy::option_option, reason = "clap gives the argument without a value so")]
     pub explain: Option<Option<OsString>>,
 
     /// Check the configuration, and what of it can be had here; exit status 0: all is well, 1: something
@@ -179,33 +180,13 @@ pub struct Args {
 /// What metrics are written as.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum FormatOption {
-    /// InfluxDB's line protocol, which Telegraf reads
+    /// Line protocol, which Telegraf reads
     #[default]
     Influx,
-    /// An object of JSON on each line
+    /// An object of JSON on each line, of the shape that Telegraf's own have; times in nanoseconds
     Json,
-    /// Columns for people, with --once
+    /// Columns for people, with --once: totals, or where rates = true, rates over a second
     Table,
-}
-
-/// What a table is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Sort {
-    /// Bytes received and sent, or their rates
-    Bytes,
-    /// Packets dropped
-    Drops,
-    /// Errors
-    Errors,
-    /// The interface's name
-    Name,
-}
-
-/// What a table folds into one line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Fold {
-    /// Interfaces without traffic
-    Idle,
 }
 
 impl Args {
@@ -215,10 +196,31 @@ impl Args {
         self.poll_interval.filter(|_| !self.poll_interval_disabled)
     }
 
+    /// Why it cannot be, of arguments that do nothing without others.
+    fn contradiction(&self) -> Option<&'static str> {
+        let is_table = self.format == FormatOption::Table;
+        let has_table = is_table || self.watch.is_some();
+        if is_table && !self.once {
+            Some("'--format table' needs '--once'; '--watch' redraws such a table")
+        } else if self.sort.is_some() && !has_table {
+            Some("'--sort <WHAT>' sorts a table: it needs '--once --format table' or '--watch'")
+        } else if self.all && !has_table {
+            Some("'--all' is about a table: it needs '--once --format table' or '--watch'")
+        } else if self.fold.is_some() && self.watch.is_none() {
+            Some("'--fold <WHAT>' needs '--watch'")
+        } else {
+            None
+        }
+    }
+
     /// What metrics are written as.
     #[must_use]
     pub fn format(&self) -> &'static dyn Format {
-        &Influx
+        match self.format {
+            // What a table shows is no record.
+            FormatOption::Influx | FormatOption::Table => &Influx,
+            FormatOption::Json => &Json,
+        }
     }
 }
 
@@ -238,7 +240,11 @@ pub enum Asked {
 /// What is wrong with them, in one line.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
     let args: Vec<_> = with_two_dashes(args).collect();
-    Args::try_parse_from(&args).map(Asked::Run).or_else(|error| {
+    let parsed = Args::try_parse_from(&args);
+    if let Some(message) = parsed.as_ref().ok().and_then(Args::contradiction) {
+        return Err(format!("{message}; --help lists the arguments"));
+    }
+    parsed.map(Asked::Run).or_else(|error| {
         if !error.use_stderr() {
             return Ok(Asked::Print(error.to_string()));
         }

@@ -29,3 +29,4 @@ pub mod parse;
 pub mod quoted;
 pub mod select;
 pub mod system;
+pub mod view;

@@ -5,6 +5,8 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::system::stderr::{MAX_LINE, write_line};
 
@@ -45,7 +47,9 @@ impl Log {
             let kept = kept.as_mut().filter(|_| level != Level::Debug);
             kept.map(|kept| kept.push((level, message.to_string()))).is_some()
         });
-        if !is_kept {
+        let is_held = is_kept
+            || lock().as_mut().is_some_and(|held| held.take(level, || record(prefix, message)));
+        if !is_held {
             write_line(|| record(prefix, message));
         }
     }
@@ -82,6 +86,68 @@ pub fn kept<T>(work: impl FnOnce() -> T) -> (T, Vec<Kept>) {
     (done, KEPT.replace(before).unwrap_or_default())
 }
 
+/// Lines that are not written for now; `None` where all are written at once.
+static HELD: Mutex<Option<Held>> = Mutex::new(None);
+
+fn lock() -> MutexGuard<'static, Option<Held>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Debug)]
+struct Held {
+    /// stderr is a terminal, on which something else is shown.
+    is_terminal: bool,
+    /// The last one, if it was a warning or an error.
+    last: Option<String>,
+    lines: Vec<String>,
+}
+
+impl Held {
+    /// Takes a line in, and returns whether it is not to be written now.
+    fn take(&mut self, level: Level, record: impl FnOnce() -> String) -> bool {
+        const MOST: usize = 100;
+        if matches!(level, Level::Error | Level::Warn) {
+            let line = record();
+            if self.is_terminal && self.lines.len() < MOST {
+                self.lines.push(line.clone());
+            }
+            self.last = Some(line);
+        }
+        self.is_terminal
+    }
+}
+
+/// While it lives, a stderr that is a terminal gets no lines: something else is shown there. Warnings and
+/// errors, the first hundred, are written when it is dropped.
+#[derive(Debug)]
+pub struct HeldLines(());
+
+impl HeldLines {
+    /// Begins.
+    #[must_use]
+    pub fn begin() -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        *lock() = Some(Held { is_terminal, last: None, lines: Vec::new() });
+        Self(())
+    }
+
+    /// The last warning or error.
+    #[must_use]
+    pub fn last(&self) -> Option<String> {
+        let line = lock().as_ref()?.last.clone()?;
+        Some(line.trim_end().to_owned())
+    }
+}
+
+impl Drop for HeldLines {
+    fn drop(&mut self) {
+        let held = lock().take();
+        for line in held.into_iter().flat_map(|held| held.lines) {
+            write_line(|| line);
+        }
+    }
+}
+
 /// The line of a message: one, and no longer than [`MAX_LINE`]. Telegraf stops reading stderr for good
 /// at a line of 64 KiB.
 fn record(prefix: &str, message: fmt::Arguments<'_>) -> String {
@@ -110,6 +176,18 @@ pub fn escaped(text: &str) -> String {
     escaped
 }
 
+/// Whether a character does something to a terminal, or to those beside it, rather than be shown.
+pub(crate) fn steers(character: char) -> bool {
+    let has_no_width_or_turns_direction = matches!(
+        character,
+        '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    );
+    has_no_width_or_turns_direction || character.is_control()
+}
+
 /// Escapes what is written to it.
 struct Escaping<'a>(&'a mut String);
 
@@ -117,11 +195,7 @@ impl fmt::Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
             match character {
-                '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' => self.0.extend(character.escape_default()),
-                _ if character.is_control() => self.0.extend(character.escape_default()),
+                _ if steers(character) => self.0.extend(character.escape_default()),
                 _ => self.0.push(character),
             }
         }

@@ -5,8 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{self, Path};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use telegraf_net::cli::{self, Args, Asked};
+use telegraf_net::cli::{self, Args, Asked, FormatOption};
 use telegraf_net::config::systems::System;
 use telegraf_net::config::{self, Config, Env};
 use telegraf_net::daemon;
@@ -14,7 +15,10 @@ use telegraf_net::explain::{block, check, cost, facts, screen, telegraf_files};
 use telegraf_net::gather::Collector;
 use telegraf_net::log::{self, Log};
 use telegraf_net::quoted::QuotedPath;
+use telegraf_net::system::terminal::host_name;
 use telegraf_net::system::{CurrentHost, Output, Triggers, close_output, file, lower_privileges};
+use telegraf_net::view::screen::Options;
+use telegraf_net::view::{self, table::table};
 
 /// Why the process ends with a status other than zero.
 struct Failure {
@@ -74,6 +78,10 @@ fn run(asked: &Asked) -> Result<(), Failure> {
         explain(args, interface.as_deref(), log)
     } else if args.check {
         check(args, log)
+    } else if let Some(interval) = args.watch {
+        watch(args, interval, log)
+    } else if args.once && args.format == FormatOption::Table {
+        print_table(args, log)
     } else if args.once {
         gather_once(args, log)
     } else {
@@ -190,6 +198,23 @@ fn check(args: &Args, log: Log) -> Result<(), Failure> {
 /// The configuration as messages name it.
 fn config_name(file: Option<&Path>) -> String {
     file.map_or_else(|| "the built-in plugin.conf".into(), |file| QuotedPath(file).to_string())
+}
+
+fn print_table(args: &Args, log: Log) -> Result<(), Failure> {
+    let config = read_config(args.config.as_deref(), log)?;
+    let mut snapshot = view::once::<CurrentHost>(config, log)
+        .map_err(|why| Failure::failed(format!("nothing to report: {why}")))?;
+    if let Some(sort) = args.sort {
+        snapshot.sort(sort);
+    }
+    let table = table(&snapshot, &host_name(), args.all, view::terminal::look());
+    print(table.as_bytes())
+}
+
+fn watch(args: &Args, interval: Duration, log: Log) -> Result<(), Failure> {
+    let config = read_config(args.config.as_deref(), log)?;
+    let options = Options { sort: args.sort, fold: args.fold, all: args.all };
+    view::watch::watch::<CurrentHost>(config, interval, options, log).map_err(Failure::unusable)
 }
 
 fn stdout() -> Result<Output, Failure> {

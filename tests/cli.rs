@@ -131,6 +131,36 @@ fn an_argument_that_cannot_be_used_is_named_with_status_2() {
             &["-poll_interval_disabled=maybe"],
             "invalid value 'maybe' for '--poll-interval-disabled[=<BOOL>]'; [possible values: true, false]; --help",
         ),
+        (
+            &["--format", "table"],
+            "'--format table' needs '--once'; '--watch' redraws such a table; --help lists",
+        ),
+        (
+            &["--once", "--sort", "bytes"],
+            "'--sort <WHAT>' sorts a table: it needs '--once --format table' or '--watch'; --help lists",
+        ),
+        (
+            &["--once", "--format", "json", "--all"],
+            "'--all' is about a table: it needs '--once --format table' or '--watch'; --help lists",
+        ),
+        (
+            &["--once", "--format", "table", "--fold", "idle"],
+            "'--fold <WHAT>' needs '--watch'; --help lists",
+        ),
+        (
+            &["--watch", "1s", "--once"],
+            "the argument '--watch [<DURATION>]' cannot be used with '--once'; --help lists",
+        ),
+        (&["--watch", "soon"], "invalid value 'soon' for '--watch [<DURATION>]': "),
+        (
+            &["--watch"],
+            "'--watch' needs a terminal that can move its cursor, which stdout is not: '--once --format table' \
+             prints one table",
+        ),
+        (
+            &["--once", "--format", "xml"],
+            "invalid value 'xml' for '--format <FORMAT>'; [possible values: ",
+        ),
         (&["--config"], "a value is required for '--config <FILE>' but none was supplied; --help"),
     ] {
         let output = output(&mut plugin(args));

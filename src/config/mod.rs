@@ -85,6 +85,8 @@ pub struct Table {
     pub dedup_interval: Option<Duration>,
     /// Which network namespaces are reported.
     pub namespaces: NamespaceSelection,
+    /// What a view wants to know beside what the table's lines tell.
+    pub view_wants: Wants,
     /// The entries of the lists that select, as they stand in the file.
     pub entries: Vec<ListEntry>,
     /// The options that the operator gave, in the order of their rows.
@@ -372,7 +374,7 @@ impl Table {
     #[must_use]
     pub fn wants(&self) -> Wants {
         let has_kind_tag = self.interface_tags.contains(&Tag::Kind);
-        Wants {
+        let wants = Wants {
             flags: self.selection.needs_flags() || has_kind_tag,
             kind: self.selection.needs_kind() || has_kind_tag,
             properties: !self.interface_tags.is_empty(),
@@ -381,7 +383,8 @@ impl Table {
             all_counters: self.fields.all_counters,
             rates: self.fields.rates,
             interface_protocols: self.fields.interface_protocols,
-        }
+        };
+        wants.or(self.view_wants)
     }
 
     /// The groups of protocol statistics that its line `interface=all` has.

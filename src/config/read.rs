@@ -20,6 +20,7 @@ use super::{
 use crate::config::HostProc;
 use crate::config::SourceOption;
 use crate::format::Fields;
+use crate::model::interface::Wants;
 use crate::model::protocol::Group;
 use crate::quoted::Quoted;
 use crate::quoted::QuotedPath;
@@ -193,6 +194,7 @@ impl Reader<'_> {
                 rates: options.rates,
                 interface_protocols,
             },
+            view_wants: Wants::default(),
             entries: self.entries(&options),
             given: self.given(entries, is_own),
             line: self.line_of(value.span()),

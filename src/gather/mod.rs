@@ -276,6 +276,19 @@ impl<H: Host> Collector<H> {
         &self.tables
     }
 
+    /// What the last gather has read counters by, for people.
+    #[must_use]
+    pub fn sources(&self) -> Vec<String> {
+        let mut sources = Vec::new();
+        for (namespace, _) in self.host.namespaces().filter(|(namespace, _)| namespace.is_read()) {
+            let name = namespace.source().name();
+            if !sources.contains(&name) {
+                sources.push(name);
+            }
+        }
+        sources
+    }
+
     /// Shows what the tables made of all that the last gather has read: table by table, the interfaces in
     /// the kernel's order, then the protocol statistics, as the lines are.
     pub fn show(&self, see: &mut dyn FnMut(Shown<'_>)) {

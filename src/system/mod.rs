@@ -13,6 +13,7 @@ pub mod linux;
 pub mod output;
 pub mod polled;
 pub(crate) mod regular_file;
+pub mod terminal_event;
 #[cfg(any(not(target_os = "linux"), feature = "threads"))]
 pub mod threads;
 pub mod trigger;
@@ -46,7 +47,7 @@ use crate::model::rates::Reading;
 
 pub use self::current::{
     Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output,
-    cpu_time, file, lower_privileges, process_facts, since_boot, stderr,
+    cpu_time, file, lower_privileges, process_facts, since_boot, stderr, terminal,
 };
 
 /// What a source can tell beside counters.
@@ -75,6 +76,9 @@ pub trait Source {
 
     /// Why there is nothing to report.
     type Error;
+
+    /// What it reads, for people, as of the last reading.
+    fn name(&self) -> String;
 
     /// What it can tell, as of the last reading.
     fn capabilities(&self) -> Capabilities;

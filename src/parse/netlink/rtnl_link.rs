@@ -3,6 +3,7 @@
 
 use super::{Message, Request, attributes, bytes_at, text_of, u32_of};
 use crate::model::link::{Flags, LinkState, OPERSTATES};
+use crate::model::properties::Peer;
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -65,6 +66,8 @@ pub struct Link<'a> {
     pub kind: Option<&'a [u8]>,
     /// The interface that it lies upon, as a VLAN or VXLAN does, where that is in the same namespace.
     pub lower: Option<u32>,
+    /// The other end of a pair that it belongs to.
+    pub peer: Option<Peer>,
     /// The bridge, bond, team or VRF that it is a port of.
     pub master: Option<u32>,
     /// The bus, such as `pci`, and the name there of the device that it belongs to (Linux 5.14 and
@@ -111,6 +114,7 @@ impl<'a> LinkMessage<'a> {
             name: &[],
             kind: None,
             lower: None,
+            peer: None,
             master: None,
             parent: None,
             alias: &[],
@@ -166,6 +170,10 @@ impl<'a> LinkMessage<'a> {
         }
         link.lower = link.lower.or(vxlan_lower.filter(|&lower| lower != 0));
         let is_pair = link.kind.is_some_and(|kind| PAIRS.contains(&kind));
+        if is_pair {
+            let is_elsewhere = is_lower_elsewhere;
+            link.peer = link.lower.map(|ifindex| Peer { ifindex, is_elsewhere });
+        }
         if is_lower_elsewhere || is_pair {
             link.lower = None;
         }
@@ -266,6 +274,7 @@ mod tests {
             name: b"eth0.5",
             kind: Some(b"vlan"),
             lower: Some(2),
+            peer: None,
             master: Some(7),
             parent: Some((b"pci", b"0000:00:01.0")),
             alias: b"to the switch",
@@ -293,6 +302,11 @@ mod tests {
         let bytes = message(RTM_NEWLINK, 0, &pair);
         let Some(LinkMessage::New(link)) = read(&bytes) else { panic!() };
         assert_eq!((link.kind, link.lower), (Some(b"veth".as_slice()), None));
+        assert_eq!(link.peer, Some(Peer { ifindex: 2, is_elsewhere: false }));
+        let pair = [&pair[..], &[(IFLA_LINK_NETNSID, &[0; 4])]].concat();
+        let bytes = message(RTM_NEWLINK, 0, &pair);
+        let Some(LinkMessage::New(link)) = read(&bytes) else { panic!() };
+        assert_eq!(link.peer, Some(Peer { ifindex: 2, is_elsewhere: true }));
     }
 
     #[test]

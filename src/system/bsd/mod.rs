@@ -34,5 +34,5 @@ mod tests;
 ))]
 pub use self::native::{
     Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output,
-    cpu_time, file, lower_privileges, process_facts, since_boot, stderr,
+    cpu_time, file, lower_privileges, process_facts, since_boot, stderr, terminal,
 };

@@ -47,7 +47,7 @@ pub use super::threads::stderr;
 #[cfg(feature = "threads")]
 pub use super::threads::trigger::Triggers;
 pub use super::trigger::{Await, Ready};
-pub use super::unix::{cpu_time, file};
+pub use super::unix::{cpu_time, file, terminal};
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).
 #[must_use]

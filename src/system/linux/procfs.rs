@@ -337,6 +337,10 @@ impl Source for Procfs {
     type Error = Infallible;
 
     /// Sysfs tells the kinds of few.
+    fn name(&self) -> String {
+        "/proc/net/dev".to_owned()
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities { kinds: false }
     }
@@ -702,6 +706,7 @@ impl ClassNet {
             lower: or_known(self.lower(interface), &known.lower),
             kind: known.kind.clone(),
             altname: known.altname.clone(),
+            peer: known.peer,
             is_physical: known.is_physical,
         }
     }

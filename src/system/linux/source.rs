@@ -176,6 +176,13 @@ impl Source for LinuxSource {
     type Shared<'a> = Shared<'a>;
     type Error = NotYet;
 
+    fn name(&self) -> String {
+        match self.active() {
+            Active::Netlink(netlink) => netlink.name(),
+            Active::Procfs(procfs) => procfs.name(),
+        }
+    }
+
     fn capabilities(&self) -> Capabilities {
         match self.active() {
             Active::Netlink(netlink) => netlink.capabilities(),

@@ -3,6 +3,7 @@
 pub mod file;
 pub mod signals;
 pub(crate) mod stdio;
+pub mod terminal;
 
 use std::time::Duration;
 

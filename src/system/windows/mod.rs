@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod reader;
+pub mod terminal;
 
 use std::convert::Infallible;
 use std::io;

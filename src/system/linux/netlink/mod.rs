@@ -598,6 +598,10 @@ impl Source for Netlink {
     type Shared<'a> = Shared<'a>;
     type Error = ReadError;
 
+    fn name(&self) -> String {
+        "netlink".to_owned()
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities { kinds: true }
     }

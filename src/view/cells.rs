@@ -1,0 +1,124 @@
+//! Cells that the table and the screen have in common.
+
+use super::grid::Cell;
+use super::snapshot::{Count, InterfaceView, Labels, PeerView, Traffic};
+use super::style::Tone;
+use super::text::{Charset, printable};
+use super::units;
+
+/// What is said of speeds that [`speed`] marks.
+pub const MADE_UP: &str = "* speed made up by software";
+
+/// Whether its speed has the mark.
+#[must_use]
+pub fn is_marked(interface: &InterfaceView) -> bool {
+    interface.speed_mbits.is_some() && interface.is_speed_made_up
+}
+
+/// Text from outside.
+#[must_use]
+pub fn outside(text: &[u8], charset: Charset) -> Cell {
+    if text.is_empty() { Cell::unknown() } else { Cell::plain(printable(text, charset)) }
+}
+
+/// Its state.
+#[must_use]
+pub fn state(interface: &InterfaceView) -> Cell {
+    match interface.state {
+        "" => Cell::unknown(),
+        "up" => Cell::new("up", Tone::Good),
+        "down" => Cell::new("down", Tone::Faint),
+        other => Cell::new(other, Tone::Notice),
+    }
+}
+
+/// Its speed, `10G*`: the star marks one that was made up.
+#[must_use]
+pub fn speed(interface: &InterfaceView) -> Cell {
+    let Some(mbits) = interface.speed_mbits else { return Cell::unknown() };
+    let speed = units::speed(mbits);
+    if interface.is_speed_made_up {
+        Cell::new(format!("{speed}*"), Tone::Faint)
+    } else {
+        Cell::plain(speed)
+    }
+}
+
+/// Bits per second.
+#[must_use]
+pub fn bits(bytes: Count) -> Cell {
+    rate(bytes.per_second.map(|bytes| bytes * 8.0))
+}
+
+/// Something per second.
+#[must_use]
+pub fn rate(per_second: Option<f64>) -> Cell {
+    match per_second {
+        Some(rate) if rate > 0.0 => Cell::plain(units::human(rate)),
+        Some(_) => Cell::new("0", Tone::Faint),
+        None => Cell::unknown(),
+    }
+}
+
+/// A count since the interface was made.
+#[must_use]
+pub fn total(count: Count) -> Cell {
+    let tone = if count.total > 0 { Tone::Plain } else { Tone::Faint };
+    Cell::new(units::human(units::as_float(count.total)), tone)
+}
+
+/// How much of its speed one direction takes, `12%`, or `12*` where the speed was made up.
+#[must_use]
+pub fn utilization(interface: &InterfaceView, traffic: &Traffic) -> Cell {
+    let percent = crate::format::utilization(traffic.bytes.per_second, interface.speed_mbits);
+    let Some(percent) = percent else { return Cell::unknown() };
+    let mark = if interface.is_speed_made_up { "*" } else { "%" };
+    let text = match percent {
+        0.0 => "0".to_owned(),
+        ..0.5 => "<1".to_owned(),
+        _ => units::human(percent.round()),
+    };
+    let tone = match percent {
+        _ if interface.is_speed_made_up => Tone::Faint,
+        90.0.. => Tone::Notice,
+        _ => Tone::Plain,
+    };
+    Cell::new(text + mark, tone)
+}
+
+/// Errors or drops since the interface was made, `373`, or `373!` while there are more and more.
+#[must_use]
+pub fn trouble(count: Option<Count>) -> Cell {
+    let Some(count) = count else { return Cell::unknown() };
+    let text = units::count(count.total);
+    match count {
+        _ if count.grows() => Cell::new(text + "!", Tone::Alert),
+        Count { total: 0, .. } => Cell::new(text, Tone::Faint),
+        _ => Cell::new(text, Tone::Notice),
+    }
+}
+
+/// What is told beside an interface, on one line; empty where there is nothing.
+#[must_use]
+pub fn labels(interface: &InterfaceView, charset: Charset) -> String {
+    let Labels { alias, altname, lower, master, peer, driver } = &interface.labels;
+    let container = interface.container.get(..12).unwrap_or(&interface.container);
+    let mut labels = Vec::new();
+    for (before, text, behind) in [
+        ("\"", alias.as_slice(), "\""),
+        ("altname ", altname, ""),
+        ("on ", lower, ""),
+        ("port of ", master, ""),
+        ("driver ", driver, ""),
+        ("container ", container, ""),
+    ] {
+        if !text.is_empty() {
+            labels.push(format!("{before}{}{behind}", printable(text, charset)));
+        }
+    }
+    labels.extend(peer.as_ref().map(|peer| match peer {
+        PeerView::Here(name) => format!("peer {}", printable(name, charset)),
+        PeerView::Elsewhere(ifindex) => format!("peer is number {ifindex} of another namespace"),
+    }));
+    labels.join("  ")
+}

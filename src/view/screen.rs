@@ -1,0 +1,352 @@
+//! A snapshot and what went before -> the lines of the screen that follows.
+//!
+//! ```text
+//! header                                who, when, by what, how many
+//! titles
+//! interfaces ...                        sorted, as many as there is room for
+//! +147 veth idle ...                    those that are folded, by their kinds
+//! = 150 veth ...                        the sums of kinds some of which are folded
+//! 21 more interfaces are not shown
+//! protocol statistics ...               those that grow, where there is room
+//! the last warning, or what keys do
+//! ```
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::cells;
+use super::grid::{Cell, Column, Layout};
+use super::history::{History, Series, Track};
+use super::snapshot::{Count, InterfaceView, ProtocolView, Snapshot, Traffic};
+use super::style::{Look, Tone};
+use super::table::{side_by_side, time_of_day};
+use super::text::{self, printable};
+use super::units;
+use super::{Fold, Sort};
+use crate::system::terminal_event::Size;
+
+/// What there is to show.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The last gather, sorted.
+    pub snapshot: &'a Snapshot,
+    /// The one before it.
+    pub before: Option<&'a Snapshot>,
+    /// All that are remembered.
+    pub history: &'a History,
+    /// The name of this host.
+    pub host: &'a str,
+    /// How often there is another one.
+    pub interval: Duration,
+    /// The last warning or error.
+    pub warning: Option<&'a str>,
+    /// How it was asked for.
+    pub options: Options,
+}
+
+/// How the screen was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// What interfaces are sorted by; `None`: they stand as the kernel has them.
+    pub sort: Option<Sort>,
+    /// What is folded.
+    pub fold: Option<Fold>,
+    /// Whether all protocol statistics are shown, and not only those that grow.
+    pub all: bool,
+}
+
+/// No sparkline is longer.
+const LONGEST: usize = 40;
+
+/// No sparkline is shorter on a line of so many cells.
+fn shortest(columns: usize) -> usize {
+    if columns < 90 { 6 } else { 10 }
+}
+
+/// So much is shown of labels; the rest is the sparklines'.
+const LABELS: usize = 40;
+
+/// The places of the sparklines.
+const SPARKLINES: [usize; 2] = [7, 11];
+
+impl Scene<'_> {
+    /// The lines of a screen of that size: never more, and none wider.
+    #[must_use]
+    pub fn lines(&self, size: Size, look: Look) -> Vec<String> {
+        let look = Look { width: Some(size.columns), ..look };
+        let Some(room) = size.lines.checked_sub(3) else {
+            let mut lines = vec![self.header(look), self.bottom(look)];
+            lines.truncate(size.lines);
+            return lines;
+        };
+        let mut lines = vec![self.header(look)];
+        self.body(room, look, &mut lines);
+        lines.resize(size.lines - 1, String::new());
+        lines.push(self.bottom(look));
+        lines
+    }
+
+    /// Who, when, by what and how many.
+    fn header(&self, look: Look) -> String {
+        let Snapshot { interfaces, known, time, sources, .. } = self.snapshot;
+        let time = time_of_day(*time);
+        let is_narrow = look.width.is_some_and(|width| width < 100);
+        let time = time.split_once(' ').filter(|_| is_narrow).map_or(&*time, |(_, time)| time);
+        let parts = [
+            printable(self.host.as_bytes(), look.charset),
+            time.to_owned(),
+            sources.join(", "),
+            format!("{} of {known} interfaces", interfaces.len()),
+            format!("every {}", humantime::format_duration(self.interval)),
+        ];
+        look.line(&parts.join("  "), Tone::Title)
+    }
+
+    /// What was warned of last, or else what keys do, and signs mean.
+    fn bottom(&self, look: Look) -> String {
+        if let Some(warning) = self.warning {
+            let tone = if warning.starts_with("E! ") { Tone::Alert } else { Tone::Notice };
+            return look.line(&printable(warning.as_bytes(), look.charset), tone);
+        }
+        let sorted = match self.options.sort {
+            Some(Sort::Bytes) => "bytes",
+            Some(Sort::Drops) => "drops",
+            Some(Sort::Errors) => "errors",
+            Some(Sort::Name) => "name",
+            None => "none",
+        };
+        let folded = if self.options.fold.is_some() { "on" } else { "off" };
+        let mut text = format!("q quit  s sort: {sorted}  f fold: {folded}  ! grows now");
+        if self.snapshot.interfaces.iter().any(cells::is_marked) {
+            text = text + "  " + cells::MADE_UP;
+        }
+        look.line(&text, Tone::Faint)
+    }
+
+    /// The titles and that many lines at most.
+    fn body(&self, room: usize, look: Look, lines: &mut Vec<String>) {
+        let (folded, shown) = self.fold();
+        let sums = sums(&folded, &shown);
+        // Sums say more than single interfaces, but not alone.
+        let of_sums = sums.len().min(room.saturating_sub(shown.len()).max(room.div_ceil(2)));
+        let mut of_interfaces = room - of_sums;
+        let are_all_shown = shown.len() <= of_interfaces;
+        if !are_all_shown {
+            of_interfaces = of_interfaces.saturating_sub(1);
+        }
+        let rows_of = |cells: usize| {
+            let shown = shown.iter().copied().take(of_interfaces);
+            let rows = shown.map(|one| self.row(one, cells, look));
+            let sums = sums.iter().take(of_sums).map(|sum| self.sum_row(sum, cells, look));
+            rows.chain(sums).collect::<Vec<_>>()
+        };
+        let shortest = shortest(look.width.unwrap_or_default());
+        let columns = columns(shortest);
+        let mut rows = rows_of(shortest);
+        let mut layout = Layout::of(&columns, &rows, look.width);
+        // What is left over is the sparklines'.
+        let spare = look.width.unwrap_or_default().saturating_sub(layout.width());
+        let kept = SPARKLINES.iter().filter(|&&place| layout.width_of(place).is_some()).count();
+        if let Some(more) = spare.checked_div(kept) {
+            rows = rows_of((shortest + more).min(LONGEST));
+            layout = Layout::of(&columns, &rows, look.width);
+        }
+        lines.push(layout.titles(&columns, look));
+        lines.extend(rows.iter().map(|row| layout.line(&columns, row, look)));
+        if are_all_shown {
+            let left = room - rows.len();
+            self.protocols(left, look, lines);
+        } else {
+            let hidden = shown.len() - of_interfaces;
+            let text = match self.options.sort {
+                Some(_) => format!("{hidden} more are not shown"),
+                None => format!("{hidden} more are not shown; s sorts"),
+            };
+            lines.push(look.line(&text, Tone::Notice));
+        }
+    }
+
+    /// The interfaces that are folded, and those that are not: all of a kind that are idle are, unless there
+    /// is but one.
+    fn fold(&self) -> (Vec<&InterfaceView>, Vec<&InterfaceView>) {
+        let is_idle = |one: &InterfaceView| {
+            let is_wanted = self.options.fold == Some(Fold::Idle);
+            is_wanted && self.history.of(one).is_some_and(Track::is_idle)
+        };
+        let mut idle = HashMap::<&[u8], usize>::new();
+        for interface in self.snapshot.interfaces.iter().filter(|one| is_idle(one)) {
+            *idle.entry(&interface.kind).or_default() += 1;
+        }
+        let is_one_of_many = |kind: &[u8]| idle.get(kind).is_some_and(|&count| count > 1);
+        let interfaces = self.snapshot.interfaces.iter();
+        interfaces.partition(|one| is_one_of_many(&one.kind) && is_idle(one))
+    }
+
+    /// The row of several, of which much is not known together.
+    fn sum_row(&self, sum: &InterfaceView, cells: usize, look: Look) -> Vec<Cell> {
+        let row = self.row(sum, cells, look).into_iter();
+        row.map(|cell| if cell == Cell::unknown() { Cell::default() } else { cell }).collect()
+    }
+
+    fn row(&self, interface: &InterfaceView, cells: usize, look: Look) -> Vec<Cell> {
+        let InterfaceView { place, name, kind, received, sent, .. } = interface;
+        let track = self.history.of(interface);
+        let mut row = vec![
+            Cell::plain(printable(name, look.charset)),
+            cells::outside(place, look.charset),
+            cells::outside(kind, look.charset),
+            cells::state(interface),
+            cells::speed(interface),
+        ];
+        let directions = [
+            (received, track.map(|track| &track.received)),
+            (sent, track.map(|track| &track.sent)),
+        ];
+        for (traffic, series) in directions {
+            row.push(cells::bits(traffic.bytes));
+            row.push(cells::utilization(interface, traffic));
+            row.extend(trend(series, cells, look));
+        }
+        let both = [received, sent];
+        row.extend(both.map(|traffic| cells::rate(traffic.packets.per_second)));
+        row.extend(both.map(|traffic| cells::total(traffic.bytes)));
+        let (errors, drops) = (interface.errors(), interface.drops());
+        row.extend([errors, drops].map(|count| now(count.per_second)));
+        row.extend([errors, drops].map(|count| cells::trouble(Some(count))));
+        let labels = cells::labels(interface, look.charset);
+        row.push(Cell::new(text::cut(&labels, LABELS, look.charset), Tone::Faint));
+        row
+    }
+
+    /// The protocol statistics in that many lines at most: those that grow, and by how much each second.
+    fn protocols(&self, room: usize, look: Look, lines: &mut Vec<String>) {
+        // One that is empty, and one for the title.
+        let Some(room) = room.checked_sub(2).filter(|&room| room > 0) else { return };
+        let Some(before) = self.before else { return };
+        let seconds = self.snapshot.since(before).as_secs_f64();
+        let same_place = before.protocols.iter().zip(&self.snapshot.protocols);
+        let is_same = same_place
+            .clone()
+            .all(|(one, other)| (&one.place, &one.field) == (&other.place, &other.field))
+            && before.protocols.len() == self.snapshot.protocols.len();
+        if !is_same || seconds <= 0.0 {
+            return;
+        }
+        let pair = |(before, now): (&ProtocolView, &ProtocolView)| {
+            let grown = now.value.saturating_sub(before.value);
+            let text = if now.place.is_empty() {
+                now.field.clone()
+            } else {
+                format!("{} {}", printable(&now.place, look.charset), now.field)
+            };
+            let rate = units::as_float(grown.max(0).cast_unsigned()) / seconds;
+            let value = if grown > 0 {
+                Cell::plain(format!("{}/s", units::human(rate)))
+            } else {
+                Cell::new(now.value.to_string(), Tone::Faint)
+            };
+            (grown > 0 || self.options.all).then(|| [Cell::plain(text), value])
+        };
+        let pairs: Vec<_> = same_place.filter_map(pair).collect();
+        if pairs.is_empty() {
+            return;
+        }
+        let title = if self.options.all { "PROTOCOLS" } else { "PROTOCOLS that count now" };
+        lines.extend([String::new(), look.line(title, Tone::Title)]);
+        let mut rows = side_by_side(&pairs, look);
+        rows.truncate(room);
+        lines.extend(rows);
+    }
+}
+
+/// The columns of [`Scene::row`], with sparklines of that length at least.
+fn columns(sparkline: usize) -> [Column; 22] {
+    let number = |title| Column::numbers(title).narrowest(5);
+    let utilization = Column::numbers("USE").narrowest(4).rank(3);
+    let sparkline = Column::words("TREND").narrowest(sparkline).rank(1);
+    let peak = number("PEAK").rank(1);
+    [
+        Column::words("INTERFACE").shortest(14),
+        Column::words("NAMESPACE").shortest(10).rank(2),
+        Column::words("KIND").rank(6),
+        Column::words("STATE").rank(4),
+        Column::numbers("SPEED").rank(5),
+        number("IN b/s"),
+        utilization,
+        sparkline,
+        peak,
+        number("OUT b/s"),
+        utilization,
+        sparkline,
+        peak,
+        number("IN p/s").rank(7),
+        number("OUT p/s").rank(7),
+        number("IN B").rank(9),
+        number("OUT B").rank(9),
+        number("ERR/s").rank(8),
+        number("DROP/s").rank(8),
+        Column::numbers("ERR").narrowest(4),
+        Column::numbers("DROP").narrowest(4),
+        Column::words("").shortest(12).rank(10),
+    ]
+}
+
+/// A sparkline and its peak.
+fn trend(series: Option<&Series>, cells: usize, look: Look) -> [Cell; 2] {
+    let Some(series) = series else { return [Cell::default(), Cell::unknown()] };
+    let sparkline = Cell::plain(series.sparkline(cells, look.charset));
+    [sparkline, cells::rate(series.peak().map(f64::from))]
+}
+
+/// What goes wrong now, per second.
+fn now(per_second: Option<f64>) -> Cell {
+    let cell = cells::rate(per_second);
+    if per_second > Some(0.0) { Cell { tone: Tone::Alert, ..cell } } else { cell }
+}
+
+/// For each kind some of which are folded, these in one, and if others are shown, all in one.
+fn sums(folded: &[&InterfaceView], shown: &[&InterfaceView]) -> Vec<InterfaceView> {
+    let mut kinds: Vec<_> = folded.iter().map(|one| &one.kind).collect();
+    kinds.sort();
+    kinds.dedup();
+    let mut sums = Vec::new();
+    for kind in kinds {
+        let of_kind = |from: &[&InterfaceView]| -> Vec<InterfaceView> {
+            from.iter().filter(|one| one.kind == *kind).map(|&one| one.clone()).collect()
+        };
+        let (folded, shown) = (of_kind(folded), of_kind(shown));
+        let name = if kind.is_empty() { b"others".as_slice() } else { kind };
+        let named = |sign: char, of: &[InterfaceView], behind: &str| {
+            let name =
+                [format!("{sign}{} ", of.len()).as_bytes(), name, behind.as_bytes()].concat();
+            InterfaceView { name, ..sum(of) }
+        };
+        sums.push(named('+', &folded, " idle"));
+        if !shown.is_empty() {
+            sums.push(named('=', &[folded, shown].concat(), ""));
+        }
+    }
+    sums
+}
+
+/// All of them as one.
+fn sum(of: &[InterfaceView]) -> InterfaceView {
+    let add = |one: Option<Count>, other: Option<Count>| match (one, other) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or(other),
+    };
+    let traffic = |one: Traffic, other: Traffic| Traffic {
+        bytes: one.bytes.and(other.bytes),
+        packets: one.packets.and(other.packets),
+        errors: one.errors.and(other.errors),
+        drops: add(one.drops, other.drops),
+    };
+    of.iter().fold(InterfaceView::default(), |sum, one| InterfaceView {
+        received: traffic(sum.received, one.received),
+        sent: traffic(sum.sent, one.sent),
+        ..sum
+    })
+}
+
+#[cfg(test)]
+mod tests;

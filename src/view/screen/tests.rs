@@ -1,0 +1,181 @@
+use super::*;
+use crate::view::snapshot::tests::{grown, interface, snapshot, traffic};
+use crate::view::text::{Charset, width};
+
+const LOOK: Look = Look { width: None, has_colours: false, charset: Charset::Unicode };
+
+const OPTIONS: Options = Options { sort: None, fold: None, all: false };
+
+/// A container host: a physical one and so many veth, of which one is busy.
+fn node(second: u64, veths: usize) -> Snapshot {
+    let mut interfaces = vec![InterfaceView {
+        speed_mbits: Some(1000),
+        received: traffic(6_675_000.0, 4600.0),
+        sent: Traffic { drops: Some(grown(11, 1.0)), ..traffic(1_250_000.0, 900.0) },
+        ..interface("enp1s0f0", "physical")
+    }];
+    interfaces.extend((0..veths).map(|number| InterfaceView {
+        speed_mbits: Some(10_000),
+        is_speed_made_up: true,
+        received: if number == 3 { traffic(1250.0, 1.0) } else { traffic(0.0, 0.0) },
+        sent: Traffic { drops: Some(grown(2, 0.0)), ..traffic(0.0, 0.0) },
+        ..interface(&format!("veth{number}"), "veth")
+    }));
+    snapshot(second, interfaces)
+}
+
+/// The lines of so many gathers, the last of which is like the others.
+fn drawn(veths: usize, size: (usize, usize), options: Options) -> Vec<String> {
+    let mut history = History::default();
+    for second in 0..20 {
+        history.take(&node(second, veths));
+    }
+    let scene = Scene {
+        snapshot: &node(20, veths),
+        before: None,
+        history: &history,
+        host: "node-1",
+        interval: Duration::from_secs(2),
+        warning: None,
+        options,
+    };
+    let size = Size { columns: size.0, lines: size.1 };
+    let lines = scene.lines(size, LOOK);
+    assert_eq!(lines.len(), size.lines);
+    assert!(lines.iter().all(|line| width(line) <= size.columns), "{lines:#?}");
+    lines
+}
+
+#[test]
+fn at_80_columns_there_are_rates_use_and_trends_and_what_drops_now() {
+    let lines = drawn(2, (80, 6), OPTIONS);
+    let expected = [
+        "node-1  16:20:10Z  netlink  3 of 5 interfaces  every 2s",
+        "INTERFACE STATE IN b/s  USE TREND     PEAK OUT b/s  USE TREND     PEAK  ERR DROP",
+        "enp1s0f0  up     53.4M   5% ████████ 53.4M   10.0M   1% ████████ 10.0M    0  11!",
+        "veth0     up         0   0*              0       0   0*              0    0    2",
+        "veth1     up         0   0*              0       0   0*              0    0    2",
+        "q quit  s sort: none  f fold: off  ! grows now  * speed made up by software",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn what_there_is_no_room_for_is_counted() {
+    let lines = drawn(1000, (80, 24), OPTIONS);
+    assert!(lines[21].starts_with("veth18 "), "{lines:#?}");
+    assert_eq!(lines[22], "981 more are not shown; s sorts");
+    let lines = drawn(1000, (200, 60), Options { sort: Some(Sort::Bytes), ..OPTIONS });
+    assert_eq!(lines[58], "945 more are not shown");
+    // All of them fit.
+    let lines = drawn(20, (80, 24), OPTIONS);
+    assert!(lines[22].starts_with("veth19 "), "{lines:#?}");
+}
+
+#[test]
+fn idle_ones_are_folded_by_kind_and_sums_tell_of_all() {
+    let fold = Options { fold: Some(Fold::Idle), ..OPTIONS };
+    let lines = drawn(1000, (80, 24), fold);
+    let names: Vec<_> = lines[2..6].iter().map(|line| line.get(..14).unwrap().trim()).collect();
+    assert_eq!(names, ["enp1s0f0", "veth3", "+999 veth idle", "=1000 veth"]);
+    // 10 kbit/s, and 2 drops of each.
+    assert!(lines[5].contains(" 10.0k ") && lines[5].ends_with(" 2000"), "{lines:#?}");
+    assert!(lines[4].ends_with(" 1998"), "{lines:#?}");
+    assert_eq!(lines[6], "");
+    // One alone is not folded: that would save nothing, and hide its name.
+    let lines = drawn(1, (80, 24), fold);
+    assert!(lines[3].starts_with("veth0 ") && lines[4].is_empty(), "{lines:#?}");
+}
+
+#[test]
+fn nothing_is_folded_before_it_is_known_to_be_idle() {
+    let options = Options { fold: Some(Fold::Idle), ..OPTIONS };
+    let mut history = History::default();
+    let mut first = node(0, 30);
+    for interface in &mut first.interfaces {
+        for traffic in [&mut interface.received, &mut interface.sent] {
+            traffic.bytes.per_second = None;
+            traffic.packets.per_second = None;
+            traffic.errors.per_second = None;
+            traffic.drops = None;
+        }
+    }
+    history.take(&first);
+    let scene = Scene {
+        snapshot: &first,
+        before: None,
+        history: &history,
+        host: "node-1",
+        interval: Duration::from_secs(2),
+        warning: None,
+        options,
+    };
+    let lines = scene.lines(Size { columns: 80, lines: 50 }, LOOK);
+    assert!(lines[32].starts_with("veth29 "), "{lines:#?}");
+}
+
+#[test]
+fn a_warning_takes_the_last_line_and_steers_nothing() {
+    let (history, snapshot) = (History::default(), node(0, 1));
+    let scene = Scene {
+        snapshot: &snapshot,
+        before: None,
+        history: &history,
+        host: "node\x1b[2J",
+        interval: Duration::from_millis(500),
+        warning: Some("W! about \x1b[31m"),
+        options: OPTIONS,
+    };
+    let lines = scene.lines(Size { columns: 120, lines: 10 }, LOOK);
+    assert_eq!(lines[9], "W! about \\u{1b}[31m");
+    assert!(
+        lines[0].starts_with("node\\u{1b}[2J  2026-11-27 16:19:50Z  ")
+            && lines[0].ends_with("  every 500ms"),
+        "{}",
+        lines[0]
+    );
+}
+
+#[test]
+fn protocol_statistics_that_grow_are_shown_where_there_is_room() {
+    let with = |second, values: [i64; 2]| {
+        let mut snapshot = node(second, 1);
+        snapshot.protocols = ["tcp_retranssegs", "tcp_maxconn"]
+            .into_iter()
+            .zip(values)
+            .map(|(field, value)| ProtocolView {
+                place: Vec::new(),
+                field: field.to_owned(),
+                value,
+            })
+            .collect();
+        snapshot
+    };
+    let (before, now, history) = (with(0, [5, -1]), with(2, [25, -1]), History::default());
+    let lines = |lines, all| {
+        let scene = Scene {
+            snapshot: &now,
+            before: Some(&before),
+            history: &history,
+            host: "node-1",
+            interval: Duration::from_secs(2),
+            warning: None,
+            options: Options { all, ..OPTIONS },
+        };
+        scene.lines(Size { columns: 80, lines }, LOOK)
+    };
+    assert_eq!(lines(8, false)[4..7], ["", "PROTOCOLS that count now", "tcp_retranssegs  10/s"]);
+    assert_eq!(lines(8, true)[6], "tcp_retranssegs  10/s  tcp_maxconn  -1");
+    assert_eq!(lines(7, false)[4..6], ["", ""]);
+}
+
+#[test]
+fn no_size_is_too_small_or_too_large() {
+    for lines in [0, 1, 2, 3, 4, 5, 24, 100] {
+        for columns in [0, 1, 5, 20, 39, 60, 80, 100, 133, 200, 500] {
+            for fold in [None, Some(Fold::Idle)] {
+                drawn(50, (columns, lines), Options { fold, ..OPTIONS });
+            }
+        }
+    }
+}

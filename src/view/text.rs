@@ -1,0 +1,140 @@
+//! Text from outside on a terminal: shown and never obeyed, and measured in the terminal's cells.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use unicode_width::UnicodeWidthChar as _;
+
+use crate::log;
+
+/// Which characters can be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charset {
+    /// Those of ASCII.
+    Ascii,
+    /// All.
+    Unicode,
+}
+
+impl Charset {
+    /// What stands for text that is cut off; one cell wide.
+    fn ellipsis(self) -> char {
+        match self {
+            Self::Ascii => '~',
+            Self::Unicode => '…',
+        }
+    }
+
+    fn has(self, character: char) -> bool {
+        match self {
+            Self::Ascii => matches!(character, ' '..='~'),
+            Self::Unicode => {
+                !log::steers(character) && character.width().is_some_and(|width| width > 0)
+            }
+        }
+    }
+}
+
+/// Any bytes as text on one line, harmless to a terminal. Escaped are control characters, what has no width
+/// of its own or turns the direction, what is not UTF-8, and what cannot be shown.
+#[must_use]
+pub fn printable(bytes: &[u8], charset: Charset) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if charset.has(character) {
+                text.push(character);
+            } else {
+                text.extend(character.escape_default());
+            }
+        }
+        for byte in chunk.invalid() {
+            // Writing to a string does not fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// How many cells of a terminal a text takes: two for a wide character.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    text.chars().map(|character| character.width().unwrap_or(0)).sum()
+}
+
+/// The text, cut where it takes more than so many cells.
+#[must_use]
+pub fn cut(text: &str, cells: usize, charset: Charset) -> Cow<'_, str> {
+    if width(text) <= cells {
+        return text.into();
+    }
+    let Some(room) = cells.checked_sub(1) else { return "".into() };
+    let mut used = 0;
+    let fits = |character: &char| {
+        used += character.width().unwrap_or(0);
+        used <= room
+    };
+    let mut cut: String = text.chars().take_while(fits).collect();
+    cut.push(charset.ellipsis());
+    cut.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_name_steers_the_terminal() {
+        let cases: &[(&[u8], &str, &str)] = &[
+            (b"eth0", "eth0", "eth0"),
+            (b"a b\"c\\d", "a b\"c\\d", "a b\"c\\d"),
+            (
+                b"\x1b[2J\r\n\t\x07\x7f",
+                r"\u{1b}[2J\r\n\t\u{7}\u{7f}",
+                r"\u{1b}[2J\r\n\t\u{7}\u{7f}",
+            ),
+            ("\u{9b}31m".as_bytes(), r"\u{9b}31m", r"\u{9b}31m"),
+            (b"bad\xff\xc3", r"bad\xff\xc3", r"bad\xff\xc3"),
+            ("網路🦀".as_bytes(), "網路🦀", r"\u{7db2}\u{8def}\u{1f980}"),
+            (
+                "\u{202e}\u{200d}\u{feff}".as_bytes(),
+                r"\u{202e}\u{200d}\u{feff}",
+                r"\u{202e}\u{200d}\u{feff}",
+            ),
+            // It would stand in the cell before.
+            (
+                "\u{301}\u{fe0f}\u{61c}".as_bytes(),
+                r"\u{301}\u{fe0f}\u{61c}",
+                r"\u{301}\u{fe0f}\u{61c}",
+            ),
+        ];
+        for (bytes, unicode, ascii) in cases {
+            assert_eq!(printable(bytes, Charset::Unicode), *unicode);
+            assert_eq!(printable(bytes, Charset::Ascii), *ascii);
+        }
+        for character in (0..=0x11_ffff).filter_map(char::from_u32) {
+            let text = printable(character.to_string().as_bytes(), Charset::Unicode);
+            assert!(!text.contains(char::is_control) && width(&text) >= 1, "{character:?}");
+        }
+    }
+
+    #[test]
+    fn wide_characters_take_two_cells_and_a_cut_text_no_more_than_there_are() {
+        assert_eq!([width("eth0"), width("網路"), width("🦀"), width("")], [4, 4, 2, 0]);
+        for (cells, expected) in [
+            (9, "網路eth0"),
+            (8, "網路eth0"),
+            (7, "網路et…"),
+            (4, "網…"),
+            (3, "網…"),
+            (2, "…"),
+            (1, "…"),
+            (0, ""),
+        ] {
+            let text = cut("網路eth0", cells, Charset::Unicode);
+            assert_eq!(text, expected, "{cells}");
+            assert!(width(&text) <= cells);
+        }
+        assert_eq!(cut("enp1s0f0", 5, Charset::Ascii), "enp1~");
+    }
+}
