@@ -134,7 +134,7 @@ test-dist: dist build documents ## Test what `make dist` and `make install` make
 
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
-	REWRITE_GOLDEN=1 $(CARGO) test --locked --lib system::bsd
+	REWRITE_GOLDEN=1 $(CARGO) test --locked --lib -- system::bsd convert
 
 record: ## Record what this machine's kernel says by netlink under fixtures/, as root
 	$(CARGO) test --locked --test record

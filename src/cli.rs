@@ -7,24 +7,15 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::config::options::OPTIONS;
-use crate::config::systems::System;
+use crate::config::systems::{System, quoted_path};
 use crate::format::Format;
 use crate::format::influx::Influx;
 use crate::log;
 
 /// The block of telegraf.conf that runs it, with paths that are usual on that system, and what it answers to.
 fn execd_block(system: System) -> String {
-    let (program, config) = match system {
-        System::Linux => (r#""/usr/bin/telegraf-net""#, r#""/etc/telegraf-net/plugin.conf""#),
-        System::FreeBsd | System::OpenBsd | System::NetBsd | System::MacOs => {
-            (r#""/usr/local/bin/telegraf-net""#, r#""/usr/local/etc/telegraf-net/plugin.conf""#)
-        }
-        // In single quotes, a backslash is a backslash.
-        System::Windows => (
-            r"'C:\Program Files\telegraf-net\telegraf-net.exe'",
-            r"'C:\Program Files\telegraf-net\plugin.conf'",
-        ),
-    };
+    let program = quoted_path(system.program());
+    let config = quoted_path(&system.plugin_conf("plugin.conf"));
     let answers = if system == System::Windows {
         "Every newline on stdin gathers once; end-of-file and Ctrl-C end it."
     } else {
@@ -125,7 +116,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "check")]
     pub telegraf: Option<PathBuf>,
 
-    /// Print what gives the same series as the [[inputs.net]] and [[inputs.nstat]] blocks of a telegraf.conf
+    /// Print the plugin.conf and the [[inputs.execd]] block that give the same series as the [[inputs.net]] and
+    /// [[inputs.nstat]] blocks of a telegraf.conf; "-" is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "watch", "format", "explain", "check", "config"])]
     pub convert: Option<PathBuf>,
 

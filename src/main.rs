@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use telegraf_net::cli::{self, Args, Asked};
+use telegraf_net::config::systems::System;
 use telegraf_net::config::{self, Config};
+use telegraf_net::convert::convert;
 use telegraf_net::daemon;
 use telegraf_net::gather::Collector;
 use telegraf_net::log::Log;
@@ -59,6 +61,8 @@ fn run(asked: &Asked) -> Result<(), Failure> {
     }
     if args.sample_config {
         print(config::SAMPLE.as_bytes())
+    } else if let Some(file) = &args.convert {
+        print_converted(file)
     } else if args.once {
         gather_once(args, log)
     } else {
@@ -85,14 +89,7 @@ fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
 fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
     let (name, text) = match file {
         Some(file) => {
-            let name = QuotedPath(file).to_string();
-            let mut text = Vec::new();
-            file::read(file, file::MAX_CONFIG, &mut text).map_err(|error| {
-                let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-                let why = is_denied.then(|| file::why_denied(file)).flatten();
-                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-                Failure::unusable(format!("cannot read {name}: {error}{why}"))
-            })?;
+            let (name, text) = read_file(file)?;
             // It reads no others there.
             let is_conf = file.extension().is_some_and(|extension| extension == "conf");
             if is_conf && file::lies_within(file, "telegraf.d") {
@@ -107,6 +104,35 @@ fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
     };
     Config::parse(&text, &|variable| env::var_os(variable))
         .map_err(|error| Failure::unusable(format!("{name}: {error}")))
+}
+
+/// The name of a file for messages, and what it holds.
+fn read_file(file: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let name = QuotedPath(file).to_string();
+    let mut text = Vec::new();
+    file::read(file, file::MAX_CONFIG, &mut text).map_err(|error| {
+        let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+        let why = is_denied.then(|| file::why_denied(file)).flatten();
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        Failure::unusable(format!("cannot read {name}: {error}{why}"))
+    })?;
+    Ok((name, text))
+}
+
+/// Prints what takes the place of blocks of a `telegraf.conf`, which may come on stdin.
+fn print_converted(file: &Path) -> Result<(), Failure> {
+    let (name, text) = if file == Path::new("-") {
+        let text = file::read_stdin(file::MAX_CONFIG);
+        (
+            "stdin".into(),
+            text.map_err(|error| Failure::unusable(format!("cannot read stdin: {error}")))?,
+        )
+    } else {
+        read_file(file)?
+    };
+    let converted = convert(&text, System::current());
+    let converted = converted.map_err(|error| Failure::unusable(format!("{name}: {error}")))?;
+    print(converted.as_bytes())
 }
 
 fn gather_once(args: &Args, log: Log) -> Result<(), Failure> {
