@@ -75,22 +75,20 @@ fn interfaces(
         if value != written {
             lines.note("Variables have braces here.");
         }
-        if texts.is_some_and(|texts| texts.concat().contains(['{', '\\', ','])) {
+        if texts.is_some_and(|texts| texts.concat().contains(['{', '\\'])) {
             lines.note(
-                "Whether inputs.net takes braces, backslashes and commas literally is up to the variables. \
-                 Here they are those of a pattern.",
+                "Whether inputs.net takes braces and backslashes literally is up to the variables. Here they \
+                 are those of a pattern.",
             );
         }
         lines.option("interfaces", &value);
         return Ok(());
     };
-    // As Telegraf reads them: none is a pattern, or all are, and then several are as good as one pattern
-    // with all of them as alternatives.
+    // Where no entry has any of these, Telegraf takes all of them literally.
     let is_literal = !texts.iter().any(|text| text.contains(['*', '?', '[']));
-    let as_here: Vec<String> = match texts.as_slice() {
-        texts if is_literal => texts.iter().map(|text| escaped(text)).collect(),
-        [text] => vec![(*text).to_owned()],
-        texts => texts.iter().flat_map(|text| alternatives(text)).collect(),
+    let as_here: Vec<String> = match is_literal {
+        true => texts.iter().map(|text| escaped(text)).collect(),
+        false => texts.iter().map(|text| (*text).to_owned()).collect(),
     };
     Patterns::new(&as_here)
         .map_err(|error| file.error(entry.value.span(), format!("\"interfaces\": {error}")))?;
@@ -98,12 +96,10 @@ fn interfaces(
         lines.option("interfaces", written);
         return Ok(());
     }
-    lines.note(if is_literal {
+    lines.note(
         "Where no entry has a *, ? or [, inputs.net takes braces and backslashes literally. Here they need a \
-         backslash."
-    } else {
-        "Where an entry has a *, ? or [, inputs.net takes a comma as the end of an entry."
-    });
+         backslash.",
+    );
     lines.option("interfaces", &quoted_list(&as_here));
     Ok(())
 }
@@ -128,31 +124,4 @@ fn with_braces(text: &str) -> String {
 /// A pattern that matches that text alone.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('{', "\\{")
-}
-
-/// The parts of a pattern between commas that stand in no brackets or braces, and are not escaped.
-fn alternatives(pattern: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let (mut depth, mut is_class, mut is_escaped) = (0_usize, false, false);
-    for character in pattern.chars() {
-        let was_escaped = is_escaped;
-        is_escaped = character == '\\' && !was_escaped;
-        match character {
-            _ if was_escaped => {}
-            ']' => is_class = false,
-            _ if is_class => {}
-            '[' => is_class = true,
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(String::new());
-                continue;
-            }
-            _ => {}
-        }
-        if let Some(part) = parts.last_mut() {
-            part.push(character);
-        }
-    }
-    parts
 }

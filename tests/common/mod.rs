@@ -16,6 +16,8 @@ pub(crate) mod namespaces;
 #[cfg(target_os = "linux")]
 pub(crate) mod plugin;
 #[cfg(target_os = "linux")]
+pub(crate) mod telegraf;
+#[cfg(target_os = "linux")]
 pub(crate) mod trace;
 
 use std::fmt::Write as _;
