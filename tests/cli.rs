@@ -111,7 +111,7 @@ fn a_telegraf_conf_is_converted_from_a_file_or_stdin() {
     let printed = text(&by_file.stdout);
     for part in [
         "/plugin.conf\n\n## In place of [[inputs.net]] in line 2.\n[[inputs.net]]\n",
-        "\n# ---- telegraf.conf\n\n## In place of [[inputs.net]] in line 2: take it out.\n[[inputs.execd]]\n",
+        "/telegraf.d/telegraf-net.conf\n\n## In place of [[inputs.net]] in line 2: take it out.\n[[inputs.execd]]\n",
         "  interval = \"5s\"\n",
     ] {
         let printed = printed.replace('\\', "/");

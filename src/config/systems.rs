@@ -98,6 +98,18 @@ impl System {
         };
         format!("{folder}{name}")
     }
+
+    /// Where a file with the block that runs this program usually lies, which Telegraf reads.
+    #[must_use]
+    pub fn telegraf_d(self) -> &'static str {
+        match self {
+            Self::Linux => "/etc/telegraf/telegraf.d/telegraf-net.conf",
+            Self::FreeBsd | Self::OpenBsd | Self::NetBsd | Self::MacOs => {
+                "/usr/local/etc/telegraf.d/telegraf-net.conf"
+            }
+            Self::Windows => r"C:\Program Files\telegraf\telegraf.d\telegraf-net.conf",
+        }
+    }
 }
 
 /// A path as it stands in a file of TOML.

@@ -187,7 +187,7 @@ fn written(plugins: &[Plugin], system: System) -> String {
             );
         }
     }
-    text.push_str("\n# ---- telegraf.conf\n");
+    let _ = writeln!(text, "\n# ---- {}", system.telegraf_d());
     for (number, plugin) in plugins.iter().enumerate() {
         let mut places: Vec<_> = plugin.tables.iter().map(|table| table.line.to_string()).collect();
         let last = places.pop().unwrap_or_default();

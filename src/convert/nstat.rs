@@ -45,6 +45,9 @@ pub(super) const NAMES_MEASUREMENTS: [&str; 5] =
 /// Those that name tags and their values.
 pub(super) const NAMES_TAGS: [&str; 2] = ["tagdrop", "tagpass"];
 
+/// What makes a pattern of a name.
+const WILDCARDS: [char; 5] = ['*', '?', '[', '{', '\\'];
+
 /// Whether that is an option of its own.
 pub(super) fn is_option(key: &str) -> bool {
     key == "dump_zeros" || FILES.iter().any(|file| file.option == key)
@@ -152,6 +155,15 @@ pub(super) fn names(block: &Block<'_>, lines: &mut Lines) {
 pub(super) fn field_filter(file: &TelegrafConf<'_>, entry: &Entry<'_>, lines: &mut Lines) {
     if let Some(texts) = plain_strings(entry.value.get_ref()) {
         let fields: Vec<_> = texts.iter().flat_map(|text| fields(text)).collect();
+        let has_case = |text: &&str| {
+            let behind = text.split_once(WILDCARDS).map(|(_, behind)| behind);
+            behind.is_some_and(|behind| behind.contains(|one: char| one.is_ascii_alphabetic()))
+        };
+        if texts.iter().any(has_case) {
+            lines.note(
+                "Names are in lower case here: what stands behind a * may match more of them.",
+            );
+        }
         lines.option(entry.key(), &quoted_list(&fields));
     } else {
         lines.note("It knows other names, such as TcpExtListenDrops for tcpext_listendrops:");
@@ -171,7 +183,7 @@ pub(super) fn note_of_name_filter(entry: &Entry<'_>, files: &[&File], lines: &mu
 /// The patterns of fields here that a pattern of its fields stands for.
 fn fields(pattern: &str) -> Vec<String> {
     let lower = pattern.to_lowercase();
-    let end = lower.find(['*', '?', '[', '{', '\\']).unwrap_or(lower.len());
+    let end = lower.find(WILDCARDS).unwrap_or(lower.len());
     let (plain, wildcards) = lower.split_at(end);
     let groups = || FILES.iter().flat_map(|file| file.groups).map(|group| group.name());
     // The longest: TcpExtListenDrops is none of Tcp.

@@ -33,7 +33,7 @@ fn blocks_become_what_gives_the_same_series() {
         // Each part can be read by whom it is for.
         let parts = parts(&converted);
         let (telegraf_conf, plugin_confs) = parts.split_last().unwrap();
-        assert_eq!(telegraf_conf.0, "telegraf.conf");
+        assert_eq!(telegraf_conf.0, "/etc/telegraf/telegraf.d/telegraf-net.conf");
         let variable = |name: &str| {
             let value = if name == "LIST" { r#"["eth0"]"# } else { "'eth0'" };
             let value = if name.starts_with("NO_") { "true" } else { value };
