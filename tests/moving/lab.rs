@@ -8,7 +8,7 @@ use crate::common::Netns;
 /// Two network namespaces with a link between them; everything is looked at in the first.
 pub(crate) struct Lab {
     pub(crate) near: Netns,
-    _far: Netns,
+    pub(crate) far: Netns,
 }
 
 impl Lab {
@@ -33,7 +33,7 @@ impl Lab {
              link set far0 up
              neigh add 10.99.0.1 lladdr 02:00:00:00:00:01 dev far0",
         );
-        Self { near, _far: far }
+        Self { near, far }
     }
 
     /// Sends that many packets, which nobody takes: some are answered with a message of ICMP.
