@@ -99,6 +99,7 @@ fn the_series_of_inputs_net_go_on_and_back_again() {
         for (tags, times) in &points {
             let gap = longest_gap(times.keys());
             assert!(gap < control + RESTART_DELAY, "{tags:?}: {gap} ns, {control} ns of others");
+            assert!(times.keys().all(|time| time % 1_000_000_000 == 0), "{tags:?}: {times:?}");
             let sent = times.values().filter_map(|fields| fields.get("bytes_sent")?.as_u64());
             let sent: Vec<_> = sent.collect();
             assert!(sent.is_sorted(), "{tags:?}: {sent:?}");
