@@ -109,7 +109,7 @@ install: ## Install what `make build` and `make documents` have made (DESTDIR=, 
 	install -D -m 755 $(BUILT) "$(BIN)/telegraf-net"
 	test -e "$(PLUGIN_CONF)" || install -D -m 644 plugin.conf "$(PLUGIN_CONF)"
 	install -D -m 644 -t "$(DOC)" *.md LICENSE
-	install -D -m 644 -t "$(DOC)/docs" docs/*.md
+	install -D -m 644 -t "$(DOC)/docs" docs/*.md docs/*.json docs/*.yaml
 	sed 's|/usr/bin/|$(PREFIX)/bin/|; s|"/etc/|"$(SYSCONFDIR)/|' packaging/execd.conf | \
 	    install -D -m 644 /dev/stdin "$(DOC)/examples/telegraf.d/telegraf-net.conf"
 	install -D -m 644 -t "$(DOC)/examples/telegraf.service.d" packaging/systemd/*.conf
@@ -179,7 +179,7 @@ documents: ## Write the man page, the completions and what else packages hold to
 	CARGO="$(CARGO)" packaging/copyright $(HOST) >$(PACKAGE_FILES)/copyright
 	packaging/links package README.md >$(PACKAGE_FILES)/README.md
 	install -m 644 plugin.conf packaging/execd.conf ARCHITECTURE.md CONTRIBUTING.md $(PACKAGE_FILES)/
-	install -D -m 644 -t $(PACKAGE_FILES)/docs docs/*.md
+	install -D -m 644 -t $(PACKAGE_FILES)/docs docs/*.md docs/*.json docs/*.yaml
 	install -D -m 644 -t $(PACKAGE_FILES)/systemd packaging/systemd/*.conf
 	# A package tells when its files were made.
 	find $(PACKAGE_FILES) -type f -exec touch -d @$$SOURCE_DATE_EPOCH {} +
