@@ -86,9 +86,10 @@ fn interfaces(
     };
     // Where no entry has any of these, Telegraf takes all of them literally.
     let is_literal = !texts.iter().any(|text| text.contains(['*', '?', '[']));
-    let as_here: Vec<String> = match is_literal {
-        true => texts.iter().map(|text| escaped(text)).collect(),
-        false => texts.iter().map(|text| (*text).to_owned()).collect(),
+    let as_here: Vec<String> = if is_literal {
+        texts.iter().map(|text| escaped(text)).collect()
+    } else {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     };
     Patterns::new(&as_here)
         .map_err(|error| file.error(entry.value.span(), format!("\"interfaces\": {error}")))?;

@@ -47,9 +47,9 @@ fn blocks_become_what_gives_the_same_series() {
         let document = DeTable::parse(&masked).unwrap();
         let blocks = document.get_ref()["inputs"].get_ref()["execd"].get_ref().as_array().unwrap();
         let commands = blocks.iter().map(|block| block.get_ref()["command"].get_ref());
-        let named = commands.map(|command| command[2].get_ref().as_str().unwrap().to_owned());
+        let files = commands.map(|command| command[2].get_ref().as_str().unwrap().to_owned());
         let names: Vec<_> = plugin_confs.iter().map(|(name, _)| *name).collect();
-        assert_eq!(named.collect::<Vec<_>>(), names);
+        assert_eq!(files.collect::<Vec<_>>(), names);
         assert_eq!(names.len(), names.iter().collect::<std::collections::BTreeSet<_>>().len());
         // Nothing is left to convert.
         assert_eq!(convert(telegraf_conf.1.as_bytes(), System::Linux).unwrap_err().line, None);

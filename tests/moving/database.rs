@@ -1,4 +1,4 @@
-//! A real InfluxDB, and what is in it.
+//! A real `InfluxDB`, and what is in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +18,7 @@ pub(crate) fn is_skipped_without_database() -> bool {
         || is_skipped_without("influxd, of Debian's package influxdb", has("influxd", "version"))
 }
 
-/// An InfluxDB with a folder of its own, ended with the test.
+/// An `InfluxDB` with a folder of its own, ended with the test.
 pub(crate) struct Database {
     process: Child,
     folder: TempDir,

@@ -92,7 +92,7 @@ fn filters_of_fields_of_inputs_nstat_keep_the_same_ones() {
     }
 }
 
-/// A node_exporter that is killed at the end.
+/// A `node_exporter` that is killed at the end.
 struct NodeExporter(Child);
 
 impl Drop for NodeExporter {
