@@ -10,7 +10,7 @@ GO ?= go
 # - v1.38.3: the last of the minor version before the newest that is to be had as a Go module;
 # - v1.39.1: the newest that is.
 TELEGRAF_VERSIONS := v1.36.4 v1.38.3 v1.39.1
-TELEGRAF_TAGS := custom,inputs.execd,inputs.net,outputs.file,parsers.influx,serializers.influx
+TELEGRAF_TAGS := custom,inputs.execd,inputs.net,inputs.nstat,outputs.file,outputs.influxdb,outputs.prometheus_client,parsers.influx,serializers.influx
 TELEGRAF_FOLDER := target/telegraf
 ifdef TELEGRAF
 TELEGRAFS := $(abspath $(TELEGRAF))
@@ -89,9 +89,9 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-threads test-dist golden record e2e bench pictures documents deb rpm \
-    test-packages test-systemd test-containers cross-check cross-link layouts test-musl test-aarch64 \
-    test-armv7 test-windows lint msrv ci clean
+.PHONY: help build dist install test test-threads test-dist golden record e2e test-moving bench pictures \
+    documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
+    test-aarch64 test-armv7 test-windows lint msrv ci clean FORCE
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -136,7 +136,7 @@ test-dist: dist build documents ## Test what `make dist` and `make install` make
 
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
-	REWRITE_GOLDEN=1 $(CARGO) test --locked --lib system::bsd
+	REWRITE_GOLDEN=1 $(CARGO) test --locked --lib -- system::bsd convert
 
 record: ## Record what this machine's kernel says by netlink under fixtures/, as root
 	$(CARGO) test --locked --test record
@@ -145,12 +145,21 @@ e2e: build $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEG
 	TELEGRAFS="$(TELEGRAFS)" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
 	    $(CARGO) test --locked --test telegraf -- --test-threads 1
 
+test-moving: build $(sort $(firstword $(TELEGRAFS)) $(lastword $(TELEGRAFS))) ## Test moving over, its documents, the dashboard and the alerts with a real InfluxDB, as root
+	TELEGRAFS="$(sort $(firstword $(TELEGRAFS)) $(lastword $(TELEGRAFS)))" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
+	    $(CARGO) test --locked --test moving -- --test-threads 2
+
+# They are built anew with other plugins.
+$(TELEGRAF_FOLDER)/tags: FORCE
+	@mkdir -p $(@D) && echo "$(TELEGRAF_TAGS)" | cmp -s - $@ || echo "$(TELEGRAF_TAGS)" >$@
+
 # Static, as Telegraf's own releases are.
-$(TELEGRAF_FOLDER)/%/telegraf:
+$(TELEGRAF_FOLDER)/%/telegraf: $(TELEGRAF_FOLDER)/tags
 	@command -v $(GO) >/dev/null || { \
 	    echo "Telegraf $* is built with Go, and there is no '$(GO)': install Go, or name an" \
 	        "installed Telegraf: make e2e TELEGRAF=/usr/bin/telegraf" >&2; exit 1; }
 	CGO_ENABLED=0 GOBIN="$(CURDIR)/$(@D)" $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
+	touch $@
 
 # The unit that Telegraf's packages have.
 $(TELEGRAF_FOLDER)/%/telegraf.service:
@@ -271,7 +280,7 @@ $(WINE_PREFIX)/complete: packaging/bcryptprimitives.c $(CROSS_TOOLS)/complete
 	touch $@
 
 # Go installs for this system alone where GOBIN is set.
-$(TELEGRAF_FOLDER)/%/telegraf.exe:
+$(TELEGRAF_FOLDER)/%/telegraf.exe: $(TELEGRAF_FOLDER)/tags
 	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
 	    cd "$$module" && GOOS=windows CGO_ENABLED=0 $(GO) build -tags "$(TELEGRAF_TAGS)" -o "$(CURDIR)/$@" ./cmd/telegraf
 
@@ -279,7 +288,7 @@ lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, a
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	# These are no part of all: other targets run them.
-	$(CARGO) clippy --locked --test telegraf --test dist --test record --test windows -- -D warnings
+	$(CARGO) clippy --locked --test telegraf --test moving --test dist --test record --test windows -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 

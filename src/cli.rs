@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::config::options::OPTIONS;
-use crate::config::systems::System;
+use crate::config::systems::{System, quoted_path};
 use crate::format::Format;
 use crate::format::influx::Influx;
 use crate::format::json::Json;
@@ -18,24 +18,11 @@ use crate::view::{Fold, Sort};
 /// that system.
 #[must_use]
 pub fn execd_lines(system: System, program: Option<&Path>, config: Option<&Path>) -> String {
-    let (usual_program, usual_config) = match system {
-        System::Linux => (r#""/usr/bin/telegraf-net""#, r#""/etc/telegraf-net/plugin.conf""#),
-        System::FreeBsd | System::OpenBsd | System::NetBsd | System::MacOs => {
-            (r#""/usr/local/bin/telegraf-net""#, r#""/usr/local/etc/telegraf-net/plugin.conf""#)
-        }
-        // In single quotes, a backslash is a backslash.
-        System::Windows => (
-            r"'C:\Program Files\telegraf-net\telegraf-net.exe'",
-            r"'C:\Program Files\telegraf-net\plugin.conf'",
-        ),
+    let text = |path: Option<&Path>, usual: String| {
+        quoted_path(&path.map_or(usual, |path| path.display().to_string()))
     };
-    let text = |path: Option<&Path>, usual: &str| match path {
-        // In single quotes, a backslash is a backslash.
-        Some(path) if system == System::Windows => format!("'{}'", path.display()),
-        Some(path) => format!("{:?}", path.to_string_lossy()),
-        None => usual.to_owned(),
-    };
-    let (program, config) = (text(program, usual_program), text(config, usual_config));
+    let program = text(program, system.program().to_owned());
+    let config = text(config, system.plugin_conf("plugin.conf"));
     format!(
         r#"[[inputs.execd]]
   command = [{program}, "--config", {config}]
@@ -144,7 +131,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "check")]
     pub telegraf: Option<PathBuf>,
 
-    /// Print what gives the same series as the [[inputs.net]] and [[inputs.nstat]] blocks of a telegraf.conf
+    /// Print the plugin.conf and the [[inputs.execd]] block that give the same series as the [[inputs.net]] and
+    /// [[inputs.nstat]] blocks of a telegraf.conf; "-" is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "watch", "format", "explain", "check", "config"])]
     pub convert: Option<PathBuf>,
 

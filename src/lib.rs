@@ -19,6 +19,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod convert;
 pub mod daemon;
 pub mod explain;
 pub mod format;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use telegraf_net::cli::{self, Args, Asked, FormatOption};
 use telegraf_net::config::systems::System;
 use telegraf_net::config::{self, Config, Env};
+use telegraf_net::convert::convert;
 use telegraf_net::daemon;
 use telegraf_net::explain::{block, check, cost, facts, screen, telegraf_files};
 use telegraf_net::gather::Collector;
@@ -82,6 +83,8 @@ fn run(asked: &Asked) -> Result<(), Failure> {
         watch(args, interval, log)
     } else if args.once && args.format == FormatOption::Table {
         print_table(args, log)
+    } else if let Some(file) = &args.convert {
+        print_converted(file)
     } else if args.once {
         gather_once(args, log)
     } else {
@@ -114,9 +117,7 @@ fn read_config_in(file: Option<&Path>, env: Env<'_>, log: Log) -> Result<Config,
     let name = config_name(file);
     let text = match file {
         Some(file) => {
-            let mut text = Vec::new();
-            file::read(file, file::MAX_CONFIG, &mut text)
-                .map_err(|error| Failure::unusable(telegraf_files::cannot_read(file, &error)))?;
+            let text = read_file(file)?;
             // It reads no others there.
             let is_conf = file.extension().is_some_and(|extension| extension == "conf");
             if is_conf && file::lies_within(file, "telegraf.d") {
@@ -130,6 +131,30 @@ fn read_config_in(file: Option<&Path>, env: Env<'_>, log: Log) -> Result<Config,
         None => config::SAMPLE.into(),
     };
     Config::parse(&text, env).map_err(|error| Failure::unusable(format!("{name}: {error}")))
+}
+
+/// What a file of a configuration holds.
+fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
+    let mut text = Vec::new();
+    file::read(file, file::MAX_CONFIG, &mut text)
+        .map_err(|error| Failure::unusable(telegraf_files::cannot_read(file, &error)))?;
+    Ok(text)
+}
+
+/// Prints what takes the place of blocks of a `telegraf.conf`, which may come on stdin.
+fn print_converted(file: &Path) -> Result<(), Failure> {
+    let (name, text) = if file == Path::new("-") {
+        let text = file::read_stdin(file::MAX_CONFIG);
+        (
+            "stdin".into(),
+            text.map_err(|error| Failure::unusable(format!("cannot read stdin: {error}")))?,
+        )
+    } else {
+        (QuotedPath(file).to_string(), read_file(file)?)
+    };
+    let converted = convert(&text, System::current());
+    let converted = converted.map_err(|error| Failure::unusable(format!("{name}: {error}")))?;
+    print(converted.as_bytes())
 }
 
 fn gather_once(args: &Args, log: Log) -> Result<(), Failure> {

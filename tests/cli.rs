@@ -3,9 +3,10 @@
 mod common;
 
 use std::fs;
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use common::{PLUGIN, output, run, text};
+use common::{PLUGIN, finish, output, run, text};
 use tempfile::TempDir;
 
 fn plugin(args: &[&str]) -> Command {
@@ -22,6 +23,15 @@ fn with_config(config: &str, args: &[&str], env: &[(&str, &str)]) -> (TempDir, O
     let mut command = plugin(args);
     let output = output(command.arg("--config").arg(file).envs(env.iter().copied()));
     (folder, output)
+}
+
+/// Runs it with that on stdin.
+fn run_with_stdin(command: &mut Command, stdin: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    // It reads no more than it takes.
+    let _ = process.stdin.take().unwrap().write_all(stdin);
+    finish(process)
 }
 
 #[test]
@@ -89,6 +99,56 @@ fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
     let log = text(&output.stderr);
     assert!(log.starts_with("E! cannot read \"/none/such.conf\": "), "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
+}
+
+#[test]
+fn a_telegraf_conf_is_converted_from_a_file_or_stdin() {
+    const CONF: &str = "[[inputs.cpu]]\n[[inputs.net]]\n  interval = \"5s\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("telegraf.conf");
+    fs::write(&file, CONF).unwrap();
+    let by_file = run(plugin(&["--convert"]).arg(&file));
+    let printed = text(&by_file.stdout);
+    for part in [
+        "/plugin.conf\n\n## In place of [[inputs.net]] in line 2.\n[[inputs.net]]\n",
+        "/telegraf.d/telegraf-net.conf\n\n## In place of [[inputs.net]] in line 2: take it out.\n[[inputs.execd]]\n",
+        "  interval = \"5s\"\n",
+    ] {
+        let printed = printed.replace('\\', "/");
+        assert!(printed.contains(part), "no {part:?} in {printed}");
+    }
+    let by_stdin = run_with_stdin(&mut plugin(&["--convert", "-"]), CONF.as_bytes());
+    assert_eq!((text(&by_stdin.stdout), by_stdin.status.code()), (printed, Some(0)));
+    for output in [by_file, by_stdin] {
+        assert_eq!(text(&output.stderr), "");
+    }
+}
+
+#[test]
+fn a_telegraf_conf_that_cannot_be_converted_is_one_line_and_status_2() {
+    let nothing = "no [[inputs.net]] and no [[inputs.nstat]] to convert: name the file that has them, such \
+                   as one of telegraf.d";
+    let large = format!("[[inputs.net]]{}", "\n".repeat(1 << 20));
+    for (conf, message) in [
+        ("[agent]\n", nothing),
+        ("[[inputs.net]\n", "line 1: not valid TOML: "),
+        (&large, "larger than 1 MiB"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("telegraf.conf");
+        fs::write(&file, conf).unwrap();
+        let by_file = output(plugin(&["--convert"]).arg(&file));
+        let by_stdin = run_with_stdin(&mut plugin(&["--convert", "-"]), conf.as_bytes());
+        for (output, name) in [(by_file, "telegraf.conf\": "), (by_stdin, "stdin: ")] {
+            let log = text(&output.stderr);
+            assert!(log.starts_with("E! ") && log.contains(name) && log.contains(message), "{log}");
+            assert_eq!((log.lines().count(), output.status.code()), (1, Some(2)), "{log}");
+            assert!(output.stdout.is_empty());
+        }
+    }
+    let output = output(&mut plugin(&["--convert", "/none/such.conf"]));
+    assert!(text(&output.stderr).starts_with("E! cannot read \"/none/such.conf\": "));
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

@@ -323,8 +323,15 @@ fn install_puts_everything_below_destdir_and_keeps_a_changed_configuration() {
     let block = fs::read_to_string(block).unwrap();
     let command = r#"["/opt/net/bin/telegraf-net", "--config", "/etc/telegraf-net/plugin.conf"]"#;
     assert!(block.contains(&format!("\n  command = {command}\n")), "{block}");
-    for document in ["README.md", "CHANGELOG.md", "LICENSE", "docs/BENCHMARKS.md", "docs/table.svg"]
-    {
+    for document in [
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "docs/BENCHMARKS.md",
+        "docs/grafana-dashboard.json",
+        "docs/grafana-alerts.yaml",
+        "docs/table.svg",
+    ] {
         let file = installed("opt/net/share/doc/telegraf-net").join(document);
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o7777, 0o644);
     }

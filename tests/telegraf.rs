@@ -24,6 +24,7 @@ use common::grammar::{self, Metric, Value};
 use common::line::as_tag;
 use common::machine::{Machine, Sleeper};
 use common::plugin::config_file;
+use common::telegraf::{has_protocols, plugin, telegrafs};
 use common::{Netns, ODD_NAMES, eventually, is_skipped, output, proc_net_dev, run, text};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use telegraf_net::format::influx::Influx;
@@ -86,30 +87,6 @@ impl Case {
             list => format!("interfaces = {list}"),
         }
     }
-}
-
-/// The plugin to run.
-fn plugin() -> String {
-    std::env::var("TELEGRAF_NET").expect("TELEGRAF_NET is not set: run `make e2e`")
-}
-
-/// The Telegrafs to run under.
-fn telegrafs() -> Vec<PathBuf> {
-    let telegrafs = std::env::var("TELEGRAFS").expect("TELEGRAFS is not set: run `make e2e`");
-    // Some are run from other folders.
-    telegrafs.split_whitespace().map(|path| fs::canonicalize(path).unwrap()).collect()
-}
-
-/// Whether this Telegraf's `inputs.net` reports protocol statistics: 1.36 was the last that did.
-///
-/// One that Go has built does not know its version, but its path, as `make e2e` lays it out, does.
-fn has_protocols(telegraf: &Path) -> bool {
-    let version = text(&run(Command::new(telegraf).arg("--version")).stdout);
-    let text = format!("{} {version}", telegraf.display());
-    let mut minors = text.split([' ', '/']).filter_map(|word| {
-        word.trim_start_matches('v').strip_prefix("1.")?.split('.').next()?.parse::<u32>().ok()
-    });
-    minors.next_back().expect("no version in the output of --version") < 37
 }
 
 /// A Telegraf that is killed at the end, and its folder.

@@ -9,9 +9,9 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::error::{ConfigError, line_at};
+use super::error::ConfigError;
 use super::expand::expand;
-use super::options::{CounterSet, EXECD_OPTIONS, OPTIONS, Options};
+use super::options::{CounterSet, EXECD_OPTIONS, INPUT_OPTIONS, OPTIONS, Options};
 use super::systems::{LINUX, System, Systems};
 use super::{
     Config, ConfigWarning, Discovery, Env, Given, List, ListEntry, NamespaceSelection, Origin,
@@ -22,8 +22,7 @@ use crate::config::SourceOption;
 use crate::format::Fields;
 use crate::model::interface::Wants;
 use crate::model::protocol::Group;
-use crate::quoted::Quoted;
-use crate::quoted::QuotedPath;
+use crate::quoted::{Quoted, QuotedPath};
 use crate::select::Selection;
 use crate::select::kinds::{KindClass, Kinds};
 use crate::select::patterns::{PatternError, Patterns, Room};
@@ -57,14 +56,13 @@ impl Config {
     ///
     /// As [`Self::parse`].
     pub fn parse_for(system: System, text: &[u8], env: Env<'_>) -> Result<Self, ConfigError> {
-        let text = str::from_utf8(text).map_err(|error| ConfigError {
-            line: Some(line_at(text, error.valid_up_to())),
-            message: "not valid TOML: the text is not UTF-8".into(),
-        })?;
+        let text = str::from_utf8(text)
+            .map_err(|error| ConfigError::not_utf8(text, error.valid_up_to()))?;
         let text = expand(text, env)?;
         let line_ends = text.match_indices('\n').map(|(place, _)| place).collect();
         let reader = Reader { line_ends, system, env, room: Room::default() };
-        let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&text, &error))?;
+        let document =
+            DeTable::parse(&text).map_err(|error| ConfigError::of_toml(&text, &error))?;
         let mut tables = TablesRead::default();
         for (name, value) in document.get_ref() {
             let inputs = match (name.get_ref().as_ref(), value.get_ref()) {
@@ -417,7 +415,7 @@ impl Reader<'_> {
         if OPTIONS.iter().any(|option| option.key == key) {
             return Ok(());
         }
-        if EXECD_OPTIONS.contains(&key) {
+        if INPUT_OPTIONS.contains(&key) || EXECD_OPTIONS.contains(&key) {
             let message = format!(
                 "{key:?} is an option of [[inputs.execd]]: set it there, in Telegraf's own \
                  configuration"
@@ -549,16 +547,6 @@ impl Reader<'_> {
             Some(format!("{:?} takes {}: found {found}", option.key, option.takes))
         });
         self.error(span, message.unwrap_or_else(|| error.message().to_owned()))
-    }
-
-    fn syntax_error(&self, text: &str, error: &toml::de::Error) -> ConfigError {
-        let message = error.message().replace('\n', ", ");
-        let span = error.span().unwrap_or_default();
-        // That message alone does not say which.
-        let key = text.get(span.clone()).filter(|_| message == "duplicate key");
-        let key = key.map(|key| key.trim_matches(['"', '\'']).as_bytes());
-        let key = key.map(|key| format!(" {}", Quoted(key))).unwrap_or_default();
-        self.error(span, format!("not valid TOML: {message}{key}"))
     }
 
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {

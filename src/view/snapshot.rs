@@ -8,7 +8,7 @@ use crate::gather::Collector;
 use crate::gather::report::Shown;
 use crate::model::counters::Counters;
 use crate::model::interface::{Interface, Presence};
-use crate::model::link::{Flags, LinkState, is_known_speed};
+use crate::model::link::{Flags, LinkState, Operstate, is_known_speed};
 use crate::model::properties::Peer;
 use crate::model::protocol::ProtocolStatistic;
 use crate::select::Verdict;
@@ -313,11 +313,11 @@ fn state(interface: &Interface, state: Option<&LinkState>) -> &'static str {
     };
     match (is_up, carrier, operstate) {
         (Some(false), ..) => "down",
-        (_, _, Some("lowerlayerdown")) => "lower-down",
-        (_, _, Some("notpresent")) => "absent",
-        (_, _, Some(word @ ("dormant" | "testing"))) => word,
-        (_, Some(false), _) | (_, _, Some("down")) => "no-carrier",
-        (Some(true), ..) | (_, Some(true), _) | (_, _, Some("up")) => "up",
+        (_, _, Some(Operstate::LowerLayerDown)) => "lower-down",
+        (_, _, Some(Operstate::NotPresent)) => "absent",
+        (_, _, Some(told @ (Operstate::Dormant | Operstate::Testing))) => told.name(),
+        (_, Some(false), _) | (_, _, Some(Operstate::Down)) => "no-carrier",
+        (Some(true), ..) | (_, Some(true), _) | (_, _, Some(Operstate::Up)) => "up",
         (None, ..) => "",
     }
 }
@@ -507,15 +507,15 @@ pub(crate) mod tests {
         };
         let (up, down) = (Some(Flags::UP), Some(0));
         for (flags, carrier, operstate, expected) in [
-            (up, Some(true), Some("up"), "up"),
+            (up, Some(true), Some(Operstate::Up), "up"),
             // As of a loopback.
-            (up, Some(true), Some("unknown"), "up"),
+            (up, Some(true), Some(Operstate::Unknown), "up"),
             (up, None, None, "up"),
-            (up, Some(false), Some("down"), "no-carrier"),
-            (up, None, Some("down"), "no-carrier"),
-            (up, Some(false), Some("lowerlayerdown"), "lower-down"),
-            (up, Some(true), Some("dormant"), "dormant"),
-            (down, None, Some("down"), "down"),
+            (up, Some(false), Some(Operstate::Down), "no-carrier"),
+            (up, None, Some(Operstate::Down), "no-carrier"),
+            (up, Some(false), Some(Operstate::LowerLayerDown), "lower-down"),
+            (up, Some(true), Some(Operstate::Dormant), "dormant"),
+            (down, None, Some(Operstate::Down), "down"),
             (down, None, None, "down"),
             (None, Some(true), None, "up"),
             (None, None, None, ""),

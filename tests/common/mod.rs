@@ -17,6 +17,7 @@ pub(crate) mod namespaces;
 #[cfg(target_os = "linux")]
 pub(crate) mod plugin;
 #[cfg(target_os = "linux")]
+pub(crate) mod telegraf;
 pub(crate) mod tmux;
 #[cfg(target_os = "linux")]
 pub(crate) mod trace;

@@ -2,7 +2,7 @@
 //! (`linux/if_link.h`, `rtnetlink(7)`).
 
 use super::{Message, Request, attributes, bytes_at, text_of, u32_of};
-use crate::model::link::{Flags, LinkState, OPERSTATES};
+use crate::model::link::{Flags, LinkState, Operstate};
 use crate::model::properties::Peer;
 
 const RTM_NEWLINK: u16 = 16;
@@ -163,7 +163,7 @@ impl<'a> LinkMessage<'a> {
                 }
                 IFLA_OPERSTATE => {
                     let number = value.first().copied().map(usize::from);
-                    state.operstate = number.and_then(|number| OPERSTATES.get(number)).copied();
+                    state.operstate = number.and_then(|number| Operstate::ALL.get(number)).copied();
                 }
                 _ => {}
             }
@@ -260,13 +260,14 @@ mod tests {
             ifindex: Some(300),
             flags: Some(Flags(0x1003)),
             carrier: Some(true),
-            operstate: Some("lowerlayerdown"),
+            operstate: Some(Operstate::LowerLayerDown),
             mtu: Some(1500),
             carrier_changes: Some(5),
             carrier_up_count: Some(3),
             carrier_down_count: Some(2),
             promiscuity: Some(4),
             tx_queue_len: Some(1000),
+            is_admin_testing: false,
         };
         let expected = Link {
             ifindex: 300,

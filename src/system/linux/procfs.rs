@@ -684,6 +684,7 @@ impl ClassNet {
             tx_queue_len: number("tx_queue_len"),
             // Files show only whether there is any.
             promiscuity: None,
+            is_admin_testing: false,
             flags: self.value(interface, "flags", sysfs::flags).ok(),
             operstate: self.value(interface, "operstate", sysfs::operstate).ok(),
         }

@@ -17,7 +17,7 @@ use rustix::process::{getegid, geteuid, getgroups};
 
 use crate::system::regular_file::too_large;
 
-pub use crate::system::regular_file::{MAX_CONFIG, lies_within};
+pub use crate::system::regular_file::{MAX_CONFIG, lies_within, read_stdin};
 
 /// The most bytes of a file of `/proc` that has rows. A hundred thousand interfaces take 13 MB.
 pub const MAX_TABLE: usize = 64 << 20;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::system::regular_file::too_large;
 
-pub use crate::system::regular_file::{MAX_CONFIG, lies_within};
+pub use crate::system::regular_file::{MAX_CONFIG, lies_within, read_stdin};
 
 /// Replaces `text` by what a regular file holds.
 ///
