@@ -22,6 +22,24 @@ endif
 
 # The processors that a release is for.
 DIST_TARGETS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+# The other systems: those that are checked, and of those, the ones whose program is linked as well.
+CROSS_TARGETS := x86_64-unknown-freebsd x86_64-unknown-openbsd x86_64-unknown-netbsd \
+    x86_64-apple-darwin aarch64-apple-darwin x86_64-pc-windows-gnullvm
+CROSS_LINK_TARGETS := x86_64-unknown-freebsd aarch64-apple-darwin x86_64-pc-windows-gnullvm
+CROSS_PROFILE := release
+CROSS_CHECKED := --lib --bins --tests --examples
+# The tests that run for other C libraries and processors: those of parts, the golden ones, and those of the
+# command line.
+CROSS_TESTS := $(addprefix --test ,golden cli execd) --lib --bins
+# Those that threads have a part in, where there are any.
+DAEMON_TESTS := cli cli_linux daemon execd faults hostile
+# qemu-user has no netlink for these, and lets a program start that is not there; the last one has to be root
+# of more than the user namespace that qemu has there.
+NOT_UNDER_QEMU := --skip so_many_datagrams_of_other_processes_are_passed_over \
+    --skip once_prints_this_hosts_metrics_without_a_configuration \
+    --skip only_the_source_that_is_named_is_used \
+    --skip without_a_list_of_names_those_that_may_be_cut_are_left_out \
+    --skip it_ends_well_where_there_is_no_dev_null
 # Not in target/release, where cargo puts one for this machine's C library.
 BUILT := target/static/telegraf-net
 HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')
@@ -44,6 +62,14 @@ KUBERNETES_VALIDATE_VERSION := 1.37.0
 KUSTOMIZE_VERSION := v5.7.1
 CONTAINER_LINTERS := $(TOOLS)/container-linters-$(HADOLINT_VERSION)-$(KUBERNETES_VALIDATE_VERSION)
 KUSTOMIZE := $(TOOLS)/kustomize-$(KUSTOMIZE_VERSION)/kustomize
+# Those that build for other systems.
+CARGO_ZIGBUILD_VERSION := 0.24.1
+ZIG_VERSION := 0.17.1
+CROSS_TOOLS := $(TOOLS)/cross-$(CARGO_ZIGBUILD_VERSION)-$(ZIG_VERSION)
+CROSS := CARGO="$(CARGO)" CROSS_TOOLS=$(CROSS_TOOLS) packaging/cross
+WINDOWS := x86_64-pc-windows-gnullvm
+# Where wine keeps what Windows would have.
+WINE_PREFIX := target/wine
 INSTALL_TOOL := CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --target-dir $(TOOLS)/build
 
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -63,8 +89,9 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-dist golden record e2e bench documents deb rpm test-packages \
-    test-systemd test-containers lint msrv ci clean
+.PHONY: help build dist install test test-threads test-dist golden record e2e bench documents deb rpm \
+    test-packages test-systemd test-containers cross-check cross-link layouts test-musl test-aarch64 \
+    test-armv7 test-windows lint msrv ci clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -100,12 +127,16 @@ install: ## Install what `make build` and `make documents` have made (DESTDIR=, 
 test: ## Run every test that needs no Telegraf; as root, all of them run
 	$(CARGO) test --locked
 
+test-threads: ## Run those of its daemon where it waits and writes as on other systems than Linux
+	$(CARGO) test --locked --features threads --lib $(addprefix --test ,$(DAEMON_TESTS))
+
 test-dist: dist build documents ## Test what `make dist` and `make install` make, as root
 	TELEGRAF_NET_DIST="$(CURDIR)/target/dist" TELEGRAF_NET_TOOLS="$(CURDIR)/$(TOOLS)" \
 	    $(CARGO) test --locked --test dist
 
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
+	REWRITE_GOLDEN=1 $(CARGO) test --locked --lib system::bsd
 
 record: ## Record what this machine's kernel says by netlink under fixtures/, as root
 	$(CARGO) test --locked --test record
@@ -184,16 +215,71 @@ $(CONTAINER_LINTERS)/complete:
 $(KUSTOMIZE):
 	GOBIN="$(CURDIR)/$(@D)" $(GO) install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
 
+# All but the benchmark, which measures what Linux has.
+cross-check: $(CROSS_TOOLS)/complete ## Check the program and its tests for other systems (CROSS_TARGETS=, see the file)
+	set -e; for target in $(CROSS_TARGETS); do $(CROSS) clippy $$target --workspace $(CROSS_CHECKED); done
+
+cross-link: $(CROSS_TOOLS)/complete ## Build the program for other systems in target/cross (CROSS_LINK_TARGETS=, CROSS_PROFILE=release)
+	set -e; for target in $(CROSS_LINK_TARGETS); do $(CROSS) build $$target --profile $(CROSS_PROFILE); done
+
+layouts: $(CROSS_TOOLS)/complete ## Compare what parsers assume of other systems' structures with their headers
+	$(CROSS) layouts freebsd x86_64-freebsd aarch64-freebsd x86-freebsd arm-freebsd-eabihf
+	$(CROSS) layouts openbsd x86_64-openbsd aarch64-openbsd
+	$(CROSS) layouts netbsd x86_64-netbsd aarch64-netbsd
+	$(CROSS) layouts macos x86_64-macos aarch64-macos
+
+test-musl: $(CROSS_TOOLS)/complete ## Run the tests of parts and of the command line under the C library musl
+	$(CROSS) test x86_64-unknown-linux-musl $(CROSS_TESTS) --test cli_linux
+
+test-aarch64: $(CROSS_TOOLS)/complete ## Run the same as aarch64, under qemu-user
+	$(CROSS) test aarch64-unknown-linux-gnu $(CROSS_TESTS) --test cli_linux -- $(NOT_UNDER_QEMU)
+
+# Without those of the command line that limit memory, of which qemu reserves all that has an address.
+test-armv7: $(CROSS_TOOLS)/complete ## Run most of these as 32-bit ARM under the C library musl, under qemu-user
+	$(CROSS) test armv7-unknown-linux-musleabihf $(CROSS_TESTS) -- $(NOT_UNDER_QEMU)
+
+# rust-objcopy is what rustc takes away symbols with, for macOS.
+$(CROSS_TOOLS)/complete:
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check cargo-zigbuild==$(CARGO_ZIGBUILD_VERSION) \
+	    ziglang==$(ZIG_VERSION)
+	objcopy=$$(command -v llvm-objcopy-19 || command -v llvm-objcopy) && ln -s $$objcopy $(@D)/bin/rust-objcopy
+	touch $@
+
+test-windows: $(CROSS_TOOLS)/complete $(WINE_PREFIX)/complete $(lastword $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf.exe)) ## Run the tests of parts by wine, and the program beside Telegraf's inputs.net, as root
+	CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_RUNNER=wine $(CROSS) test $(WINDOWS) --workspace --lib
+	$(CROSS) build $(WINDOWS) --release
+	TELEGRAF_NET_EXE="$(CURDIR)/target/cross/$(WINDOWS)/release/telegraf-net.exe" \
+	    TELEGRAF_EXE="$(CURDIR)/$(lastword $^)" \
+	    $(CARGO) test --locked --test windows -- --test-threads 1
+
+# wine logs nothing among what programs log, and asks for no more packages.
+test-windows $(WINE_PREFIX)/complete: export WINEDEBUG := -all
+test-windows $(WINE_PREFIX)/complete: export WINEDLLOVERRIDES := mscoree,mshtml=
+test-windows $(WINE_PREFIX)/complete: export WINEPREFIX := $(CURDIR)/$(WINE_PREFIX)
+
+$(WINE_PREFIX)/complete: packaging/bcryptprimitives.c $(CROSS_TOOLS)/complete
+	rm -rf $(@D) && mkdir -p $(@D)
+	wine wineboot --init && wineserver -w
+	$(CROSS_TOOLS)/bin/python -m ziglang cc -target x86_64-windows-gnu -shared -s -o $(@D)/bcryptprimitives.dll $< -ladvapi32
+	mv $(@D)/bcryptprimitives.dll $(@D)/drive_c/windows/system32/
+	touch $@
+
+# Go installs for this system alone where GOBIN is set.
+$(TELEGRAF_FOLDER)/%/telegraf.exe:
+	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+	    cd "$$module" && GOOS=windows CGO_ENABLED=0 $(GO) build -tags "$(TELEGRAF_TAGS)" -o "$(CURDIR)/$@" ./cmd/telegraf
+
 lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, and the tree of crates
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	# These are no part of all: other targets run them.
-	$(CARGO) clippy --locked --test telegraf --test dist --test record -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps --document-private-items
+	$(CARGO) clippy --locked --test telegraf --test dist --test record --test windows -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 
 msrv: ## Check that the oldest Rust that Cargo.toml names will do (by rustup)
-	$(CARGO) +$(MSRV) check --locked --all-targets --target-dir target/msrv
+	$(CARGO) +$(MSRV) check --locked --workspace --all-targets --target-dir target/msrv
 
 $(CARGO_DENY):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)

@@ -7,20 +7,42 @@ use std::time::Duration;
 use clap::{ArgAction, Parser};
 
 use crate::config::options::OPTIONS;
+use crate::config::systems::System;
 use crate::format::Format;
 use crate::format::influx::Influx;
 use crate::log;
 
-const EXECD_BLOCK: &str = r#"Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:
+/// The block of telegraf.conf that runs it, with paths that are usual on that system, and what it answers to.
+fn execd_block(system: System) -> String {
+    let (program, config) = match system {
+        System::Linux => (r#""/usr/bin/telegraf-net""#, r#""/etc/telegraf-net/plugin.conf""#),
+        System::FreeBsd | System::OpenBsd | System::NetBsd | System::MacOs => {
+            (r#""/usr/local/bin/telegraf-net""#, r#""/usr/local/etc/telegraf-net/plugin.conf""#)
+        }
+        // In single quotes, a backslash is a backslash.
+        System::Windows => (
+            r"'C:\Program Files\telegraf-net\telegraf-net.exe'",
+            r"'C:\Program Files\telegraf-net\plugin.conf'",
+        ),
+    };
+    let answers = if system == System::Windows {
+        "Every newline on stdin gathers once; end-of-file and Ctrl-C end it."
+    } else {
+        "Every newline on stdin, SIGUSR1, SIGUSR2 or SIGHUP gathers once; end-of-file,\n\
+         SIGTERM and SIGINT end it."
+    };
+    format!(
+        r#"Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:
 
   [[inputs.execd]]
-    command = ["/usr/bin/telegraf-net", "--config", "/etc/telegraf-net/plugin.conf"]
+    command = [{program}, "--config", {config}]
     signal = "STDIN"
     data_format = "influx"
     precision = "1s"
 
-Every newline on stdin, SIGUSR1, SIGUSR2 or SIGHUP gathers once; end-of-file,
-SIGTERM and SIGINT end it. Metrics go to stdout, log lines to stderr."#;
+{answers} Metrics go to stdout, log lines to stderr."#
+    )
+}
 
 /// That block, and the options that FILE may hold.
 fn after_long_help() -> String {
@@ -30,7 +52,8 @@ fn after_long_help() -> String {
         format!("  {:<22} {}{default}", option.key, option.takes)
     });
     format!(
-        "{EXECD_BLOCK}\n\nOptions of an [[inputs.net]] table in FILE, which --sample-config explains:\n\n{}\n",
+        "{}\n\nOptions of an [[inputs.net]] table in FILE, which --sample-config explains:\n\n{}\n",
+        execd_block(System::current()),
         options.collect::<Vec<_>>().join("\n")
     )
 }
@@ -47,7 +70,7 @@ const VERSION: &str = concat!(
 
 /// Reports network interface metrics to Telegraf, as inputs.net does
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
-#[command(version = VERSION, after_help = EXECD_BLOCK, after_long_help = after_long_help())]
+#[command(version = VERSION, after_help = execd_block(System::current()), after_long_help = after_long_help())]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "they are arguments that know nothing of each other"
@@ -201,6 +224,25 @@ mod tests {
                     assert_eq!(parse(&args).unwrap().clock(), clock, "{args:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_block_to_paste_is_one_that_telegraf_reads_on_every_system() {
+        for system in System::ALL {
+            let help = execd_block(system);
+            let block = help.split("\n\n").nth(1).unwrap();
+            let block: toml::Table = block.parse().unwrap();
+            let execd = &block["inputs"]["execd"][0];
+            assert_eq!(execd["signal"].as_str(), Some("STDIN"));
+            let command = execd["command"].as_array().unwrap();
+            assert_eq!(command[1].as_str(), Some("--config"));
+            let is_windows = system == System::Windows;
+            for path in [&command[0], &command[2]] {
+                let path = path.as_str().unwrap();
+                assert_eq!(path.starts_with(r"C:\Program Files\"), is_windows, "{path}");
+            }
+            assert_eq!(help.contains("SIG"), !is_windows, "{help}");
         }
     }
 

@@ -11,6 +11,9 @@ use crate::system::{Await, EMPTY_POLL, NO_EVENTS, Output, Ready, Triggers, close
 /// How long after a stop the reader is waited for that has yet to take a batch.
 const WRITE_GRACE: Duration = Duration::from_millis(400);
 
+/// How long it is waited for at least, also where a gather has ended long after the stop.
+const LATE_WRITE_GRACE: Duration = Duration::from_millis(100);
+
 /// How long after a stop the reader is waited for that has yet to empty the pipe: what is left
 /// there when the process ends is lost to Telegraf.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
@@ -166,7 +169,7 @@ fn wait(
     output: &Output,
 ) -> Result<Ready, DaemonError> {
     let until = until.into_iter().chain(collector.next_look()).min();
-    let ready = triggers.wait(output.fd(), awaited, collector.events(), until);
+    let ready = triggers.wait(output, awaited, collector.events(), until);
     let ready = ready.map_err(DaemonError::Wait)?;
     if ready.events || collector.next_look().is_some_and(|moment| moment <= Instant::now()) {
         collector.follow_events();
@@ -178,13 +181,12 @@ fn wait(
 /// reads any more.
 fn is_overdue(triggers: &mut Triggers, output: &Output) -> bool {
     // What goes wrong here goes wrong again where it is heeded.
-    let ready = triggers
-        .wait(output.fd(), Await::Close, NO_EVENTS, Some(Instant::now()))
-        .unwrap_or_default();
+    let ready =
+        triggers.wait(output, Await::Close, NO_EVENTS, Some(Instant::now())).unwrap_or_default();
     ready.closed || triggers.stop_since().is_some_and(|since| since.elapsed() > GATHER_GRACE)
 }
 
-/// Writes the batch, for as long as it takes; after a stop, for [`WRITE_GRACE`] at most. Returns
+/// Writes the batch, for as long as it takes; after a stop, until [`WRITE_GRACE`] is over. Returns
 /// whether all of it got out.
 fn write(
     batch: &[u8],
@@ -193,12 +195,14 @@ fn write(
     output: &mut Output,
 ) -> Result<bool, DaemonError> {
     output.reserve(batch.len());
+    let start = Instant::now();
     let mut lines = batch;
     let mut writable = false;
     loop {
         let length = output.write_lines(lines, writable).map_err(DaemonError::Write)?;
         lines = lines.get(length..).unwrap_or_default();
-        let deadline = triggers.stop_since().map(|since| since + WRITE_GRACE);
+        let deadline = triggers.stop_since();
+        let deadline = deadline.map(|since| (since + WRITE_GRACE).max(start + LATE_WRITE_GRACE));
         if lines.is_empty() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Ok(lines.is_empty());
         }
@@ -220,7 +224,7 @@ fn drain(deadline: Instant, triggers: &mut Triggers, output: &Output) -> Result<
     while output.unread() > 0 {
         let now = Instant::now();
         let next_look = Some(now + EMPTY_POLL);
-        let ready = triggers.wait(output.fd(), Await::Close, NO_EVENTS, next_look);
+        let ready = triggers.wait(output, Await::Close, NO_EVENTS, next_look);
         if now >= deadline || ready.map_err(DaemonError::Wait)?.closed {
             break;
         }

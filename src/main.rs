@@ -34,7 +34,11 @@ impl Failure {
 fn main() -> ExitCode {
     let asked = cli::parse(env::args_os()).map_err(Failure::unusable);
     match asked.and_then(|asked| run(&asked)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            // What was logged is out then.
+            drop(close_output());
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
             Log { debug: false }.error(format_args!("{}", failure.message));
             close_output().linger();
@@ -71,8 +75,8 @@ fn run_daemon(args: &Args, log: Log) -> Result<(), Failure> {
         args.format(),
         log,
     );
-    if Triggers::are_typed() {
-        log.info(format_args!("Enter gathers, Ctrl-D ends"));
+    if triggers.are_typed() {
+        log.info(format_args!("Enter gathers, Ctrl-C ends"));
     }
     daemon::run(collector, triggers, stdout()?, log)
         .map_err(|error| Failure::failed(error.to_string()))
@@ -94,8 +98,7 @@ fn read_config(file: Option<&Path>, log: Log) -> Result<Config, Failure> {
             if is_conf && file::lies_within(file, "telegraf.d") {
                 log.warn(format_args!(
                     "{name} lies in a folder telegraf.d, where Telegraf reads it too, so that its own \
-                     inputs.net reports every series a second time: move it elsewhere, such as to \
-                     /etc/telegraf-net"
+                     inputs.net reports every series a second time: move it elsewhere (--help names a place)"
                 ));
             }
             (name, text)

@@ -1,5 +1,7 @@
 //! A steady gather allocates nothing.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::fmt::Write as _;

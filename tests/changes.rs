@@ -1,12 +1,15 @@
 //! What a line tells of the gather before it: rates, and that it is left out when it says nothing new.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::net::UdpSocket;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::line::{Follower, Line};
+use common::gathers::Follower;
+use common::line::Line;
 use common::plugin::SOURCES;
 use common::{Netns, is_skipped};
 

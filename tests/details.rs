@@ -1,11 +1,14 @@
 //! What `counters = "all"` and `link_state` add, against the real kernel.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::net::UdpSocket;
 use std::thread;
 
-use common::line::{Follower, Line, Parsed, assert_same_lines, lines_by, lines_in};
+use common::gathers::{Follower, lines_by, lines_in};
+use common::line::{Line, Parsed, assert_same_lines};
 use common::plugin::SOURCES;
 use common::{Netns, eventually, is_skipped, run, text};
 

@@ -3,6 +3,8 @@
 //! `make test-dist` runs this, with the archives' folder in `TELEGRAF_NET_DIST`, and that of the
 //! programs that made them in `TELEGRAF_NET_TOOLS`.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::BTreeSet;

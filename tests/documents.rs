@@ -4,6 +4,7 @@ use std::process::Command;
 
 use telegraf_net::config::Config;
 use telegraf_net::config::options::OPTIONS;
+use telegraf_net::config::systems::LINUX;
 use telegraf_net::model::Unit;
 use telegraf_net::model::counters::{Counters, MoreCounters};
 use telegraf_net::model::link::LinkState;
@@ -60,6 +61,18 @@ fn the_readme_and_plugin_conf_have_every_option_with_its_default() {
         assert!(PLUGIN_CONF.lines().any(|one| one.starts_with(&line)), "{line}");
     }
     assert_eq!(documented.len(), OPTIONS.len(), "{documented:?}");
+}
+
+#[test]
+fn plugin_conf_says_of_every_option_where_it_works() {
+    let lines: Vec<_> = PLUGIN_CONF.lines().collect();
+    for option in &OPTIONS {
+        let assignment = format!("  # {} = ", option.key);
+        let place = lines.iter().position(|line| line.starts_with(&assignment)).unwrap();
+        let above = lines[..place].iter().rev().take_while(|line| line.starts_with("  #"));
+        let is_linux_only = above.clone().any(|line| line.contains("Linux only"));
+        assert_eq!(is_linux_only, option.systems == LINUX, "{}", option.key);
+    }
 }
 
 #[test]

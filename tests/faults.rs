@@ -1,5 +1,7 @@
 //! Netlink forbidden, as by the seccomp filter of a container: every gather answers by procfs.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::fs;
@@ -249,6 +251,12 @@ fn short_of(netns: &Netns, inject: &str, config: &str) -> Daemon {
     Daemon::start_as(command, config)
 }
 
+/// Whether that denies the first threads of a plugin that waits and writes by threads, without which it
+/// cannot start.
+fn is_short_of_our_own_threads(inject: &str) -> bool {
+    cfg!(feature = "threads") && inject.starts_with("clone3")
+}
+
 #[test]
 fn what_is_short_at_the_start_is_tried_again() {
     if cannot_run() || is_skipped_without_strace() {
@@ -274,6 +282,9 @@ fn what_is_short_at_the_start_is_tried_again() {
             "no thread: Resource temporarily unavailable (os error 11)",
         ),
     ] {
+        if is_short_of_our_own_threads(inject) {
+            continue;
+        }
         let mut daemon = short_of(&netns, inject, config);
         assert!(!has_kinds(&daemon.batch()), "{inject}");
         assert!(has_kinds(&daemon.batch()), "{inject}");
@@ -330,6 +341,9 @@ fn what_other_namespaces_are_short_of_at_the_start_is_tried_again() {
         ("inotify_init1:error=EMFILE:when=1", 4, watch("inotify_init")),
         ("epoll_ctl:error=EMFILE:when=1", 4, watch("epoll_ctl")),
     ] {
+        if is_short_of_our_own_threads(inject) {
+            continue;
+        }
         let mut daemon = short_of(&netns, inject, &config);
         // As many as are up, of which the first has no word to say.
         let batches = [(); 3].map(|()| daemon.batch());

@@ -1,12 +1,15 @@
 //! Which interfaces are reported, against the real kernel: by names, kinds and states.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use common::line::{Follower, Parsed, lines_by};
+use common::gathers::{Follower, lines_by};
+use common::line::Parsed;
 use common::plugin::{Daemon, SOURCES, config_file, with_source};
 use common::{Netns, PLUGIN, is_skipped, run, text};
 

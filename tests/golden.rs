@@ -1,7 +1,8 @@
 //! One folder under `fixtures/` per case, and one test: `proc/`, `sys/` and `plugin.conf` go in, the
 //! lines of `expected.lp`, less their time, and those of `expected.log` come out.
 //!
-//! `make golden` rewrites what is expected; read the difference before you commit it.
+//! `make golden` rewrites what is expected; read the difference before you commit it. They are hosts of
+//! Linux, which other systems cannot look at: there is none there.
 
 mod common;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     };
     let trials: Vec<_> = folders.filter(is_case).map(trial).collect();
     assert!(trials.len() > 20, "{} cases", trials.len());
+    let trials = if cfg!(target_os = "linux") { trials } else { Vec::new() };
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -1,6 +1,8 @@
 //! What other users, and a kernel that fails, do to a plugin that runs: it goes on, and it ends when
 //! it is told to.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The plugin against the real kernel, in network namespaces that each test makes and removes.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

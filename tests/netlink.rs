@@ -1,5 +1,7 @@
 //! Netlink follows what the real kernel does, and tells what procfs tells.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::ffi::OsStr;

@@ -1,5 +1,7 @@
 //! The end of other network namespaces: reading one keeps it alive no longer than its own.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::io::BufRead as _;

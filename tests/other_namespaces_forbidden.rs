@@ -1,6 +1,8 @@
 //! Other network namespaces that may not be entered, looked at or listed: what is reported all the
 //! same, and what is said.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::thread;

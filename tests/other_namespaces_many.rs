@@ -1,5 +1,7 @@
 //! Many network namespaces: what they cost, and who is reported where not all can be.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ use common::trace::{Trace, is_skipped_without_strace};
 use common::{eventually, is_skipped, text};
 
 #[test]
+// Threads have calls of their own, to wake each other.
+#[cfg(not(feature = "threads"))]
 fn a_gather_takes_two_system_calls_for_each_namespace_and_enters_none() {
     const GATHERS: usize = 5;
     if is_skipped_without_strace() {

@@ -1,5 +1,7 @@
 //! Capabilities: what the plugin does with them, and what nobody else can do by them.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The groups of protocol statistics, against the files of the real kernel.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -7,7 +9,8 @@ use std::net::UdpSocket;
 use std::process::Command;
 use std::thread;
 
-use common::line::{Follower, Line, Parsed, assert_same_lines, lines_by, lines_in};
+use common::gathers::{Follower, lines_by, lines_in};
+use common::line::{Line, Parsed, assert_same_lines};
 use common::plugin::{Daemon, SOURCES, assert_same, config_file, without_time};
 use common::{Netns, PLUGIN, has, is_skipped, is_skipped_without, run, text};
 

@@ -6,6 +6,8 @@
 //!
 //! writes `fixtures/netlink-linux-VERSION/`, as root.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::fs::{self, File};

@@ -1,5 +1,7 @@
 //! A storm of interfaces that are made, renamed, moved, set up and down, and stable ones in it.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

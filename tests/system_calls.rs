@@ -1,4 +1,8 @@
 //! What the plugin asks of the kernel: little in a gather, nothing between two of them.
+//!
+//! That is so by `poll`. Threads have calls of their own to wake each other, and look for what wakes nobody.
+#![cfg(not(feature = "threads"))]
+#![cfg(target_os = "linux")]
 
 mod common;
 

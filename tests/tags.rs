@@ -1,5 +1,7 @@
 //! The tags that `interface_tags` adds, against the real kernel.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -8,7 +10,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 
-use common::line::{Follower, Line, Parsed, assert_same_lines, lines_by, lines_in};
+use common::gathers::{Follower, lines_by, lines_in};
+use common::line::{Line, Parsed, assert_same_lines};
 use common::plugin::{SOURCES, assert_same, batch_in, config_file, with_source};
 use common::{Netns, PLUGIN, is_skipped, run, text};
 

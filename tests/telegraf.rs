@@ -5,6 +5,8 @@
 //! namespace of its own, where nothing moves, with `inputs.net` and the plugin side by side, told
 //! apart by the tag `from`. All their lines must be equal, time aside.
 
+#![cfg(target_os = "linux")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

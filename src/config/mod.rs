@@ -7,6 +7,7 @@ mod error;
 mod expand;
 pub mod options;
 mod read;
+pub mod systems;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use self::systems::{BSD, LINUX, System, WITH_ADDRESSES};
 use crate::format::Fields;
 use crate::model::interface::{Interface, Wants};
 use crate::model::properties::Properties;
@@ -132,14 +134,42 @@ pub struct NamespaceSelection {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceOption {
-    /// Netlink where it can be used, in the host's network namespace too, or else procfs; also where
-    /// another `/sys` alone is named.
+    /// On Linux netlink where it can be used, in the host's network namespace too, or else procfs; also
+    /// where another `/sys` alone is named. On BSD and macOS sysctl, or else netstat.
     #[default]
     Auto,
     /// Netlink, whatever `HOST_PROC` and `HOST_SYS` say, or else procfs.
     Netlink,
     /// Procfs.
     Procfs,
+    /// The kernel's own tables, by `sysctl(3)`.
+    Sysctl,
+    /// The program `netstat(1)`.
+    Netstat,
+}
+
+impl SourceOption {
+    /// Where there is such a source.
+    #[must_use]
+    pub fn systems(self) -> &'static [System] {
+        match self {
+            Self::Auto => &System::ALL,
+            Self::Netlink | Self::Procfs => LINUX,
+            Self::Sysctl | Self::Netstat => BSD,
+        }
+    }
+
+    /// Its word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Netlink => "netlink",
+            Self::Procfs => "procfs",
+            Self::Sysctl => "sysctl",
+            Self::Netstat => "netstat",
+        }
+    }
 }
 
 /// `host_proc`: which proc file system, and so whose counters.
@@ -213,6 +243,14 @@ macro_rules! tags {
                 };
                 Some((key, value(interface, properties)?))
             }
+
+            /// Its key.
+            #[must_use]
+            pub fn key(self) -> &'static str {
+                match self {
+                    $(Self::$tag => $key,)*
+                }
+            }
         }
     };
 }
@@ -234,6 +272,23 @@ tags! {
     Driver "driver": |_, properties| Some(&properties.driver);
     /// The name of the network namespace, which lines of others than our own have anyway.
     Namespace "namespace": |_, _| None;
+}
+
+impl Tag {
+    /// Where it is told.
+    #[must_use]
+    pub fn systems(self) -> &'static [System] {
+        match self {
+            Self::Kind => &System::ALL,
+            Self::Mac => WITH_ADDRESSES,
+            Self::Alias
+            | Self::Altname
+            | Self::Master
+            | Self::Lower
+            | Self::Driver
+            | Self::Namespace => LINUX,
+        }
+    }
 }
 
 /// The kernel's kind of an interface, or else a word for what has none; empty for other software, whose

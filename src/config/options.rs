@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Discovery, Tag};
-use crate::config::SourceOption;
+use super::systems::{LINUX, System};
+use super::{Discovery, SourceOption, Tag};
 
 /// The options of a table as they stand in the file.
 #[derive(Debug, Default, Deserialize)]
@@ -62,6 +62,8 @@ pub struct OptionRow {
     pub takes: &'static str,
     /// What holds without it, as TOML; `None` where the environment says so.
     pub default: Option<&'static str>,
+    /// Where it works. An empty list is taken everywhere: it asks for nothing.
+    pub systems: &'static [System],
 }
 
 /// The options of a table. Each stands in `plugin.conf` and in the README's table, with its default.
@@ -70,76 +72,139 @@ pub const OPTIONS: [OptionRow; 23] = [
         key: "interfaces",
         takes: r#"a list of names and patterns, such as ["eth*", "lo"]"#,
         default: Some("[]"),
+        systems: &System::ALL,
     },
     OptionRow {
         key: "interface_exclude",
         takes: r#"a list of names and patterns, such as ["veth*"]"#,
         default: Some("[]"),
+        systems: &System::ALL,
     },
     OptionRow {
         key: "kind_include",
         takes: r#"a list of kinds and patterns, such as ["physical", "bond"]"#,
         default: Some("[]"),
+        systems: &System::ALL,
     },
     OptionRow {
         key: "kind_exclude",
         takes: r#"a list of kinds and patterns, such as ["veth"]"#,
         default: Some("[]"),
+        systems: &System::ALL,
     },
-    OptionRow { key: "include_down", takes: "true or false", default: Some("false") },
-    OptionRow { key: "include_loopback", takes: "true or false", default: Some("false") },
-    OptionRow { key: "counters", takes: r#""basic" or "all""#, default: Some(r#""basic""#) },
-    OptionRow { key: "link_state", takes: "true or false", default: Some("false") },
-    OptionRow { key: "rates", takes: "true or false", default: Some("false") },
+    OptionRow {
+        key: "include_down",
+        takes: "true or false",
+        default: Some("false"),
+        systems: &System::ALL,
+    },
+    OptionRow {
+        key: "include_loopback",
+        takes: "true or false",
+        default: Some("false"),
+        systems: &System::ALL,
+    },
+    OptionRow {
+        key: "counters",
+        takes: r#""basic" or "all""#,
+        default: Some(r#""basic""#),
+        systems: &System::ALL,
+    },
+    OptionRow {
+        key: "link_state",
+        takes: "true or false",
+        default: Some("false"),
+        systems: &System::ALL,
+    },
+    OptionRow {
+        key: "rates",
+        takes: "true or false",
+        default: Some("false"),
+        systems: &System::ALL,
+    },
     OptionRow {
         key: "interface_tags",
         takes: r#"a list of properties, such as ["alias", "mac"]"#,
         default: Some("[]"),
+        systems: &System::ALL,
     },
-    OptionRow { key: "ignore_protocol_stats", takes: "true or false", default: Some("false") },
+    OptionRow {
+        key: "ignore_protocol_stats",
+        takes: "true or false",
+        default: Some("false"),
+        systems: &System::ALL,
+    },
     OptionRow {
         key: "protocols",
         takes: r#"a list of groups, such as ["tcp", "tcpext:listen*"]"#,
         default: Some(r#"["ip", "icmp", "icmpmsg", "tcp", "udp", "udplite"]"#),
+        systems: LINUX,
     },
     OptionRow {
         key: "interface_protocols",
         takes: r#"a list out of "ip6" and "icmp6""#,
         default: Some("[]"),
+        systems: LINUX,
     },
-    OptionRow { key: "influx_uint_support", takes: "true or false", default: Some("false") },
+    OptionRow {
+        key: "influx_uint_support",
+        takes: "true or false",
+        default: Some("false"),
+        systems: &System::ALL,
+    },
     OptionRow {
         key: "dedup_interval",
         takes: r#"a duration, such as "10m""#,
         default: Some(r#""0s""#),
+        systems: &System::ALL,
     },
     OptionRow {
         key: "namespace_include",
         takes: r#"a list of names and patterns, such as ["", "blue*"]"#,
         default: Some("[]"),
+        systems: LINUX,
     },
     OptionRow {
         key: "namespace_exclude",
         takes: r#"a list of names and patterns, such as ["cni-*"]"#,
         default: Some("[]"),
+        systems: LINUX,
     },
     OptionRow {
         key: "namespace_discovery",
         takes: r#""named" or "processes""#,
         default: Some(r#""named""#),
+        systems: LINUX,
     },
-    OptionRow { key: "namespace_limit", takes: "a whole number from 1 up", default: Some("1000") },
-    OptionRow { key: "host_proc", takes: r#"a folder, such as "/hostfs/proc""#, default: None },
-    OptionRow { key: "host_sys", takes: r#"a folder, such as "/hostfs/sys""#, default: None },
+    OptionRow {
+        key: "namespace_limit",
+        takes: "a whole number from 1 up",
+        default: Some("1000"),
+        systems: LINUX,
+    },
+    OptionRow {
+        key: "host_proc",
+        takes: r#"a folder, such as "/hostfs/proc""#,
+        default: None,
+        systems: LINUX,
+    },
+    OptionRow {
+        key: "host_sys",
+        takes: r#"a folder, such as "/hostfs/sys""#,
+        default: None,
+        systems: LINUX,
+    },
     OptionRow {
         key: "source",
-        takes: r#""auto", "netlink" or "procfs""#,
+        takes: r#""auto", "netlink" or "procfs"; on BSD and macOS "auto", "sysctl" or "netstat""#,
         default: Some(r#""auto""#),
+        systems: &System::ALL,
     },
     OptionRow {
         key: "speed_refresh",
         takes: r#"a duration, such as "60s""#,
         default: Some(r#""60s""#),
+        systems: LINUX,
     },
 ];
 

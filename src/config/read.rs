@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::error::{ConfigError, line_at};
 use super::expand::expand;
 use super::options::{CounterSet, EXECD_OPTIONS, OPTIONS, Options};
+use super::systems::{LINUX, System, Systems};
 use super::{
     Config, Discovery, Env, List, ListEntry, NamespaceSelection, ProtocolItem, Table, Tag,
 };
@@ -41,13 +42,22 @@ impl Config {
     ///
     /// One thing in the file that is not right; of several in one table, the first.
     pub fn parse(text: &[u8], env: Env<'_>) -> Result<Self, ConfigError> {
+        Self::parse_for(System::current(), text, env)
+    }
+
+    /// The same for that system: an option that it cannot have is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`].
+    pub fn parse_for(system: System, text: &[u8], env: Env<'_>) -> Result<Self, ConfigError> {
         let text = str::from_utf8(text).map_err(|error| ConfigError {
             line: Some(line_at(text, error.valid_up_to())),
             message: "not valid TOML: the text is not UTF-8".into(),
         })?;
         let text = expand(text, env)?;
         let line_ends = text.match_indices('\n').map(|(place, _)| place).collect();
-        let reader = Reader { line_ends, env, room: Room::default() };
+        let reader = Reader { line_ends, system, env, room: Room::default() };
         let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&text, &error))?;
         let mut tables = TablesRead::default();
         for (name, value) in document.get_ref() {
@@ -107,6 +117,8 @@ impl TablesRead {
 
 /// Turns parts of a parsed document into configuration, or into errors that name their lines.
 struct Reader<'t> {
+    /// What it is read for.
+    system: System,
     /// The places of the line breaks in the text.
     line_ends: Vec<usize>,
     env: Env<'t>,
@@ -133,6 +145,7 @@ impl Reader<'_> {
         }
         let options = Options::deserialize(ValueDeserializer::from(value.clone()));
         let options = options.map_err(|error| self.type_error(entries, &error))?;
+        self.check_systems(entries, &options)?;
         let is_own = options.source == SourceOption::Netlink;
         if is_own && let Some((key, _)) = entries.get_key_value("host_proc") {
             let message = "\"host_proc\" names another /proc, and \"source\" = \"netlink\" reads the \
@@ -140,10 +153,12 @@ impl Reader<'_> {
             return Err(self.error(key.span(), message));
         }
         let folder = |option: &Option<_>, variable| {
-            self.folder(option.clone(), variable).filter(|_| !is_own)
+            self.folder(option.clone(), variable)
+                .filter(|_| !is_own && LINUX.contains(&self.system))
         };
         let protocols = match &options.protocols {
             _ if options.ignore_protocol_stats => Vec::new(),
+            None if !LINUX.contains(&self.system) => Vec::new(),
             None => {
                 let item = |group| ProtocolItem { group, columns: None };
                 Group::DEFAULT.map(item).to_vec()
@@ -284,6 +299,78 @@ impl Reader<'_> {
             name(&first.host_proc)
         );
         Err(self.error(span_of("host_proc").unwrap_or(span), message))
+    }
+
+    /// Refuses what this system cannot have.
+    fn check_systems(&self, entries: &DeTable<'_>, options: &Options) -> Result<(), ConfigError> {
+        let check = |span: Range<usize>, systems: &'static [System], what: &str| {
+            if systems.contains(&self.system) {
+                return Ok(());
+            }
+            let message = format!(
+                "{what} works on {} only, and this is {}: leave it out",
+                Systems(systems),
+                self.system.name()
+            );
+            Err(self.error(span, message))
+        };
+        for option in OPTIONS.iter().filter(|option| !option.systems.contains(&self.system)) {
+            let Some((key, value)) = entries.get_key_value(option.key) else { continue };
+            let is_empty = matches!(value.get_ref(), DeValue::Array(items) if items.is_empty());
+            if !is_empty {
+                check(key.span(), option.systems, &format!("{:?}", option.key))?;
+            }
+        }
+        let span_of =
+            |key| entries.get_key_value(key).map(|(key, _)| key.span()).unwrap_or_default();
+        let source = options.source;
+        check(span_of("source"), source.systems(), &format!("\"source\" = {:?}", source.name()))?;
+        for tag in &options.interface_tags {
+            let what = format!("\"interface_tags\": {:?}", tag.key());
+            check(span_of("interface_tags"), tag.systems(), &what)?;
+        }
+        let kinds =
+            [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)];
+        for (key, entries) in kinds {
+            for entry in entries {
+                let Some(class) = KindClass::of_name(entry.get_ref()) else { continue };
+                check(entry.span(), class.systems(), &format!("{key:?}: {:?}", class.name()))?;
+            }
+        }
+        self.check_kinds_by_netstat(entries, options)
+    }
+
+    /// Refuses kinds where netstat alone is read, which tells who is a loopback, by names, and no more.
+    fn check_kinds_by_netstat(
+        &self,
+        entries: &DeTable<'_>,
+        options: &Options,
+    ) -> Result<(), ConfigError> {
+        if options.source != SourceOption::Netstat {
+            return Ok(());
+        }
+        let error = |span, what: &str| {
+            let message = format!(
+                "{what}: netstat tells no kinds: leave it out, or take \"source\" = \"auto\""
+            );
+            Err(self.error(span, message))
+        };
+        let kinds =
+            [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)];
+        for (key, entries) in kinds {
+            let is_told = |entry: &Spanned<String>| {
+                KindClass::of_name(entry.get_ref()) == Some(KindClass::Loopback)
+            };
+            if let Some(entry) = entries.iter().find(|entry| !is_told(entry)) {
+                return error(entry.span(), &format!("{key:?}: {:?}", entry.get_ref()));
+            }
+        }
+        if options.interface_tags.contains(&Tag::Kind)
+            && let Some((key, _)) = entries.get_key_value("interface_tags")
+        {
+            return error(key.span(), "\"interface_tags\": \"kind\"");
+        }
+        Ok(())
     }
 
     fn check_key(&self, span: Range<usize>, key: &str) -> Result<(), ConfigError> {

@@ -15,8 +15,9 @@ fn env(name: &str) -> Option<OsString> {
     variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
 }
 
+/// For Linux, which has every option.
 fn parse(text: &str) -> Result<Config, String> {
-    Config::parse(text.as_bytes(), &env).map_err(|error| error.to_string())
+    Config::parse_for(System::Linux, text.as_bytes(), &env).map_err(|error| error.to_string())
 }
 
 fn only_table(text: &str) -> Table {
@@ -156,7 +157,7 @@ fn namespaces_are_looked_for_in_one_proc_for_all_tables() {
     }
     // Without HOST_PROC, netlink's is that of the others.
     let tables = [others, netlink, &format!("{others}source = 'procfs'\n")].concat();
-    Config::parse(tables.as_bytes(), &|_| None).unwrap();
+    Config::parse_for(System::Linux, tables.as_bytes(), &|_| None).unwrap();
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn every_error_says_the_line_the_key_and_the_way_out() {
         ),
         (
             "[[inputs.net]]\nsource = 'sysfs'",
-            r#"line 2: "source" takes "auto", "netlink" or "procfs": unknown variant `sysfs`"#,
+            r#"line 2: "source" takes "auto", "netlink" or "procfs"; on BSD and macOS "auto", "sysctl" or "netstat": unknown variant `sysfs`"#,
         ),
         (
             "[[inputs.net]]\nhost_proc = '/p'\nsource = 'netlink'",
@@ -297,4 +298,91 @@ fn every_option_says_the_line_of_a_value_that_it_does_not_take() {
         assert!(error.starts_with(&start), "{text:?} gave {error:?}");
         assert!(!error.contains('\n'), "{error:?}");
     }
+}
+
+#[test]
+fn what_a_system_cannot_have_is_an_error_that_says_where_it_works() {
+    let parse_for = |system, line: &str| {
+        let text = format!("[[inputs.net]]\n{line}\n");
+        Config::parse_for(system, text.as_bytes(), &env).map_err(|error| error.to_string())
+    };
+    let cases = [
+        (
+            System::FreeBsd,
+            "namespace_include = ['*']",
+            r#""namespace_include" works on Linux only"#,
+        ),
+        (
+            System::Windows,
+            "host_proc = '/p'",
+            r#""host_proc" works on Linux only, and this is Windows"#,
+        ),
+        (
+            System::MacOs,
+            "protocols = ['tcp']",
+            r#""protocols" works on Linux only, and this is macOS"#,
+        ),
+        (System::NetBsd, "speed_refresh = '10s'", r#""speed_refresh" works on Linux only"#),
+        (System::OpenBsd, "source = 'netlink'", r#""source" = "netlink" works on Linux only"#),
+        (
+            System::Linux,
+            "source = 'netstat'",
+            r#""source" = "netstat" works on FreeBSD, OpenBSD, NetBSD and macOS only, and this is Linux"#,
+        ),
+        (System::Windows, "source = 'sysctl'", "works on FreeBSD, OpenBSD, NetBSD and macOS only"),
+        (
+            System::FreeBsd,
+            "interface_tags = ['mac', 'alias']",
+            r#""interface_tags": "alias" works on Linux only"#,
+        ),
+        (
+            System::MacOs,
+            "interface_tags = ['mac']",
+            "works on Linux, FreeBSD, OpenBSD, NetBSD and Windows only",
+        ),
+        (
+            System::OpenBsd,
+            "kind_exclude = ['bridge', 'virtual']",
+            r#""kind_exclude": "virtual" works on Linux and Windows only, and this is OpenBSD"#,
+        ),
+        (
+            System::MacOs,
+            "kind_include = ['loopback', 'br*']\nsource = 'netstat'",
+            r#""kind_include": "br*": netstat tells no kinds"#,
+        ),
+        (
+            System::FreeBsd,
+            "kind_exclude = ['bridge']\nsource = 'netstat'",
+            r#""kind_exclude": "bridge": netstat tells no kinds"#,
+        ),
+        (
+            System::NetBsd,
+            "interface_tags = ['mac', 'kind']\nsource = 'netstat'",
+            r#""interface_tags": "kind": netstat tells no kinds"#,
+        ),
+    ];
+    for (system, line, expected) in cases {
+        let error = parse_for(system, line).unwrap_err();
+        assert!(error.contains(expected) && error.contains("line 2"), "{line}: {error}");
+        assert!(error.contains("leave it out"), "{error}");
+    }
+    for (system, line) in [
+        (System::Windows, "namespace_include = []\nprotocols = []\nignore_protocol_stats = true"),
+        (System::FreeBsd, "source = 'sysctl'\ninterface_tags = ['mac', 'kind']"),
+        (System::MacOs, "source = 'netstat'\nkind_include = ['loopback']"),
+        (System::MacOs, "source = 'auto'\nkind_include = ['loopback', 'bridge']"),
+        (System::OpenBsd, "source = 'netstat'\ninterface_tags = ['mac']"),
+        (System::Windows, "source = 'auto'\nkind_include = ['physical']\ncounters = 'all'"),
+    ] {
+        let config = parse_for(system, line).unwrap();
+        let table = &config.tables[0];
+        // HOST_PROC is set here, and only Linux has one.
+        assert!(table.protocols.is_empty() && table.host_proc == HostProc::Own, "{system:?}");
+    }
+    assert!(!parse_for(System::Linux, "").unwrap().tables[0].protocols.is_empty());
+}
+
+#[test]
+fn this_system_is_the_one_that_the_program_was_built_for() {
+    assert_eq!(System::current().name().to_lowercase(), std::env::consts::OS);
 }

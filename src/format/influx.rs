@@ -64,7 +64,8 @@ impl Format for Influx {
         fields: &Fields,
     ) {
         let start = line.len();
-        for (counter, value) in Counters::TABLE.iter().zip(counters.values()) {
+        let told = interface.counters_told();
+        for (counter, value) in Counters::TABLE.iter().zip(counters.values()).take(told) {
             line.extend_from_slice(counter.key.as_bytes());
             push_unsigned(line, value, fields.influx_uint_support);
         }
@@ -91,7 +92,7 @@ impl Format for Influx {
             push_state(line, &details.state, interface);
         }
         if fields.rates {
-            push_rates(line, details.rates.per_second, speed_mbits);
+            push_rates(line, &details.rates.per_second, told, speed_mbits);
         }
         // Another table may have asked for more of them.
         let is_wanted =
@@ -182,14 +183,20 @@ fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
     }
 }
 
-fn push_rates(line: &mut Vec<u8>, rates: [Option<f64>; Counters::COUNT], speed_mbits: Option<i64>) {
-    for (counter, rate) in Counters::TABLE.iter().zip(rates) {
+/// The rates of the first counters, as many as are told.
+fn push_rates(
+    line: &mut Vec<u8>,
+    rates: &[Option<f64>; Counters::COUNT],
+    told: usize,
+    speed_mbits: Option<i64>,
+) {
+    for (counter, rate) in Counters::TABLE.iter().zip(rates).take(told) {
         if let Some(rate) = rate {
             line.extend_from_slice(counter.rate_key.as_bytes());
-            push_float(line, rate);
+            push_float(line, *rate);
         }
     }
-    let [bytes_sent, bytes_recv, ..] = rates;
+    let [bytes_sent, bytes_recv, ..] = *rates;
     let Some(speed_mbits) = speed_mbits.filter(|&speed_mbits| is_known_speed(speed_mbits)) else {
         return;
     };
@@ -232,6 +239,7 @@ fn push_float(line: &mut Vec<u8>, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::interface::Wants;
     use crate::model::link::LinkModes;
     use crate::model::protocol::{Group, ProtocolStatistics};
 
@@ -273,6 +281,24 @@ mod tests {
              1700000000123456789\n"
         );
         assert!(line(b"eth0", None, false).contains("807i 1700000000123456789\n"));
+    }
+
+    #[test]
+    fn packets_dropped_on_transmit_that_are_not_told_are_no_zero() {
+        let wants = Wants { rates: true, ..Wants::default() };
+        let mut interface = Interface::new(1, b"eth0", wants);
+        interface.lacks_drop_out = true;
+        interface.details.as_mut().unwrap().rates.per_second = [Some(1.0); Counters::COUNT];
+        let mut line = Vec::new();
+        let fields = Fields { rates: true, ..Fields::default() };
+        Influx.fields(&mut line, &COUNTERS, &interface, &fields);
+        let line = String::from_utf8(line).unwrap();
+        assert!(line.contains(",drop_in=7i,bytes_sent_rate=1,"), "{line}");
+        assert!(line.contains(",drop_in_rate=1") && !line.contains("drop_out"), "{line}");
+        interface.lacks_drop_out = false;
+        let mut line = Vec::new();
+        Influx.fields(&mut line, &COUNTERS, &interface, &fields);
+        assert_eq!(String::from_utf8(line).unwrap().matches(",drop_out").count(), 2);
     }
 
     #[test]

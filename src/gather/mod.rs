@@ -162,6 +162,9 @@ impl<H: Host> Collector<H> {
             1 => reasons.push(format!("the only interface is left out ({left_out})")),
             total => reasons.push(format!("all {total} interfaces are left out ({left_out})")),
         }
+        if !H::HAS_PROTOCOLS {
+            return reasons.join(", and ");
+        }
         let is_off = self.tables.iter().all(|table| table.protocols.is_empty());
         if is_off {
             reasons.push("no protocol statistics are asked for".to_owned());

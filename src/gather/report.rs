@@ -388,6 +388,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::config::systems::System;
     use crate::format::influx::Influx;
     use crate::model::counters::Counters;
     use crate::model::interface::{Presence, Wants};
@@ -457,7 +458,9 @@ mod tests {
     fn speeds_grow_as_old_as_the_most_demanding_table_that_reports_the_interface_lets_them() {
         let config = "[[inputs.net]]\nspeed_refresh = '10s'\ninterfaces = ['a', 'b']\n\
                       [[inputs.net]]\nspeed_refresh = '60s'\ninterfaces = ['b', 'c']\n";
-        let tables = Config::parse(config.as_bytes(), &|_| None).unwrap().tables;
+        // The option is Linux's.
+        let config = Config::parse_for(System::Linux, config.as_bytes(), &|_| None);
+        let tables = config.unwrap().tables;
         let mut report = Report::new(&Influx);
         report.add_table(0, Vec::new());
         report.add_table(1, Vec::new());

@@ -15,7 +15,7 @@ pub struct Counter {
     pub rate_key: &'static str,
     /// What it counts.
     pub unit: Unit,
-    /// What it is the sum of by netlink.
+    /// What it is the sum of on Linux by netlink; empty where it is another system's.
     pub stats: &'static [Stat],
     /// Where it stands in `/proc/net/dev`, if there.
     pub column: Option<Column>,
@@ -121,12 +121,12 @@ pub enum Column {
 }
 
 /// Makes a struct of counters with its table. A row is a field's name, its [`Unit`], what it is the sum of
-/// in [`Stat`], and its [`Column`], if it has one; fields stand in lines in the order of the rows.
+/// in [`Stat`], if in anything, and its [`Column`], if it has one; fields stand in lines in the order of the rows.
 macro_rules! counters {
     (
         $(#[$docs:meta])*
         $name:ident: $value:ty {
-            $($(#[$row_docs:meta])* $field:ident: $unit:ident [$($stat:ident),+] $(=> $column:ident)?;)*
+            $($(#[$row_docs:meta])* $field:ident: $unit:ident [$($stat:ident),*] $(=> $column:ident)?;)*
         }
     ) => {
         $(#[$docs])*
@@ -146,7 +146,7 @@ macro_rules! counters {
                     key: concat!(",", stringify!($field), "="),
                     rate_key: concat!(",", stringify!($field), "_rate="),
                     unit: Unit::$unit,
-                    stats: &[$(Stat::$stat),+],
+                    stats: &[$(Stat::$stat),*],
                     column: counters!(@column $($column)?),
                 },
             )*];
@@ -239,6 +239,14 @@ counters! {
         heartbeat_err_out: Packets [TxHeartbeatErrors];
         /// Packets dropped because their link-layer address is another host's; a part of nothing else.
         otherhost_dropped_in: Packets [RxOtherhostDropped];
+        /// Multicast packets transmitted.
+        multicast_out: Packets [];
+        /// Multicast and broadcast packets received, on Windows, which does not tell them apart.
+        nonunicast_in: Packets [];
+        /// Multicast and broadcast packets transmitted, on Windows.
+        nonunicast_out: Packets [];
+        /// Packets received of a protocol that nobody here speaks.
+        noproto_in: Packets [];
     }
 }
 

@@ -108,6 +108,9 @@ pub struct Interface {
     pub speed_refresh: Duration,
     /// The number of the reading in which what its line shows changed last.
     pub changed: u64,
+    /// That it is not told how many packets were dropped on transmit: what the counters have for it is
+    /// none.
+    pub lacks_drop_out: bool,
     /// There when any is wanted.
     pub details: Option<Box<Details>>,
     /// The number of the reading that the counters are from.
@@ -170,6 +173,13 @@ impl Interface {
             self.link_modes = link_modes;
             self.changed = reading;
         }
+    }
+
+    /// How many of the eight counters are told, in the order of their [table](Counters::TABLE): the last
+    /// one may not be.
+    #[must_use]
+    pub fn counters_told(&self) -> usize {
+        Counters::COUNT - usize::from(self.lacks_drop_out)
     }
 
     /// The speed in Mbit/s, as sysfs tells it: [`SPEED_UNKNOWN`] while the interface is down or when

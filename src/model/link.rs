@@ -7,19 +7,28 @@ use super::Unit;
 pub struct Flags(pub u32);
 
 impl Flags {
-    const IFF_UP: u32 = 0x1;
-    const IFF_LOOPBACK: u32 = 0x8;
+    /// `IFF_UP`, which is the same on all systems of the Unix family.
+    pub const UP: u32 = 0x1;
+    /// `IFF_LOOPBACK`, which is too.
+    pub const LOOPBACK: u32 = 0x8;
+
+    /// Those of an interface of which a system tells just these two.
+    #[must_use]
+    pub fn of(is_up: bool, is_loopback: bool) -> Self {
+        let up = if is_up { Self::UP } else { 0 };
+        Self(up | if is_loopback { Self::LOOPBACK } else { 0 })
+    }
 
     /// Whether the interface is administratively up (`IFF_UP`); its carrier does not matter.
     #[must_use]
     pub fn is_up(self) -> bool {
-        self.0 & Self::IFF_UP != 0
+        self.0 & Self::UP != 0
     }
 
     /// Whether the interface is a loopback (`IFF_LOOPBACK`), whatever its name.
     #[must_use]
     pub fn is_loopback(self) -> bool {
-        self.0 & Self::IFF_LOOPBACK != 0
+        self.0 & Self::LOOPBACK != 0
     }
 }
 

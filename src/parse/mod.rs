@@ -3,7 +3,12 @@
 //! One module per kernel file or folder of files, named after it. Every parser takes any bytes
 //! without a panic, and a row or a value that it cannot read costs only itself.
 
+pub mod if_types;
+pub mod ifalldata;
+pub mod layouts;
+pub mod net_rt_iflist;
 pub mod netlink;
+pub mod netstat;
 pub mod proc_net_dev;
 pub mod proc_net_netlink;
 pub mod proc_net_snmp;

@@ -1,6 +1,7 @@
 //! Kinds of interfaces: the kernel's words, and words for whole classes.
 
 use super::patterns::Patterns;
+use crate::config::systems::{System, WITH_DEVICES};
 use crate::model::interface::{Interface, Presence};
 
 /// Kinds of interfaces, `kind_include` or `kind_exclude`.
@@ -37,6 +38,15 @@ impl KindClass {
             Self::Physical => "physical",
             Self::Virtual => "virtual",
             Self::Loopback => "loopback",
+        }
+    }
+
+    /// Where it is told who belongs to it.
+    #[must_use]
+    pub fn systems(self) -> &'static [System] {
+        match self {
+            Self::Physical | Self::Virtual => WITH_DEVICES,
+            Self::Loopback => &System::ALL,
         }
     }
 

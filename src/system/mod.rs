@@ -5,12 +5,32 @@
 //! Beside these, a system gives what the daemon waits for and writes to ([`Triggers`], [`Output`]), and
 //! the few calls below them. To add a system: a folder with all that is named here, and its two lines.
 
+#[cfg(unix)]
+pub mod bsd;
 #[cfg(target_os = "linux")]
 pub mod linux;
-#[cfg(target_os = "linux")]
-use self::linux as current;
+pub mod output;
+pub mod polled;
+pub(crate) mod regular_file;
+#[cfg(any(not(target_os = "linux"), feature = "threads"))]
+pub mod threads;
+pub mod trigger;
 #[cfg(unix)]
 pub mod unix;
+#[cfg(windows)]
+pub mod windows;
+
+#[cfg(any(
+    target_os = "freebsd",
+    target_os = "openbsd",
+    target_os = "netbsd",
+    target_os = "macos"
+))]
+use self::bsd as current;
+#[cfg(target_os = "linux")]
+use self::linux as current;
+#[cfg(windows)]
+use self::windows as current;
 
 use std::time::Instant;
 
@@ -109,6 +129,9 @@ pub trait Source {
 pub trait Host: Sized {
     /// What one of them is read by.
     type Source: Source;
+
+    /// Whether the system has protocol statistics.
+    const HAS_PROTOCOLS: bool;
 
     /// Opens what the tables name, and says which sources these are. What cannot be had at the moment
     /// is tried again by gathers.

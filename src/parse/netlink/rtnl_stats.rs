@@ -45,8 +45,9 @@ impl<'a> Stats<'a> {
 }
 
 /// What a counter is in a `struct rtnl_link_stats64`, added up as the kernel does for
-/// `/proc/net/dev`; `None` on a kernel that does not have it.
+/// `/proc/net/dev`; `None` on a kernel that does not have it, and of what is another system's.
 fn sum(words: &[u8], counter: &Counter) -> Option<u64> {
+    counter.stats.first()?;
     let (words, _) = words.as_chunks::<8>();
     counter.stats.iter().try_fold(0_u64, |sum, &stat| {
         Some(sum.wrapping_add(u64::from_ne_bytes(*words.get(stat as usize)?)))

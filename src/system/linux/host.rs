@@ -20,7 +20,7 @@ use crate::log::{Level, Log, Problems};
 use crate::model::interface::Wants;
 use crate::model::protocol::{Groups, ProtocolStatistics};
 use crate::quoted::QuotedPath;
-use crate::system::unix::Events;
+use crate::system::linux::poll::Events;
 use crate::system::{Altname, Host, Source as _};
 
 /// All that tables report of this host, or of the one whose `/proc` they name.
@@ -103,6 +103,8 @@ impl From<NetlinkError> for Unusable {
 
 impl Host for LinuxHost {
     type Source = LinuxSource;
+
+    const HAS_PROTOCOLS: bool = true;
 
     fn open(tables: &mut [Table], format: &'static dyn Format, log: Log) -> Self {
         privileges::distrust(tables.iter().map(|table| &table.host_proc));
@@ -536,7 +538,8 @@ fn wants_netlink(table: &Table) -> bool {
     match table.source {
         SourceOption::Auto => table.host_proc != HostProc::Own || table.host_sys.is_none(),
         SourceOption::Netlink => true,
-        SourceOption::Procfs => false,
+        // The others are none of Linux's.
+        SourceOption::Procfs | SourceOption::Sysctl | SourceOption::Netstat => false,
     }
 }
 

@@ -11,6 +11,7 @@ pub mod host;
 mod namespaces;
 pub mod netlink;
 pub mod netns;
+pub mod poll;
 pub mod privileges;
 pub mod proc_net;
 pub mod procfs;
@@ -28,10 +29,23 @@ use self::netlink::Scratch;
 use self::proc_net::ProcNet;
 
 pub use self::host::LinuxHost as CurrentHost;
+#[cfg(not(feature = "threads"))]
+pub use self::poll::output::{Output, close as close_output};
+#[cfg(not(feature = "threads"))]
+pub use self::poll::stderr;
+#[cfg(not(feature = "threads"))]
+pub use self::poll::trigger::Triggers;
+pub use self::poll::{Events, NO_EVENTS};
 pub use self::privileges::lower as lower_privileges;
-pub use super::unix::output::{EMPTY_POLL, Output, close as close_output};
-pub use super::unix::trigger::{Await, Ready, Triggers};
-pub use super::unix::{Events, NO_EVENTS, file, stderr};
+pub use super::output::EMPTY_POLL;
+#[cfg(feature = "threads")]
+pub use super::threads::output::{Output, close as close_output};
+#[cfg(feature = "threads")]
+pub use super::threads::stderr;
+#[cfg(feature = "threads")]
+pub use super::threads::trigger::Triggers;
+pub use super::trigger::{Await, Ready};
+pub use super::unix::file;
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).
 #[must_use]

@@ -6,19 +6,18 @@
 //! share, need not be made non-blocking.
 
 use std::io::{self, IsTerminal as _};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::PIPE_BUF;
 
-use crate::system::current::streams;
-
-/// How often to look whether a pipe is empty, which no event tells.
-pub const EMPTY_POLL: Duration = Duration::from_millis(2);
+use crate::system::linux::streams;
+use crate::system::output::{Closed, EMPTY_POLL};
+use crate::system::unix::stdio;
 
 /// How long a reader may take to see that the pipe is closed. No event tells when it has. 20 ms were
 /// too few for a Telegraf on a busy machine.
@@ -152,40 +151,10 @@ impl Output {
 pub fn close() -> Closed {
     let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
     // Telegraf gives pipes for all three. Where somebody types, nobody loses anything.
-    let is_read = has_reader(&stdout) || has_reader(&stderr);
+    let is_read = stdio::has_reader(&stdout) || stdio::has_reader(&stderr);
     if stdin.is_terminal() || !is_read {
-        return Closed { until: None };
+        return Closed::for_nobody();
     }
-    // In place of a file that would have to be opened, which may be impossible by now, as in a chroot.
-    // What cannot be closed is closed with the process.
-    let _ = rustix::stdio::dup2_stdout(&stdin);
-    let _ = rustix::stdio::dup2_stderr(&stdin);
-    Closed { until: Some(Instant::now() + CLOSE_GRACE) }
-}
-
-/// That stdout and stderr are closed.
-#[derive(Debug)]
-pub struct Closed {
-    /// When their readers may be taken to have seen it; `None` where there are none.
-    until: Option<Instant>,
-}
-
-impl Closed {
-    /// Waits until their readers may be taken to have seen it.
-    pub fn linger(self) {
-        if let Some(until) = self.until {
-            thread::sleep(until.saturating_duration_since(Instant::now()));
-        }
-    }
-}
-
-/// Whether that is a pipe.
-pub(crate) fn is_pipe(fd: impl AsFd) -> bool {
-    rustix::fs::fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
-}
-
-/// Whether that is a pipe whose reader has not gone away.
-fn has_reader(fd: impl AsFd) -> bool {
-    let mut pipe = [PollFd::new(&fd, PollFlags::empty())];
-    is_pipe(&fd) && poll(&mut pipe, Some(&Timespec::default())) == Ok(0)
+    stdio::close_outputs();
+    Closed::for_readers(CLOSE_GRACE)
 }
