@@ -216,11 +216,13 @@ impl Session<'_> {
             }
         }
         if late > 0 {
-            let message = format_args!("netstat took too long: {}", LeftOut(late));
+            let left_out = LeftOut(late);
+            let message = format_args!("netstat took too long: {left_out}");
             self.problems.report("netstat took too long", Level::Error, message);
         }
         if let Some((error, count)) = failed {
-            let message = format_args!("{error}: {}", LeftOut(count));
+            let left_out = LeftOut(count);
+            let message = format_args!("{error}: {left_out}");
             self.problems.report("netstat failed", Level::Error, message);
         }
     }
