@@ -2,6 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::common::{is_skipped_without, run};
 
 /// A document.
 pub(crate) fn document(name: &str) -> String {
@@ -25,4 +30,31 @@ pub(crate) fn table(name: &str, header: &str) -> Vec<Vec<String>> {
     let rows = rows.lines().skip(2).take_while(|line| line.starts_with('|'));
     rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect())
         .collect()
+}
+
+/// Whether this test cannot run for want of Debian's python3-yaml.
+pub(crate) fn is_skipped_without_yaml() -> bool {
+    let output = Command::new("/usr/bin/python3").args(["-c", "import yaml"]).output();
+    let has_it = output.is_ok_and(|output| output.status.success());
+    is_skipped_without("Debian's python3-yaml", has_it)
+}
+
+/// What a text in YAML says, which Python reads.
+pub(crate) fn yaml(text: &str) -> Value {
+    let script = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.argv[1])))";
+    let output = run(Command::new("/usr/bin/python3").args(["-c", script, text]));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A text as the last task of docs/MIGRATING.md for Ansible leaves it.
+pub(crate) fn with_inputs_net_taken_out(text: &str) -> String {
+    let [play] = &blocks("MIGRATING.md", "yaml")[..] else { panic!("not one block") };
+    let play = yaml(play);
+    let task = play[0]["tasks"].as_array().unwrap().last().unwrap();
+    let regexp = task["ansible.builtin.replace"]["regexp"].as_str().unwrap();
+    // As that module does it.
+    let script =
+        "import re, sys; sys.stdout.write(re.sub(sys.argv[1], '', sys.argv[2], flags=re.M))";
+    let output = run(Command::new("/usr/bin/python3").args(["-c", script, regexp, text]));
+    String::from_utf8(output.stdout).unwrap()
 }

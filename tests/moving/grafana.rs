@@ -1,15 +1,14 @@
 //! The dashboard and the alerts: every query of theirs, against what Telegraf has written into a database.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::common::machine::{Cgroup, Machine, Sleeper};
 use crate::common::telegraf::telegrafs;
-use crate::common::{eventually, is_skipped_without, run};
+use crate::common::{eventually, is_skipped_without};
 use crate::database::{Database, Series, is_skipped_without_database};
-use crate::documents::{blocks, document};
+use crate::documents::{blocks, document, is_skipped_without_yaml, yaml};
 use crate::running::{AGENT, Configuration, Telegraf, assert_no_complaint};
 
 /// The variables that pick series; each may be any.
@@ -30,22 +29,12 @@ fn items<'t>(value: &'t Value, key: &str) -> Vec<&'t Value> {
     value[key].as_array().into_iter().flatten().collect()
 }
 
-/// The alert rules, which Python reads.
+/// The alert rules.
 fn rules() -> Vec<Value> {
-    let file = format!("{}/docs/grafana-alerts.yaml", env!("CARGO_MANIFEST_DIR"));
-    let script = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
-    let output = run(Command::new("/usr/bin/python3").args(["-c", script, &file]));
-    let alerts: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let alerts = yaml(&document("grafana-alerts.yaml"));
     assert_eq!(alerts["apiVersion"], 1);
     let groups = items(&alerts, "groups");
     groups.iter().flat_map(|group| items(group, "rules")).cloned().collect()
-}
-
-/// Whether this test cannot run for want of Debian's python3-yaml.
-fn is_skipped_without_yaml() -> bool {
-    let output = Command::new("/usr/bin/python3").args(["-c", "import yaml"]).output();
-    let has_it = output.is_ok_and(|output| output.status.success());
-    is_skipped_without("Debian's python3-yaml", has_it)
 }
 
 /// The query as Grafana sends it, with these values of variables, and of others all.
