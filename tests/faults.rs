@@ -521,7 +521,16 @@ fn a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells() {
     ];
     let files: Vec<_> =
         ["up0", "up1", "mac0"].iter().flat_map(|one| attributes(one, &names)).collect();
-    let lost = ["speed", "admin_up", "operstate", "mtu", "ifindex", "carrier"];
+    let lost = [
+        "speed",
+        "admin_up",
+        "admin_status",
+        "operstate",
+        "oper_status",
+        "mtu",
+        "ifindex",
+        "carrier",
+    ];
     for error in ["ENOMEM", "EIO", "EMFILE", "EACCES", "EBUSY", "EAGAIN"] {
         let mut daemon = Daemon::start_as(plugin(&netns), &config);
         let before = parsed(&daemon.batch());
