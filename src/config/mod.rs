@@ -5,6 +5,7 @@
 
 mod error;
 pub(crate) mod expand;
+pub(crate) mod go_duration;
 pub mod options;
 mod read;
 pub mod systems;

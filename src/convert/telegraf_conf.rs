@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::{ConfigError, line_at};
+use crate::config::{ConfigError, go_duration, line_at};
 
 /// An input that is converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,34 +163,13 @@ pub(super) fn plain_strings<'t>(value: &'t DeValue<'_>) -> Option<Vec<&'t str>> 
 
 /// The seconds of a duration as Go writes it; `None` where it is none, as where a variable stands for it.
 pub(super) fn seconds(value: &DeValue<'_>) -> Option<f64> {
-    const UNITS: [(&str, f64); 9] = [
-        ("ns", 1e-9),
-        ("us", 1e-6),
-        ("\u{b5}s", 1e-6),
-        ("\u{3bc}s", 1e-6),
-        ("ms", 1e-3),
-        ("s", 1.0),
-        ("m", 60.0),
-        ("h", 3600.0),
-        ("d", 86400.0),
-    ];
     let text = match value {
         DeValue::String(text) => text.as_ref(),
         DeValue::Integer(number) => number.as_str(),
         DeValue::Float(number) => number.as_str(),
         _ => return None,
     };
-    if let Ok(number) = text.parse() {
-        return Some(number);
-    }
-    let is_of_number = |character: char| character.is_ascii_digit() || character == '.';
-    let (mut sum, mut rest) = (0.0, text);
-    while !rest.is_empty() {
-        let (number, behind) = rest.split_at(rest.find(|character| !is_of_number(character))?);
-        let unit = behind.split(is_of_number).next()?;
-        let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        sum += number.parse::<f64>().ok()? * scale;
-        rest = behind.get(unit.len()..)?;
-    }
-    Some(sum)
+    text.parse()
+        .ok()
+        .or_else(|| go_duration::read(text, true).map(|duration| duration.as_secs_f64()))
 }

@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::Env;
 use crate::config::expand::Place;
+use crate::config::go_duration;
 
 /// The most bytes that a file, or one of its strings, may have once variables are replaced.
 const MAX_EXPANDED: usize = 1 << 20;
@@ -113,7 +114,7 @@ impl Value {
         let seconds = text.trim().replace('_', "").parse::<f64>();
         match seconds {
             Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-            Err(_) => duration(text, true),
+            Err(_) => go_duration::read(text, true),
         }
     }
 
@@ -121,7 +122,7 @@ impl Value {
     /// with units, of which days are none. A number is not looked at.
     #[must_use]
     pub fn block_duration(&self) -> Option<Duration> {
-        duration(self.text()?, false)
+        go_duration::read(self.text()?, false)
     }
 }
 
@@ -309,37 +310,6 @@ fn substituted<'t>(text: &'t str, env: Env<'_>) -> Cow<'t, str> {
     }
     replaced.push_str(rest);
     Cow::Owned(replaced)
-}
-
-/// A time as Go reads it: numbers with units; with days, as Telegraf's agent does, or without.
-fn duration(text: &str, has_days: bool) -> Option<Duration> {
-    const UNITS: [(&str, f64); 9] = [
-        ("ns", 1e-9),
-        ("us", 1e-6),
-        ("µs", 1e-6),
-        ("μs", 1e-6),
-        ("ms", 1e-3),
-        ("s", 1.0),
-        ("m", 60.0),
-        ("h", 3600.0),
-        ("d", 86400.0),
-    ];
-    let text = text.strip_prefix('+').unwrap_or(text);
-    if text == "0" {
-        return Some(Duration::ZERO);
-    }
-    let (mut seconds, mut rest) = (0.0, text);
-    while !rest.is_empty() {
-        let end = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
-        let (number, behind) = rest.split_at_checked(end)?;
-        let end = behind.find(|character: char| character.is_ascii_digit() || character == '.');
-        let (unit, behind) = behind.split_at_checked(end.unwrap_or(behind.len()))?;
-        let mut units = UNITS.into_iter().filter(|(name, _)| has_days || *name != "d");
-        let (_, length) = units.find(|(name, _)| *name == unit)?;
-        seconds += number.parse::<f64>().ok()? * length;
-        rest = behind;
-    }
-    (!text.is_empty()).then(|| Duration::try_from_secs_f64(seconds).ok()).flatten()
 }
 
 #[cfg(test)]
