@@ -18,6 +18,7 @@ pub(crate) mod namespaces;
 pub(crate) mod plugin;
 #[cfg(target_os = "linux")]
 pub(crate) mod telegraf;
+#[cfg(target_os = "linux")]
 pub(crate) mod tmux;
 #[cfg(target_os = "linux")]
 pub(crate) mod trace;
