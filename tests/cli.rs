@@ -2,27 +2,7 @@
 
 mod common;
 
-use std::fs;
-use std::process::{Command, Output, Stdio};
-
-use common::{PLUGIN, output, run, text};
-use tempfile::TempDir;
-
-fn plugin(args: &[&str]) -> Command {
-    let mut command = Command::new(PLUGIN);
-    command.args(args).stdin(Stdio::null()).env_remove("HOST_PROC").env_remove("HOST_SYS");
-    command
-}
-
-/// Runs it with a configuration file of that text.
-fn with_config(config: &str, args: &[&str], env: &[(&str, &str)]) -> (TempDir, Output) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("plugin.conf");
-    fs::write(&file, config).unwrap();
-    let mut command = plugin(args);
-    let output = output(command.arg("--config").arg(file).envs(env.iter().copied()));
-    (folder, output)
-}
+use common::{output, plugin, run, text, with_config};
 
 #[test]
 fn help_shows_the_block_to_paste() {
