@@ -329,9 +329,7 @@ impl Reader<'_> {
             let what = format!("\"interface_tags\": {:?}", tag.key());
             check(span_of("interface_tags"), tag.systems(), &what)?;
         }
-        let kinds =
-            [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)];
-        for (key, entries) in kinds {
+        for (key, entries) in kind_lists(options) {
             for entry in entries {
                 let Some(class) = KindClass::of_name(entry.get_ref()) else { continue };
                 check(entry.span(), class.systems(), &format!("{key:?}: {:?}", class.name()))?;
@@ -355,9 +353,7 @@ impl Reader<'_> {
             );
             Err(self.error(span, message))
         };
-        let kinds =
-            [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)];
-        for (key, entries) in kinds {
+        for (key, entries) in kind_lists(options) {
             let is_told = |entry: &Spanned<String>| {
                 KindClass::of_name(entry.get_ref()) == Some(KindClass::Loopback)
             };
@@ -521,6 +517,11 @@ impl Reader<'_> {
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
         ConfigError { line: Some(self.line_of(span)), message: message.into() }
     }
+}
+
+/// The lists of kinds, with their keys.
+fn kind_lists(options: &Options) -> [(&'static str, &[Spanned<String>]); 2] {
+    [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)]
 }
 
 /// Each item once, where it stands first.
