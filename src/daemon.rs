@@ -201,8 +201,8 @@ fn write(
     loop {
         let length = output.write_lines(lines, writable).map_err(DaemonError::Write)?;
         lines = lines.get(length..).unwrap_or_default();
-        let deadline = triggers.stop_since();
-        let deadline = deadline.map(|since| (since + WRITE_GRACE).max(start + LATE_WRITE_GRACE));
+        let stop = triggers.stop_since();
+        let deadline = stop.map(|since| (since + WRITE_GRACE).max(start + LATE_WRITE_GRACE));
         if lines.is_empty() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Ok(lines.is_empty());
         }

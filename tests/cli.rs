@@ -6,24 +6,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use common::{PLUGIN, finish, output, run, text};
-use tempfile::TempDir;
-
-fn plugin(args: &[&str]) -> Command {
-    let mut command = Command::new(PLUGIN);
-    command.args(args).stdin(Stdio::null()).env_remove("HOST_PROC").env_remove("HOST_SYS");
-    command
-}
-
-/// Runs it with a configuration file of that text.
-fn with_config(config: &str, args: &[&str], env: &[(&str, &str)]) -> (TempDir, Output) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("plugin.conf");
-    fs::write(&file, config).unwrap();
-    let mut command = plugin(args);
-    let output = output(command.arg("--config").arg(file).envs(env.iter().copied()));
-    (folder, output)
-}
+use common::{finish, output, plugin, run, text, with_config};
 
 /// Runs it with that on stdin.
 fn run_with_stdin(command: &mut Command, stdin: &[u8]) -> Output {

@@ -13,25 +13,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use common::{PLUGIN, finish, output, proc_net_dev, run, text};
+use common::{PLUGIN, finish, output, plugin, proc_net_dev, run, text, with_config};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
-
-fn plugin(args: &[&str]) -> Command {
-    let mut command = Command::new(PLUGIN);
-    command.args(args).stdin(Stdio::null()).env_remove("HOST_PROC").env_remove("HOST_SYS");
-    command
-}
-
-/// Runs it with a configuration file of that text.
-fn with_config(config: &str, args: &[&str], env: &[(&str, &str)]) -> (TempDir, Output) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("plugin.conf");
-    fs::write(&file, config).unwrap();
-    let mut command = plugin(args);
-    let output = output(command.arg("--config").arg(file).envs(env.iter().copied()));
-    (folder, output)
-}
 
 fn host(net_dev: &[u8]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -367,9 +367,7 @@ impl Reader<'_> {
             let what = format!("\"interface_tags\": {:?}", tag.key());
             check(span_of("interface_tags"), tag.systems(), &what)?;
         }
-        let kinds =
-            [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)];
-        for (key, entries) in kinds {
+        for (key, entries) in kind_lists(options) {
             for entry in entries {
                 let Some(class) = KindClass::of_name(entry.get_ref()) else { continue };
                 check(entry.span(), class.systems(), &format!("{key:?}: {:?}", class.name()))?;
@@ -393,9 +391,7 @@ impl Reader<'_> {
             );
             Err(self.error(span, message))
         };
-        let kinds =
-            [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)];
-        for (key, entries) in kinds {
+        for (key, entries) in kind_lists(options) {
             let is_told = |entry: &Spanned<String>| {
                 KindClass::of_name(entry.get_ref()) == Some(KindClass::Loopback)
             };
@@ -572,6 +568,11 @@ fn found(value: &Spanned<DeValue<'_>>, start: usize) -> String {
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
     }
+}
+
+/// The lists of kinds, with their keys.
+fn kind_lists(options: &Options) -> [(&'static str, &[Spanned<String>]); 2] {
+    [("kind_include", &options.kind_include), ("kind_exclude", &options.kind_exclude)]
 }
 
 /// Each item once, where it stands first.

@@ -33,6 +33,14 @@ pub struct Peer {
     pub is_elsewhere: bool,
 }
 
+/// A link-layer address in hexadecimal; empty when it is none.
+#[must_use]
+pub fn mac(address: &[u8]) -> Box<[u8]> {
+    let bytes: Vec<_> = address.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = bytes.join(":").into_bytes();
+    if is_address(&text) { text.into() } else { Box::default() }
+}
+
 /// Whether a text of hexadecimal bytes is a link-layer address: a loopback has one of zeros alone, and
 /// a tunnel may have none.
 #[must_use]

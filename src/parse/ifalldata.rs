@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::bytes_at;
 use crate::model::counters::{Counters, MoreCounters};
 
 /// The length of a `struct ifmibdata`.
@@ -87,10 +88,8 @@ fn row(row: &[u8]) -> Option<IfData<'_>> {
     let name = row.get(NAME..NAME + NAME_LENGTH)?;
     let name = name.split(|&byte| byte == 0).next().filter(|name| !name.is_empty())?;
     let data = row.get(DATA..)?;
-    let number = |place: usize| data.get(place..)?.first_chunk().copied().map(u64::from_ne_bytes);
-    let small = |bytes: &[u8], place: usize| {
-        bytes.get(place..)?.first_chunk().copied().map(u32::from_ne_bytes)
-    };
+    let number = |place: usize| bytes_at(data, place).map(u64::from_ne_bytes);
+    let small = |bytes, place| bytes_at(bytes, place).map(u32::from_ne_bytes);
     Some(IfData {
         name,
         flags: small(row, FLAGS)?,

@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use super::bytes_at;
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::link::Duplex;
 
@@ -294,15 +295,15 @@ fn name_and_address(sockaddr: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn u16_at(bytes: &[u8], place: usize) -> Option<u16> {
-    bytes.get(place..)?.first_chunk().copied().map(u16::from_ne_bytes)
+    bytes_at(bytes, place).map(u16::from_ne_bytes)
 }
 
 fn u32_at(bytes: &[u8], place: usize) -> Option<u32> {
-    bytes.get(place..)?.first_chunk().copied().map(u32::from_ne_bytes)
+    bytes_at(bytes, place).map(u32::from_ne_bytes)
 }
 
 fn u64_at(bytes: &[u8], place: usize) -> Option<u64> {
-    bytes.get(place..)?.first_chunk().copied().map(u64::from_ne_bytes)
+    bytes_at(bytes, place).map(u64::from_ne_bytes)
 }
 
 #[cfg(test)]

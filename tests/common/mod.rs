@@ -24,11 +24,14 @@ pub(crate) mod tmux;
 pub(crate) mod trace;
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{Read, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 #[cfg(target_os = "linux")]
 pub(crate) use self::linux::*;
@@ -102,6 +105,23 @@ fn read_aside(from: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
         let _ = sender.send(bytes);
     });
     receiver
+}
+
+/// The plugin with these arguments, about this host.
+pub(crate) fn plugin(args: &[&str]) -> Command {
+    let mut command = Command::new(PLUGIN);
+    command.args(args).stdin(Stdio::null()).env_remove("HOST_PROC").env_remove("HOST_SYS");
+    command
+}
+
+/// Runs it with a configuration file of that text.
+pub(crate) fn with_config(config: &str, args: &[&str], env: &[(&str, &str)]) -> (TempDir, Output) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plugin.conf");
+    fs::write(&file, config).unwrap();
+    let mut command = plugin(args);
+    let output = output(command.arg("--config").arg(file).envs(env.iter().copied()));
+    (folder, output)
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

@@ -15,6 +15,8 @@ pub mod ethtool;
 pub mod rtnl_link;
 pub mod rtnl_stats;
 
+use super::bytes_at;
+
 const MESSAGE_HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
 const ALIGNMENT: usize = 4;
@@ -108,11 +110,6 @@ fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
         rest = rest.get(length.next_multiple_of(ALIGNMENT)..).unwrap_or_default();
         Some((kind, value))
     })
-}
-
-/// So many bytes from that place on.
-fn bytes_at<const N: usize>(bytes: &[u8], place: usize) -> Option<[u8; N]> {
-    bytes.get(place..)?.first_chunk().copied()
 }
 
 fn u16_of(value: &[u8]) -> Option<u16> {

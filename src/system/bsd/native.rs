@@ -2,22 +2,17 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::getuid;
 use rustix::time::{ClockId, clock_gettime};
 use telegraf_net_sys::sysctl;
 
 use super::netstat::Programs;
-use super::reader::{BsdReader, Calls};
-use crate::config::SourceOption;
+use super::reader::{BsdReader, Platform};
 use crate::config::systems::System;
-use crate::log::Problems;
-use crate::model::interface::Wants;
-use crate::system::Capabilities;
 use crate::system::facts::ProcessFacts;
 use crate::system::polled::host::PolledHost;
-use crate::system::polled::{NotRead, Reader, Row};
 
 pub use crate::system::output::EMPTY_POLL;
 pub use crate::system::threads::output::{Output, close as close_output};
@@ -27,50 +22,37 @@ pub use crate::system::trigger::{Await, Ready};
 pub use crate::system::unix::{cpu_time, file, terminal};
 
 /// The host of this system.
-pub type CurrentHost = PolledHost<NativeReader>;
+pub type CurrentHost = PolledHost<BsdReader<ThisSystem>>;
 
-/// Reads the interfaces of the system that this program runs on.
+/// The system that this program runs on.
 #[derive(Debug)]
-pub struct NativeReader(BsdReader);
+pub struct ThisSystem;
 
-impl Reader for NativeReader {
-    fn open(source: SourceOption) -> Self {
-        let system = System::current();
-        let calls = Calls { sysctl: sysctl::read, queue_drops };
-        Self(BsdReader::new(system, source, calls, Programs::of(system)))
+impl Platform for ThisSystem {
+    fn system() -> System {
+        System::current()
     }
 
-    fn name(&self) -> String {
-        self.0.name()
+    fn programs() -> Programs {
+        Programs::of(System::current())
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { kinds: self.0.tells_kinds() }
+    fn sysctl(mib: &[i32], table: &mut Vec<u8>) -> io::Result<()> {
+        sysctl::read(mib, table)
     }
 
-    fn read(
-        &mut self,
-        wants: Wants,
-        began: Instant,
-        rows: &mut Vec<Row>,
-        problems: &mut Problems,
-        hurry: &mut dyn FnMut() -> bool,
-    ) -> Result<(), NotRead> {
-        self.0.read(wants, began, rows, problems, hurry)
+    /// NetBSD tells them nowhere else.
+    #[cfg(target_os = "netbsd")]
+    fn queue_drops(interface: &[u8]) -> Option<u64> {
+        let name = [b"net.interfaces.", interface, b".sndq.drops"].concat();
+        sysctl::number(&std::ffi::CString::new(name).ok()?).ok()
     }
-}
 
-/// How many packets an interface has dropped on transmit, which NetBSD tells nowhere else.
-#[cfg(target_os = "netbsd")]
-fn queue_drops(interface: &[u8]) -> Option<u64> {
-    let name = [b"net.interfaces.", interface, b".sndq.drops"].concat();
-    sysctl::number(&std::ffi::CString::new(name).ok()?).ok()
-}
-
-/// All are told by the table of interfaces.
-#[cfg(not(target_os = "netbsd"))]
-fn queue_drops(_interface: &[u8]) -> Option<u64> {
-    None
+    /// The table of interfaces tells them.
+    #[cfg(not(target_os = "netbsd"))]
+    fn queue_drops(_interface: &[u8]) -> Option<u64> {
+        None
+    }
 }
 
 /// OpenBSD's clock that counts while the system is suspended.

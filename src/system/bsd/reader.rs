@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 use std::time::Instant;
 
 use crate::config::SourceOption;
@@ -9,13 +10,14 @@ use crate::config::systems::System;
 use crate::log::{Level, Problems};
 use crate::model::interface::Wants;
 use crate::model::link::{Flags, LinkModes, LinkState, SPEED_UNKNOWN};
-use crate::model::properties::Properties;
+use crate::model::properties::{Properties, mac};
 use crate::parse::if_types;
 use crate::parse::ifalldata::{self, IfData, IfalldataError};
 use crate::parse::net_rt_iflist::{
     FREEBSD, IfInfo, IflistError, IflistReason, Layout, NETBSD, OPENBSD, if_infos,
 };
-use crate::system::polled::{NotRead, Row};
+use crate::system::Capabilities;
+use crate::system::polled::{NotRead, Reader, Row};
 
 use super::netstat::{Netstat, Programs};
 
@@ -29,28 +31,31 @@ pub(crate) const IFLIST_NETBSD: [i32; 6] = [4, 34, 0, 0, 6, 0];
 /// IFDATA_GENERAL}`.
 pub(crate) const IFALLDATA: [i32; 6] = [4, 18, 0, 3, 0, 1];
 
-/// The system calls.
-#[derive(Clone, Copy)]
-pub struct Calls {
+/// What a system itself has to be asked for.
+pub trait Platform: fmt::Debug {
+    /// Which one it is.
+    fn system() -> System;
+
+    /// Where its programs lie.
+    fn programs() -> Programs;
+
     /// Replaces the bytes by the value of the variable that has these numbers.
-    pub sysctl: fn(&[i32], &mut Vec<u8>) -> io::Result<()>,
+    ///
+    /// # Errors
+    ///
+    /// Those of `sysctl(3)`.
+    fn sysctl(mib: &[i32], table: &mut Vec<u8>) -> io::Result<()>;
+
     /// How many packets an interface of that name has dropped on transmit, where nothing else tells; `None`
     /// where this does not either.
-    pub queue_drops: fn(&[u8]) -> Option<u64>,
-}
-
-impl fmt::Debug for Calls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Calls")
-    }
+    fn queue_drops(interface: &[u8]) -> Option<u64>;
 }
 
 /// Reads the interfaces of a system.
 #[derive(Debug)]
-pub struct BsdReader {
-    system: System,
+pub struct BsdReader<P> {
+    platform: PhantomData<P>,
     source: SourceOption,
-    calls: Calls,
     netstat: Netstat,
     /// The kernel's table, to be used again.
     table: Vec<u8>,
@@ -79,19 +84,19 @@ impl fmt::Display for SysctlError {
     }
 }
 
-impl BsdReader {
-    /// One for that system, by that source.
-    #[must_use]
-    pub fn new(system: System, source: SourceOption, calls: Calls, programs: Programs) -> Self {
-        let is_by_netstat = source == SourceOption::Netstat;
-        let netstat = Netstat::new(system, programs);
-        Self { system, source, calls, netstat, table: Vec::new(), is_by_netstat }
+impl<P: Platform> Reader for BsdReader<P> {
+    fn open(source: SourceOption) -> Self {
+        Self {
+            platform: PhantomData,
+            source,
+            netstat: Netstat::new(P::system(), P::programs()),
+            table: Vec::new(),
+            is_by_netstat: source == SourceOption::Netstat,
+        }
     }
 
-    /// What it reads, for people.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let table = match self.system {
+    fn name(&self) -> String {
+        let table = match P::system() {
             System::MacOs => "sysctl net.link.generic.ifalldata",
             _ => "sysctl NET_RT_IFLIST",
         };
@@ -102,19 +107,11 @@ impl BsdReader {
         }
     }
 
-    /// Whether the last reading told kinds.
-    #[must_use]
-    pub fn tells_kinds(&self) -> bool {
-        !self.is_by_netstat
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { kinds: !self.is_by_netstat }
     }
 
-    /// Appends a row for each interface of this moment, as [a reader](crate::system::polled::Reader::read)
-    /// has to.
-    ///
-    /// # Errors
-    ///
-    /// When there is nothing to report this time.
-    pub fn read(
+    fn read(
         &mut self,
         wants: Wants,
         began: Instant,
@@ -153,14 +150,16 @@ impl BsdReader {
             NotRead
         })
     }
+}
 
+impl<P: Platform> BsdReader<P> {
     fn read_sysctl(
         &mut self,
         wants: Wants,
         rows: &mut Vec<Row>,
         problems: &mut Problems,
     ) -> Result<(), SysctlError> {
-        let layout = match self.system {
+        let layout = match P::system() {
             System::MacOs => return self.read_ifalldata(wants, rows),
             System::OpenBsd => (&OPENBSD, &IFLIST),
             System::NetBsd => (&NETBSD, &IFLIST_NETBSD),
@@ -176,11 +175,10 @@ impl BsdReader {
         rows: &mut Vec<Row>,
         problems: &mut Problems,
     ) -> Result<(), SysctlError> {
-        let Self { system, calls, table, .. } = self;
-        (calls.sysctl)(mib, table).map_err(SysctlError::Call)?;
+        P::sysctl(mib, &mut self.table).map_err(SysctlError::Call)?;
         let mut errors = Vec::new();
-        if_infos(table, layout, |info| match info {
-            Ok(info) => rows.push(Self::row_of_info(*system, *calls, wants, &info)),
+        if_infos(&self.table, layout, |info| match info {
+            Ok(info) => rows.push(Self::row_of_info(wants, &info)),
             Err(error) => errors.push(error),
         });
         let Some(&first) = errors.first() else { return Ok(()) };
@@ -201,16 +199,16 @@ impl BsdReader {
     }
 
     fn read_ifalldata(&mut self, wants: Wants, rows: &mut Vec<Row>) -> Result<(), SysctlError> {
-        (self.calls.sysctl)(&IFALLDATA, &mut self.table).map_err(SysctlError::Call)?;
+        P::sysctl(&IFALLDATA, &mut self.table).map_err(SysctlError::Call)?;
         let found = ifalldata::rows(&self.table).map_err(SysctlError::Ifalldata)?;
         rows.extend(found.map(|data| row_of_data(wants, &data)));
         Ok(())
     }
 
-    fn row_of_info(system: System, calls: Calls, wants: Wants, info: &IfInfo<'_>) -> Row {
+    fn row_of_info(wants: Wants, info: &IfInfo<'_>) -> Row {
         let flags = Flags(info.flags);
         let mut counters = info.counters;
-        let queue_drops = info.lacks_drop_out.then(|| (calls.queue_drops)(info.name)).flatten();
+        let queue_drops = info.lacks_drop_out.then(|| P::queue_drops(info.name)).flatten();
         counters.drop_out = queue_drops.unwrap_or(counters.drop_out);
         Row {
             ifindex: info.ifindex,
@@ -231,7 +229,7 @@ impl BsdReader {
                 mtu: Some(info.mtu),
                 ..LinkState::default()
             },
-            properties: properties(wants, if_types::kind(system, info.kind), info.address),
+            properties: properties(wants, if_types::kind(P::system(), info.kind), info.address),
         }
     }
 }
@@ -270,10 +268,8 @@ fn properties(wants: Wants, kind: &str, address: &[u8]) -> Properties {
     if wants.kind || wants.properties {
         properties.kind = kind.as_bytes().into();
     }
-    // One of zeros is none.
-    if wants.properties && address.iter().any(|&byte| byte != 0) {
-        let hexadecimal = address.iter().map(|byte| format!("{byte:02x}"));
-        properties.mac = hexadecimal.collect::<Vec<_>>().join(":").into_bytes().into();
+    if wants.properties {
+        properties.mac = mac(address);
     }
     properties
 }

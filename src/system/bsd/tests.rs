@@ -11,19 +11,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::netstat::Programs;
-use super::reader::{BsdReader, Calls, IFALLDATA, IFLIST, IFLIST_NETBSD};
+use super::reader::{BsdReader, IFALLDATA, IFLIST, IFLIST_NETBSD, Platform};
+use crate::config::Config;
 use crate::config::systems::System;
-use crate::config::{Config, SourceOption};
 use crate::format::influx::Influx;
 use crate::gather::Collector;
+use crate::log::Log;
 use crate::log::tests::take_records;
-use crate::log::{Log, Problems};
-use crate::model::interface::Wants;
 use crate::parse::net_rt_iflist::{FREEBSD, Layout, NETBSD, OPENBSD};
 use crate::parse::{ifalldata, net_rt_iflist};
-use crate::system::Capabilities;
 use crate::system::polled::host::PolledHost;
-use crate::system::polled::{NotRead, Reader, Row};
 
 /// What stands in for a system.
 struct Played {
@@ -43,55 +40,40 @@ fn with<T>(with: impl FnOnce(&mut Played) -> T) -> T {
     PLAYED.with_borrow_mut(|played| with(played.as_mut().unwrap()))
 }
 
-fn sysctl(mib: &[i32], table: &mut Vec<u8>) -> io::Result<()> {
-    with(|played| {
-        let expected = match played.system {
-            System::MacOs => IFALLDATA,
-            System::NetBsd => IFLIST_NETBSD,
-            _ => IFLIST,
-        };
-        assert_eq!(mib, expected);
-        let next = match &played.tables[0] {
-            Ok(bytes) => Ok(bytes.clone()),
-            Err(error) => Err(io::Error::from(error.kind())),
-        };
-        if played.tables.len() > 1 {
-            played.tables.pop_front();
-        }
-        *table = next?;
-        Ok(())
-    })
-}
-
 #[derive(Debug)]
-struct PlayedReader(BsdReader);
+struct PlayedSystem;
 
-impl Reader for PlayedReader {
-    fn open(source: SourceOption) -> Self {
+impl Platform for PlayedSystem {
+    fn system() -> System {
+        with(|played| played.system)
+    }
+
+    fn programs() -> Programs {
+        with(|played| played.programs.clone())
+    }
+
+    fn sysctl(mib: &[i32], table: &mut Vec<u8>) -> io::Result<()> {
         with(|played| {
-            let queue_drops = |_: &[u8]| with(|played| played.queue_drops);
-            let calls = Calls { sysctl, queue_drops };
-            Self(BsdReader::new(played.system, source, calls, played.programs.clone()))
+            let expected = match played.system {
+                System::MacOs => IFALLDATA,
+                System::NetBsd => IFLIST_NETBSD,
+                _ => IFLIST,
+            };
+            assert_eq!(mib, expected);
+            let next = match &played.tables[0] {
+                Ok(bytes) => Ok(bytes.clone()),
+                Err(error) => Err(io::Error::from(error.kind())),
+            };
+            if played.tables.len() > 1 {
+                played.tables.pop_front();
+            }
+            *table = next?;
+            Ok(())
         })
     }
 
-    fn name(&self) -> String {
-        self.0.name()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { kinds: self.0.tells_kinds() }
-    }
-
-    fn read(
-        &mut self,
-        wants: Wants,
-        began: Instant,
-        rows: &mut Vec<Row>,
-        problems: &mut Problems,
-        hurry: &mut dyn FnMut() -> bool,
-    ) -> Result<(), NotRead> {
-        self.0.read(wants, began, rows, problems, hurry)
+    fn queue_drops(_interface: &[u8]) -> Option<u64> {
+        with(|played| played.queue_drops)
     }
 }
 
@@ -110,7 +92,7 @@ fn programs(folder: &str) -> Programs {
 }
 
 /// Gathers on that system.
-struct Gathers(Collector<PolledHost<PlayedReader>>);
+struct Gathers(Collector<PolledHost<BsdReader<PlayedSystem>>>);
 
 impl Gathers {
     fn start(played: Played, configuration: &str) -> Self {

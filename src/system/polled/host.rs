@@ -8,6 +8,7 @@ use crate::config::{SourceOption, Table};
 use crate::format::Format;
 use crate::gather::namespace::Namespace;
 use crate::log::{Log, Problems};
+use crate::model::interface::Wants;
 use crate::model::protocol::ProtocolStatistics;
 use crate::system::facts::{Others, Way};
 use crate::system::{Altname, Events, Host, NO_EVENTS, Source as _};
@@ -37,7 +38,7 @@ impl<R: Reader> Host for PolledHost<R> {
         for (number, table) in tables.iter().enumerate() {
             let known = views.iter().position(|view| view.source == table.source);
             let place = known.unwrap_or_else(|| {
-                let source = PolledSource::new(R::open(table.source), table.wants());
+                let source = PolledSource::new(R::open(table.source), Wants::default());
                 views
                     .push(View { source: table.source, namespace: Namespace::new(source, format) });
                 views.len() - 1
@@ -47,9 +48,7 @@ impl<R: Reader> Host for PolledHost<R> {
             namespace.add_table(number, Vec::new());
         }
         for View { namespace, .. } in &views {
-            let reader = namespace.source().reader();
-            log.info(format_args!("reading counters by {}", reader.name()));
-            reader.say(log);
+            log.info(format_args!("reading counters by {}", namespace.source().reader().name()));
         }
         Self { views, statistics: ProtocolStatistics::default() }
     }

@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use std::time::Instant;
 
 use crate::config::SourceOption;
-use crate::log::{Log, Problems};
+use crate::log::Problems;
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Name, Wants};
 use crate::model::link::{Flags, LinkModes, LinkState};
@@ -69,9 +69,6 @@ pub trait Reader: Debug + Sized {
         problems: &mut Problems,
         hurry: &mut dyn FnMut() -> bool,
     ) -> Result<(), NotRead>;
-
-    /// Says at the start what the operator should know of it, if anything.
-    fn say(&self, _log: Log) {}
 }
 
 /// That there is nothing to report; why has been said, unless it was given up.

@@ -11,7 +11,7 @@ use crate::log::{Level, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::Wants;
 use crate::model::link::{Flags, LinkModes, LinkState, Operstate, SPEED_UNKNOWN, is_known_speed};
-use crate::model::properties::{Properties, is_address};
+use crate::model::properties::{Properties, mac};
 use crate::parse::if_types;
 use crate::quoted::Quoted;
 use crate::system::Capabilities;
@@ -131,11 +131,9 @@ fn speed_mbits(entry: &Entry) -> i64 {
 }
 
 fn properties(adapter: &Adapter, entry: &Entry) -> Properties {
-    let bytes = entry.physical_address.iter().map(|byte| format!("{byte:02x}"));
-    let mac = Some(bytes.collect::<Vec<_>>().join(":")).filter(|mac| is_address(mac.as_bytes()));
     let kind = u8::try_from(adapter.kind).ok().map(|kind| if_types::kind(System::Windows, kind));
     Properties {
-        mac: mac.unwrap_or_default().into_bytes().into(),
+        mac: mac(&entry.physical_address),
         kind: kind.unwrap_or_default().as_bytes().into(),
         is_physical: Some(entry.hardware_interface),
         ..Properties::default()

@@ -15,7 +15,7 @@ use super::speed_state::SpeedState;
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Name, Presence, Wants};
 use crate::model::link::LinkModes;
-use crate::model::properties::is_address;
+use crate::model::properties::{is_address, mac};
 use crate::model::rates::Reading;
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
 use crate::parse::netlink::rtnl_stats::Stats;
@@ -577,13 +577,6 @@ fn next_id(last: &mut Option<QueryId>) -> QueryId {
     *last.insert(last.map_or(QueryId::MIN, |id| id.saturating_add(1)))
 }
 
-/// A link-layer address as sysfs writes it; empty when it is none.
-fn mac(address: &[u8]) -> Vec<u8> {
-    let bytes: Vec<_> = address.iter().map(|byte| format!("{byte:02x}")).collect();
-    let text = bytes.join(":").into_bytes();
-    if is_address(&text) { text } else { Vec::new() }
-}
-
 /// The folder of a device on a bus, in sysfs, which shows buses whatever the network namespace.
 fn device_on_bus(bus: &[u8], device: &[u8]) -> PathBuf {
     let devices = Path::new("/sys/bus").join(OsStr::from_bytes(bus)).join("devices");
@@ -609,7 +602,7 @@ fn has_device(class_net: &Path, link: &rtnl_link::Link<'_>) -> Option<bool> {
     let address = read("address")?;
     let address = address.trim_ascii();
     let address = if is_address(address) { address } else { &[] };
-    (is_it && mac(link.address) == address).then(|| device.exists())
+    (is_it && *mac(link.address) == *address).then(|| device.exists())
 }
 
 /// The name of a driver by that link; empty where there is none. What may be told another time is an
