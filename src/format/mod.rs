@@ -9,6 +9,7 @@ use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::Interface;
 use crate::model::link::{LinkState, StateField, StateValue, is_known_speed};
 use crate::model::protocol::{Groups, ProtocolStatistic};
+use crate::model::rates::rounded;
 
 /// The tags of a record beside its interface: words of this program, and what is told of it.
 pub type Tags<'i, 't> = &'i mut (dyn Iterator<Item = (&'static str, &'t [u8])> + 'i);
@@ -158,5 +159,5 @@ pub fn utilization(bytes_per_second: Option<f64>, speed_mbits: Option<i64>) -> O
     let speed_mbits = speed_mbits.filter(|&speed_mbits| is_known_speed(speed_mbits))?;
     #[expect(clippy::cast_precision_loss, reason = "speeds have few digits")]
     let bits_per_second = speed_mbits as f64 * 1e6;
-    Some(bytes_per_second? * 8.0 / bits_per_second * 100.0)
+    Some(rounded(bytes_per_second? * 8.0 / bits_per_second * 100.0))
 }

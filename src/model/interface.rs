@@ -140,8 +140,9 @@ impl Interface {
         self.counters = *counters;
         self.read = reading.number;
         if let Some(details) = self.details.as_mut().filter(|_| wants.rates) {
-            details.rates.advance(counters, reading);
-            self.changed = reading.number;
+            if details.rates.advance(counters, reading) {
+                self.changed = reading.number;
+            }
         }
     }
 
@@ -156,8 +157,10 @@ impl Interface {
 
     /// Has nothing to compare the next reading with.
     pub fn forget_rates(&mut self) {
-        if let Some(details) = &mut self.details {
-            details.rates = Rates::default();
+        let Some(details) = &mut self.details else { return };
+        if std::mem::take(&mut details.rates).has_any() {
+            // Whether its line is written in this reading or in the next one.
+            self.changed = self.read + 1;
         }
     }
 
@@ -294,6 +297,28 @@ pub(crate) mod tests {
             interface.changed
         });
         assert_eq!(changed, [1, 1, 3, 3]);
+    }
+
+    #[test]
+    fn a_line_is_written_again_when_a_rate_is_another_one() {
+        let wants = Wants { rates: true, ..Wants::default() };
+        let (mut reading, mut interface) = (Reading::default(), Interface::new(1, b"eth0", wants));
+        let mut now = Instant::now();
+        let changed = [0, 0, 0, 5, 10, 10, 10].map(|bytes_recv| {
+            now += Duration::from_secs(1);
+            reading.begin(now);
+            let counters = Counters { bytes_recv, ..Counters::default() };
+            interface.set_counters(&counters, &reading, wants);
+            interface.changed
+        });
+        // The first rates come with the second reading; in the fifth the counter alone is another one.
+        assert_eq!(changed, [1, 2, 2, 4, 5, 6, 6]);
+        // What has no rates any more does not show old ones.
+        interface.forget_rates();
+        reading.begin(now + Duration::from_secs(1));
+        let counters = Counters { bytes_recv: 10, ..Counters::default() };
+        interface.set_counters(&counters, &reading, wants);
+        assert_eq!(interface.changed, 8);
     }
 
     #[test]
