@@ -39,6 +39,8 @@ struct LinkEntry {
     unread_driver: Option<Box<(PathBuf, Errno)>>,
     /// An event named it, or what it is stacked on, since the table was settled.
     is_invalidated: bool,
+    /// Its carrier went or came since the last message was taken in.
+    has_new_carrier: bool,
     /// Told of by the dump that is being worked in.
     mark: bool,
 }
@@ -54,6 +56,8 @@ pub(super) struct Links {
     resolved: u64,
     /// Whether messages told of changes since the table was settled.
     is_unsettled: bool,
+    /// When an interface or a carrier went or came last, as far as that was told.
+    moved: Option<Instant>,
     last_id: Option<QueryId>,
     /// The ids of open queries that have become void.
     cancelled: Vec<QueryId>,
@@ -108,6 +112,8 @@ impl LinkEntry {
         }
         let Some(details) = &mut interface.details else { return is_other };
         if details.state != link.state {
+            self.has_new_carrier |= details.state.carrier != link.state.carrier
+                || details.state.carrier_changes != link.state.carrier_changes;
             details.state = link.state;
             interface.changed = next_reading;
         }
@@ -222,6 +228,17 @@ impl Links {
         self.table.iter().any(|link| !link.is_up() && counts(link))
     }
 
+    /// When an interface or a carrier went or came last, as far as the kernel has told that.
+    pub(super) fn moved(&self) -> Option<Instant> {
+        self.moved
+    }
+
+    /// How old what is told of those that are reported may get: zero where none is.
+    pub(super) fn least_speed_refresh(&self) -> Duration {
+        let reported = self.interfaces().filter(|interface| interface.is_reported);
+        reported.map(|interface| interface.speed_refresh).min().unwrap_or_default()
+    }
+
     /// Whether there is one whose driver was slow.
     pub(super) fn has_slow(&self) -> bool {
         self.table.iter().any(|link| link.speed.is_slow())
@@ -256,6 +273,9 @@ impl Links {
                     self.version += 1;
                     link.interface.generation = self.version;
                 }
+                if std::mem::take(&mut link.has_new_carrier) {
+                    self.moved = Some(Instant::now());
+                }
                 if link.master != master {
                     masters = [master, link.master];
                 }
@@ -267,6 +287,7 @@ impl Links {
                 let gone = self.table.remove(place);
                 masters = [gone.master, None];
                 self.cancelled.extend(gone.speed.query());
+                self.moved = Some(Instant::now());
                 self.is_unsettled = true;
                 self.version += 1;
             }

@@ -151,6 +151,8 @@ pub struct Netlink {
     /// Whether the sockets are of no more use.
     is_broken: bool,
     reading: Reading,
+    /// When all interfaces were asked for last.
+    dumped: Option<Instant>,
     /// The version of the table after the last reading, for which it was decided who is reported.
     decided: Option<u64>,
     /// The numbers of interfaces that the last dump told of and the table lacks.
@@ -174,6 +176,7 @@ impl Netlink {
             following: Following::Lost,
             is_broken: false,
             reading: Reading::default(),
+            dumped: None,
             decided: None,
             unknown: Vec::new(),
             asked: 0,
@@ -301,16 +304,30 @@ impl Netlink {
     }
 
     fn try_read(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
-        if self.following == Following::Behind {
+        // What was decided for a table, or is its state, is to be that of this moment.
+        if self.following == Following::Behind || self.is_current() && self.wants.link_state {
             self.follow_up_to(MAX_QUEUE, scratch);
         }
         if self.following != Following::Current {
             self.resync(scratch)?;
-        } else if self.wants.link_state || self.has_silent_labels() {
-            // A carrier that came and went is not always an event.
+        } else if self.has_silent_labels() || self.has_doubtful_states() {
             self.dump_links(scratch, MessageKind::Snapshot)?;
         }
         self.read_counters(scratch)
+    }
+
+    /// Whether there may be states that changed without an event so far: the kernel holds that of a carrier
+    /// back for up to a second where others came just before, and has none for all who want to see all
+    /// packets.
+    fn has_doubtful_states(&self) -> bool {
+        const DELAY: Duration = Duration::from_secs(2);
+        let is_within = |then: Option<Instant>, limit: Duration| {
+            let (now, then) = (self.reading.at, then);
+            now.zip(then).is_some_and(|(now, then)| now.saturating_duration_since(then) < limit)
+        };
+        self.wants.link_state
+            && (is_within(self.links.moved(), DELAY)
+                || !is_within(self.dumped, self.links.least_speed_refresh()))
     }
 
     /// Whether there may be aliases and altnames that changed without an event, as they do on an
@@ -484,6 +501,7 @@ impl Netlink {
             }
         };
         let is_whole = dump_twice(requests, scratch, rtnl_link::request_all, apply)?;
+        self.dumped = self.reading.at;
         // The dump may have left one out that is there.
         for (number, ifindex) in self.links.unmarked().into_iter().enumerate() {
             if is_whole || number >= MAX_SINGLE || !self.ask_for_link(scratch, ifindex)? {
