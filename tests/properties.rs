@@ -20,7 +20,7 @@ use telegraf_net::model::counters::Counters;
 use telegraf_net::model::interface::{Details, Interface};
 use telegraf_net::model::link::{Flags, LinkModes};
 use telegraf_net::model::protocol::{Group, ProtocolStatistics};
-use telegraf_net::model::rates::{Rates, Reading};
+use telegraf_net::model::rates::{Rates, Reading, rounded};
 use telegraf_net::parse::netlink::ethtool::{self, LinkModesReply};
 use telegraf_net::parse::netlink::rtnl_link::LinkMessage;
 use telegraf_net::parse::netlink::rtnl_stats::Stats;
@@ -92,7 +92,7 @@ fn line_of(
     let mut interface = Interface::default();
     interface.set_link_modes(Some(LinkModes { speed_mbits, duplex: None }), 1);
     let fields = Fields { influx_uint_support: true, ..Fields::default() };
-    Influx.fields(&mut line, counters, &interface, &fields);
+    Influx.fields(&mut line, counters, &interface, &fields, None);
     Influx.end(&mut line, 1);
     line
 }
@@ -106,7 +106,7 @@ fn floats_of(per_second: [Option<f64>; 8], speed_mbits: i64) -> Vec<(String, f64
     interface.details = Some(Box::new(details));
     let mut line = b"net".to_vec();
     let fields = Fields { rates: true, ..Fields::default() };
-    Influx.fields(&mut line, &Counters::default(), &interface, &fields);
+    Influx.fields(&mut line, &Counters::default(), &interface, &fields, None);
     Influx.end(&mut line, 1);
     let line = String::from_utf8(line).unwrap();
     let mut parsed: Vec<_> = parse_lines(&line).collect::<Result<_, _>>().unwrap();
@@ -763,13 +763,15 @@ proptest! {
         per_second in any::<[Option<f64>; 8]>(),
         speed in prop_oneof![any::<i64>(), Just(65535), Just(4_294_967_295), 0..5_i64],
     ) {
+        // None is below zero.
+        let per_second = per_second.map(|rate| rate.map(|rate| rounded(rate.abs())));
         // Far beyond what there can be, a percentage of the speed would be infinite.
         prop_assume!(per_second.iter().flatten().all(|rate| rate.abs() < 1e307));
         let fields = floats_of(per_second, speed);
         prop_assert!(fields.iter().all(|(_, value)| value.is_finite()));
         let is_speed = speed > 0 && ![65535, 4_294_967_295].contains(&speed);
         #[expect(clippy::cast_precision_loss, reason = "as the plugin does")]
-        let percent = |rate: Option<f64>| rate.filter(|_| is_speed).map(|rate| rate * 8.0 / (speed as f64 * 1e6) * 100.0);
+        let percent = |rate: Option<f64>| rate.filter(|_| is_speed).map(|rate| rate * 8.0 / (speed as f64 * 1e6) * 100.0).map(rounded);
         let rates = Counters::TABLE.map(|counter| format!("{}_rate", counter.name)).into_iter().zip(per_second);
         let utilization = [
             ("utilization_in".to_owned(), percent(per_second[1])),

@@ -30,10 +30,12 @@ use std::io::Write as _;
 
 use influxdb_line_protocol::LineProtocolBuilder;
 
+use super::choice::Choice;
 use super::{FieldKey, FieldSink, Fields, Format, Tags};
 use crate::model::counters::Counters;
 use crate::model::interface::Interface;
 use crate::model::protocol::ProtocolStatistic;
+use crate::model::rates;
 
 /// `InfluxDB`'s line protocol.
 #[derive(Debug, Clone, Copy)]
@@ -61,10 +63,12 @@ impl Format for Influx {
         counters: &Counters,
         interface: &Interface,
         fields: &Fields,
+        choice: Option<&mut Choice>,
     ) {
         let start = line.len();
         let influx_uint_support = fields.influx_uint_support;
-        fields.tell(counters, interface, &mut Line { line: &mut *line, influx_uint_support });
+        let mut sink = Line { line: &mut *line, influx_uint_support };
+        fields.tell(counters, interface, choice, &mut sink);
         // No comma stands before the first one.
         if let Some(comma) = line.get_mut(start) {
             *comma = b' ';
@@ -181,11 +185,9 @@ fn push_signed(line: &mut Vec<u8>, value: i64) {
     line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// A finite number that was [rounded](crate::model::rates::rounded), without zeros at its end.
+/// A finite number that was [rounded](rates::rounded), without zeros at its end.
 fn push_float(line: &mut Vec<u8>, value: f64) {
-    /// From here on, thousandths are not exact.
-    const LARGE: f64 = 9e12;
-    if !(0.0..LARGE).contains(&value) {
+    if !(0.0..rates::LARGE).contains(&value) {
         // Writing to memory does not fail.
         let _ = write!(line, "{value}");
         return;
@@ -229,7 +231,7 @@ mod tests {
         interface.set_link_modes(link_modes, 1);
         Influx.interface(&mut line, name, &mut std::iter::empty());
         let fields = Fields { influx_uint_support, ..Fields::default() };
-        Influx.fields(&mut line, &COUNTERS, &interface, &fields);
+        Influx.fields(&mut line, &COUNTERS, &interface, &fields, None);
         Influx.end(&mut line, 1_700_000_000_123_456_789);
         String::from_utf8_lossy(&line).into_owned()
     }
@@ -259,13 +261,13 @@ mod tests {
         interface.details.as_mut().unwrap().rates.per_second = [Some(1.0); Counters::COUNT];
         let mut line = Vec::new();
         let fields = Fields { rates: true, ..Fields::default() };
-        Influx.fields(&mut line, &COUNTERS, &interface, &fields);
+        Influx.fields(&mut line, &COUNTERS, &interface, &fields, None);
         let line = String::from_utf8(line).unwrap();
         assert!(line.contains(",drop_in=7i,bytes_sent_rate=1,"), "{line}");
         assert!(line.contains(",drop_in_rate=1") && !line.contains("drop_out"), "{line}");
         interface.lacks_drop_out = false;
         let mut line = Vec::new();
-        Influx.fields(&mut line, &COUNTERS, &interface, &fields);
+        Influx.fields(&mut line, &COUNTERS, &interface, &fields, None);
         assert_eq!(String::from_utf8(line).unwrap().matches(",drop_out").count(), 2);
     }
 
@@ -297,7 +299,6 @@ mod tests {
 
     #[test]
     fn a_number_has_three_decimals_and_six_below_one_and_no_zeros_at_its_end() {
-        use crate::model::rates::rounded;
         let cases = [
             (0.0, "0"),
             (1e-9, "0"),
@@ -316,10 +317,14 @@ mod tests {
         ];
         for (value, expected) in cases {
             let mut text = Vec::new();
-            push_float(&mut text, rounded(value));
+            push_float(&mut text, rates::rounded(value));
             assert_eq!(String::from_utf8_lossy(&text), expected, "{value}");
             // It is the number that other formats write, too.
-            assert_eq!(String::from_utf8_lossy(&text).parse(), Ok(rounded(value)), "{value}");
+            assert_eq!(
+                String::from_utf8_lossy(&text).parse(),
+                Ok(rates::rounded(value)),
+                "{value}"
+            );
         }
     }
 

@@ -16,6 +16,7 @@ use serde::Serializer as _;
 use serde::ser::{Serialize, SerializeMap as _};
 use serde_json::ser::{CompactFormatter, Compound};
 
+use super::choice::Choice;
 use super::{FieldKey, FieldSink, Fields, Format, Tags};
 use crate::model::counters::Counters;
 use crate::model::interface::Interface;
@@ -40,8 +41,9 @@ impl Format for Json {
         counters: &Counters,
         interface: &Interface,
         fields: &Fields,
+        choice: Option<&mut Choice>,
     ) {
-        object(record, |object| fields.tell(counters, interface, object));
+        object(record, |object| fields.tell(counters, interface, choice, object));
     }
 
     fn protocols(
@@ -167,7 +169,7 @@ mod tests {
         let tags = [("alias", &b"a \"b\"\n\x1b"[..]), ("kind", b"")];
         Json.interface(&mut record, b"eth0", &mut tags.into_iter());
         let fields = Fields { link_state: true, rates: true, ..Fields::default() };
-        Json.fields(&mut record, &counters, &interface, &fields);
+        Json.fields(&mut record, &counters, &interface, &fields, None);
         Json.end(&mut record, 1_700_000_000_123_456_789);
         let expected = json!({
             "name": "net",
@@ -193,7 +195,7 @@ mod tests {
         let tags = [("alias", &b"x\xc3"[..]), ("master", b"br0")];
         let (mut record, interface) = (Vec::new(), Interface::default());
         Json.interface(&mut record, b"bad\xff\xfe", &mut tags.into_iter());
-        Json.fields(&mut record, &Counters::default(), &interface, &Fields::default());
+        Json.fields(&mut record, &Counters::default(), &interface, &Fields::default(), None);
         Json.end(&mut record, 1);
         let read = read(&record);
         let expected =

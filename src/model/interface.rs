@@ -139,10 +139,10 @@ impl Interface {
         }
         self.counters = *counters;
         self.read = reading.number;
-        if let Some(details) = self.details.as_mut().filter(|_| wants.rates) {
-            if details.rates.advance(counters, reading) {
-                self.changed = reading.number;
-            }
+        if let Some(details) = self.details.as_mut().filter(|_| wants.rates)
+            && details.rates.advance(counters, reading)
+        {
+            self.changed = reading.number;
         }
     }
 

@@ -77,10 +77,16 @@ impl Reading {
     }
 }
 
+/// From here on, thousandths are not exact, and numbers are not [rounded].
+pub const LARGE: f64 = 9e12;
+
 /// A number as it is written: with three decimals, and with six below one, so that a single packet in days
 /// is no zero.
 #[must_use]
 pub fn rounded(value: f64) -> f64 {
+    if value.abs() >= LARGE {
+        return value;
+    }
     let scale = if value < 1.0 { 1e6 } else { 1e3 };
     (value * scale).round() / scale
 }

@@ -14,7 +14,7 @@ use super::speed::{DumpReply, Query, QueryId, Reply};
 use super::speed_state::SpeedState;
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Name, Presence, Wants};
-use crate::model::link::LinkModes;
+use crate::model::link::{LinkModes, LinkState};
 use crate::model::properties::{is_address, mac};
 use crate::model::rates::Reading;
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
@@ -39,8 +39,6 @@ struct LinkEntry {
     unread_driver: Option<Box<(PathBuf, Errno)>>,
     /// An event named it, or what it is stacked on, since the table was settled.
     is_invalidated: bool,
-    /// Its carrier went or came since the last message was taken in.
-    has_new_carrier: bool,
     /// Told of by the dump that is being worked in.
     mark: bool,
 }
@@ -83,6 +81,13 @@ pub(super) enum MessageKind {
 }
 
 impl LinkEntry {
+    /// Whether the kernel tells another carrier now, or that it went and came.
+    fn has_other_carrier(&self, link: &rtnl_link::Link<'_>) -> bool {
+        let carrier = |state: &LinkState| (state.carrier, state.carrier_changes);
+        let details = self.interface.details.as_ref();
+        details.is_some_and(|details| carrier(&details.state) != carrier(&link.state))
+    }
+
     /// Takes in what the kernel tells now, and returns whether it is another one by that.
     fn update(
         &mut self,
@@ -112,8 +117,6 @@ impl LinkEntry {
         }
         let Some(details) = &mut interface.details else { return is_other };
         if details.state != link.state {
-            self.has_new_carrier |= details.state.carrier != link.state.carrier
-                || details.state.carrier_changes != link.state.carrier_changes;
             details.state = link.state;
             interface.changed = next_reading;
         }
@@ -233,6 +236,11 @@ impl Links {
         self.moved
     }
 
+    /// All that came was there before.
+    pub(super) fn forget_moves(&mut self) {
+        self.moved = None;
+    }
+
     /// How old what is told of those that are reported may get: zero where none is.
     pub(super) fn least_speed_refresh(&self) -> Duration {
         let reported = self.interfaces().filter(|interface| interface.is_reported);
@@ -268,13 +276,13 @@ impl Links {
                 let Some(link) = table.get_mut(place) else { return };
                 let master = link.master;
                 link.mark = true;
+                if link.has_other_carrier(new) {
+                    self.moved = Some(Instant::now());
+                }
                 // One that is new is another one by what is known of its flags.
                 if link.update(new, class_net.as_deref(), wants, next_reading) {
                     self.version += 1;
                     link.interface.generation = self.version;
-                }
-                if std::mem::take(&mut link.has_new_carrier) {
-                    self.moved = Some(Instant::now());
                 }
                 if link.master != master {
                     masters = [master, link.master];

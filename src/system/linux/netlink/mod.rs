@@ -462,6 +462,7 @@ impl Netlink {
     /// Fills the table anew.
     fn resync(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         const TRIES: usize = 3;
+        let is_first = self.is_empty();
         // Without all events, nothing tells which of them are still the same.
         self.links.interfaces_mut().for_each(Interface::forget_rates);
         for _ in 0..TRIES {
@@ -470,6 +471,9 @@ impl Netlink {
             // What happened since the dump began.
             self.follow_up_to(MAX_QUEUE, scratch);
             if self.following == Following::Current {
+                if is_first {
+                    self.links.forget_moves();
+                }
                 return Ok(());
             }
         }
