@@ -5,9 +5,9 @@ use super::{Message, Request, attributes, bytes_at, text_of, u32_of};
 use crate::model::link::{Flags, LinkState, Operstate};
 use crate::model::properties::Peer;
 
-const RTM_NEWLINK: u16 = 16;
+pub(super) const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
-const RTM_GETLINK: u16 = 18;
+pub(super) const RTM_GETLINK: u16 = 18;
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
@@ -19,7 +19,7 @@ const IFLA_TXQLEN: u16 = 13;
 const IFLA_OPERSTATE: u16 = 16;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_IFALIAS: u16 = 20;
-const IFLA_EXT_MASK: u16 = 29;
+pub(super) const IFLA_EXT_MASK: u16 = 29;
 const IFLA_PROMISCUITY: u16 = 30;
 const IFLA_CARRIER: u16 = 33;
 const IFLA_CARRIER_CHANGES: u16 = 35;
@@ -37,7 +37,7 @@ const IFLA_VXLAN_LINK: u16 = 3;
 /// Kinds whose `IFLA_LINK` is not what they lie upon, but their other end.
 const PAIRS: [&[u8]; 3] = [b"veth", b"netkit", b"vxcan"];
 
-const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+pub(super) const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const AF_BRIDGE: u8 = 7;
 
 /// `struct ifinfomsg`.
