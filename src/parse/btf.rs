@@ -378,7 +378,12 @@ mod tests {
             }
             // A struct's `info` may have the highest bit.
             btf.words(&[0, 0x8400_0001, 4, 7, 7, 7]);
-            btf.enumeration(&[("MIB_NUM", 0), ("MIB_INPKTS", 1), ("MIB_ODD", -5), ("__MIB_MAX", 2)]);
+            btf.enumeration(&[
+                ("MIB_NUM", 0),
+                ("MIB_INPKTS", 1),
+                ("MIB_ODD", -5),
+                ("__MIB_MAX", 2),
+            ]);
             btf.enumeration(&[]);
             btf.enumeration(&[("FIRST", 7), ("OTHER_MIB_INMSGS", 9)]);
             btf.name("MIB_NO_ENUMERATOR");
@@ -445,8 +450,7 @@ mod tests {
     #[test]
     fn types_that_end_early_or_are_unknown_tell_nothing() {
         let whole = Btf::sample();
-        let starts = [0, 16, 28, whole.types.len()];
-        for length in (0..whole.types.len()).filter(|length| !starts.contains(length)).step_by(7) {
+        for length in (0..whole.types.len()).step_by(7) {
             let types = whole.types[..length].to_vec();
             let read = Btf { types, strings: whole.strings.clone() }.read(64);
             // Between two types, it looks whole, and lacks those behind.
@@ -479,7 +483,9 @@ mod tests {
     #[test]
     fn no_file_makes_it_keep_more_than_it_should() {
         let mut btf = Btf::default();
-        (0..=MAX_NAMES).for_each(|number| drop(btf.name(&format!("MIB_{number}"))));
+        for number in 0..=MAX_NAMES {
+            btf.name(&format!("MIB_{number}"));
+        }
         assert_eq!(btf.read(64), Err(BtfError::TooMany));
         let mut names = NameSearch::new(PREFIXES);
         // A string without an end.
