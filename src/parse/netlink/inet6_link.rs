@@ -5,7 +5,7 @@
 //! as arrays, whose first word says how many words there are. Which word is what depends on the kernel:
 //! they are numbered by the enumerators of `linux/snmp.h`.
 
-use super::rtnl_link::{IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETLINK, RTM_NEWLINK};
+use super::rtnl_link::{RTM_GETLINK, RTM_NEWLINK};
 use super::{Message, Request, attributes, bytes_at};
 use crate::model::protocol::Group;
 
@@ -86,11 +86,8 @@ pub fn request_all(buffer: &mut Vec<u8>, sequence: u32) {
     if let Some(family) = fixed.first_mut() {
         *family = AF_INET6;
     }
-    // Where there is no IPv6, the answer is that of no family, which need not be long. IPv6 ignores it.
-    Request::dump(buffer, RTM_GETLINK, sequence)
-        .fixed(&fixed)
-        .attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes())
-        .end();
+    // With IFLA_EXT_MASK, which IPv6 ignores, the kernel would look through all interfaces before.
+    Request::dump(buffer, RTM_GETLINK, sequence).fixed(&fixed).end();
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const IFLA_TXQLEN: u16 = 13;
 const IFLA_OPERSTATE: u16 = 16;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_IFALIAS: u16 = 20;
-pub(super) const IFLA_EXT_MASK: u16 = 29;
+const IFLA_EXT_MASK: u16 = 29;
 const IFLA_PROMISCUITY: u16 = 30;
 const IFLA_CARRIER: u16 = 33;
 const IFLA_CARRIER_CHANGES: u16 = 35;
@@ -37,7 +37,7 @@ const IFLA_VXLAN_LINK: u16 = 3;
 /// Kinds whose `IFLA_LINK` is not what they lie upon, but their other end.
 const PAIRS: [&[u8]; 3] = [b"veth", b"netkit", b"vxcan"];
 
-pub(super) const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const AF_BRIDGE: u8 = 7;
 
 /// `struct ifinfomsg`.
