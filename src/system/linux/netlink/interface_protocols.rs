@@ -225,7 +225,7 @@ impl Netlink {
         if let KernelSlots::Known(known) = &slots {
             let taken = self.dump_protocols(known, groups, scratch);
             if taken == Err(NoSlots) {
-                scratch.slots = KernelSlots::give_up(log, format_args!("there are new ones"));
+                scratch.slots = KernelSlots::give_up(log, format_args!("this kernel has some that are not known here"));
                 return;
             }
         }
@@ -271,7 +271,7 @@ impl Netlink {
             let interface = self.links.interface_mut(sample.ifindex);
             if interface.is_some_and(|interface| !known.compare(interface, &sample)) {
                 scratch.slots =
-                    KernelSlots::give_up(log, format_args!("netlink tells them otherwise"));
+                    KernelSlots::give_up(log, format_args!("netlink and the files differ"));
                 return;
             }
         }
