@@ -55,7 +55,7 @@ fn two_with_ipv6() -> [Netns; 2] {
     [here, there]
 }
 
-/// Sends datagrams to where nobody listens, which is answered by a message of ICMPv6.
+/// Sends datagrams to where nobody listens, which is answered by a message of `ICMPv6`.
 fn send(netns: &Netns, to: &str) {
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -88,7 +88,9 @@ impl Both {
             let lines: Vec<_> = (0..count).map(|_| sorted(gather(&mut self.by_netlink))).collect();
             (sorted(gather(&mut self.by_files)) == before).then_some((lines, before))
         });
-        lines.iter().for_each(|lines| assert_same(lines, &files, what));
+        for lines in &lines {
+            assert_same(lines, &files, what);
+        }
         files
     }
 
@@ -191,47 +193,54 @@ fn interfaces_and_their_ipv6_come_and_go_with_their_statistics() {
     if is_skipped_without_btf() {
         return;
     }
-    let [here, there] = two_with_ipv6();
-    let mut both = Both::start(&here, EVERY);
-    send(&here, "fd00::2");
-    both.settle("first");
-    // One that comes has its own, and so has another one of its name and number.
-    let comes = "link add w0 index 77 type veth peer name w1
-                 addr add fd05::1/64 dev w0 nodad
-                 link set w0 up
-                 link set w1 up";
-    for what in ["comes", "comes again"] {
-        here.ip_lines(comes);
-        both.gather(1, what);
-        for _ in 0..2 {
-            send(&here, "fd05::1");
-            send(&here, "fd05::9");
-            let lines = both.gather(2, what);
-            assert!(value(&lines, "w0", "ip6_outoctets") > Some(0), "{what}");
+    for groups in ["'ip6', 'icmp6'", "'ip6'"] {
+        let [here, there] = two_with_ipv6();
+        let mut both = Both::start(&here, &EVERY.replace("'ip6', 'icmp6'", groups));
+        send(&here, "fd00::2");
+        both.settle("first");
+        // One that comes has its own, and so has another one of its name and number.
+        let comes = "link add w0 index 77 type veth peer name w1
+                     addr add fd05::1/64 dev w0 nodad
+                     link set w0 up
+                     link set w1 up";
+        for what in ["comes", "comes again"] {
+            here.ip_lines(comes);
+            both.gather(1, what);
+            for _ in 0..2 {
+                send(&here, "fd05::1");
+                send(&here, "fd05::9");
+                let lines = both.gather(2, what);
+                assert!(value(&lines, "w0", "ip6_outoctets") > Some(0), "{what}");
+            }
+            here.ip_lines("link del w0");
+            let lines = both.gather(2, "went");
+            assert_eq!(parse(&lines).len(), 2);
         }
-        here.ip_lines("link del w0");
-        let lines = both.gather(2, "went");
-        assert_eq!(parse(&lines).len(), 2);
+        // Below 1280 bytes there is no IPv6. When it is back, it counts anew.
+        send(&there, "fd00::1");
+        let before = both.gather(2, "before");
+        here.ip_lines("link set v0 mtu 1200");
+        for _ in 0..3 {
+            let without = both.gather(1, "without IPv6");
+            assert_eq!(value(&without, "v0", "ip6_inreceives"), None);
+            assert!(value(&without, "lo", "ip6_inreceives").is_some());
+        }
+        here.ip_lines("link set v0 mtu 1500\naddr add fd00::1/64 dev v0 nodad");
+        let after = both.gather(3, "IPv6 again");
+        let requests =
+            [&before, &after].map(|lines| value(lines, "v0", "ip6_outrequests").unwrap());
+        assert!(requests[0] > requests[1], "{requests:?}");
+        // The same within one gather.
+        send(&here, "fd00::2");
+        both.gather(2, "again");
+        let anew = "link set v0 mtu 1200
+                    link set v0 mtu 1500
+                    addr add fd00::1/64 dev v0 nodad";
+        here.ip_lines(anew);
+        both.gather(3, "IPv6 anew");
+        here.ip_lines("link set v0 down\nlink set v0 name x0\nlink set x0 up");
+        assert!(value(&both.gather(3, "renamed"), "x0", "ip6_inreceives").is_some());
     }
-    // Below 1280 bytes there is no IPv6. When it is back, it counts anew.
-    send(&there, "fd00::1");
-    let before = both.gather(2, "before");
-    assert!(value(&before, "v0", "icmp6_outtype1") > Some(0));
-    here.ip_lines("link set v0 mtu 1200");
-    for _ in 0..3 {
-        let without = both.gather(1, "without IPv6");
-        assert_eq!(value(&without, "v0", "ip6_inreceives"), None);
-        assert!(value(&without, "lo", "ip6_inreceives").is_some());
-    }
-    here.ip_lines("link set v0 mtu 1500\naddr add fd00::1/64 dev v0 nodad");
-    let after = both.gather(3, "IPv6 again");
-    assert!(value(&after, "v0", "ip6_outrequests") < value(&before, "v0", "ip6_outrequests"));
-    // The same within one gather.
-    here.ip_lines("link set v0 mtu 1200\nlink set v0 mtu 1500\naddr add fd00::1/64 dev v0 nodad");
-    both.gather(3, "IPv6 anew");
-    // A new name.
-    here.ip_lines("link set v0 down\nlink set v0 name x0\nlink set x0 up");
-    assert!(value(&both.gather(3, "renamed"), "x0", "ip6_inreceives").is_some());
 }
 
 #[test]

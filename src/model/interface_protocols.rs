@@ -10,7 +10,7 @@ pub struct StatisticNames {
     /// By their order. The values are some interface's.
     list: ProtocolStatistics,
     /// Where the kernel keeps the first of them, once that is looked for: `None` where it cannot be
-    /// known. The others are messages of ICMPv6 by their type.
+    /// known. The others are messages of `ICMPv6` by their type.
     pub slots: OnceLock<Option<Box<[Slot]>>>,
 }
 
@@ -59,7 +59,7 @@ pub struct InterfaceProtocols {
     values: Box<[i64]>,
     /// The number of the reading that netlink told its counters in last, or that it has none.
     pub told: u64,
-    /// What netlink told then of how many messages of ICMPv6 came and went.
+    /// What netlink told then of how many messages of `ICMPv6` came and went.
     pub messages: [i64; 2],
     /// What has to be done for what netlink does not tell.
     pub state: FileState,
@@ -133,7 +133,9 @@ mod tests {
 
     fn statistics(columns: &[(&str, i64)]) -> ProtocolStatistics {
         let mut statistics = ProtocolStatistics::default();
-        columns.iter().for_each(|(name, value)| statistics.push(Group::Ip6, None, name, *value));
+        for (name, value) in columns {
+            statistics.push(Group::Ip6, None, name, *value);
+        }
         statistics
     }
 

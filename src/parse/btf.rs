@@ -75,6 +75,8 @@ impl fmt::Display for BtfError {
     }
 }
 
+impl std::error::Error for BtfError {}
+
 impl BtfHeader {
     /// How many bytes of the file tell it.
     pub const SIZE: usize = 24;
@@ -336,7 +338,7 @@ mod tests {
         }
 
         fn words(&mut self, words: &[u32]) {
-            words.iter().for_each(|word| self.types.extend_from_slice(&word.to_ne_bytes()));
+            self.types.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
         }
 
         /// A type of that kind with so many members, and so many words behind.

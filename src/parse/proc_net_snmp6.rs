@@ -83,7 +83,7 @@ const COLUMNS: [(Group, &str, &[&str]); 39] = [
     (Group::Icmp6, "outratelimithost", &["RATELIMITHOST"]),
 ];
 
-/// Types of ICMPv6 that have names, in lower case (`icmp6type2name`).
+/// Types of `ICMPv6` that have names, in lower case (`icmp6type2name`).
 const MESSAGE_TYPES: [&str; 15] = [
     "destunreachs",
     "pkttoobigs",
@@ -111,7 +111,7 @@ pub fn enumerators(group: Group, column: &str) -> &'static [&'static str] {
     found.map_or(&[], |(.., enumerators)| enumerators)
 }
 
-/// Whether that column, in lower case, counts messages of ICMPv6 of one type.
+/// Whether that column, in lower case, counts messages of `ICMPv6` of one type.
 #[must_use]
 pub fn is_of_message_type(column: &str) -> bool {
     let kind = column.strip_prefix("in").or_else(|| column.strip_prefix("out"));

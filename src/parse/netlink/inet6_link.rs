@@ -1,7 +1,7 @@
 //! `RTM_GETLINK` of the family `AF_INET6`: what IPv6 has counted on each interface
 //! (`inet6_fill_ifinfo` in `net/ipv6/addrconf.c`, `linux/if_link.h`).
 //!
-//! The counters are those of `/proc/net/dev_snmp6`, but for messages of ICMPv6 by their type. They come
+//! The counters are those of `/proc/net/dev_snmp6`, but for messages of `ICMPv6` by their type. They come
 //! as arrays, whose first word says how many words there are. Which word is what depends on the kernel:
 //! they are numbered by the enumerators of `linux/snmp.h`.
 

@@ -19,12 +19,12 @@ pub(super) fn enumerators(path: &Path, prefixes: &[&str]) -> io::Result<Vec<(Str
     let file = file::open(path)?;
     let mut header = [0; BtfHeader::SIZE];
     file.read_exact_at(&mut header, 0)?;
-    let header = BtfHeader::of(&header).map_err(broken)?;
+    let header = BtfHeader::of(&header).map_err(io::Error::other)?;
     let mut names = NameSearch::new(prefixes);
     each_piece(&file, header.strings, |piece| names.take(piece))?;
     let mut values = names.into_values();
     each_piece(&file, header.types, |piece| values.take(piece))?;
-    values.into_enumerators().map_err(broken)
+    values.into_enumerators().map_err(io::Error::other)
 }
 
 fn each_piece(
@@ -38,14 +38,10 @@ fn each_piece(
         let left = usize::try_from(part.end - start).unwrap_or(usize::MAX).min(piece.len());
         let Some(piece) = piece.get_mut(..left) else { break };
         file.read_exact_at(piece, start)?;
-        take(piece).map_err(broken)?;
+        take(piece).map_err(io::Error::other)?;
         start += left as u64;
     }
     Ok(())
-}
-
-fn broken(error: BtfError) -> io::Error {
-    io::Error::other(error.to_string())
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //! `/proc/net/dev_snmp6`.
 //!
 //! Netlink tells arrays of counters, without names, and in an order that is another one in other kernels.
-//! An interface's own file has the names, and messages of ICMPv6 by their type, which netlink does not
+//! An interface's own file has the names, and messages of `ICMPv6` by their type, which netlink does not
 //! tell. So the first time an interface's file is read; after that, netlink's counters are put under the
-//! names that it has, and it is read again only when netlink tells that messages of ICMPv6 came or went.
+//! names that it has, and it is read again only when netlink tells that messages of `ICMPv6` came or went.
 //!
 //! Which counter is which is told by the kernel's own types, and it is compared before it is relied on:
 //! of an interface whose file told just the same numbers, as soon as there is one that has counted
@@ -49,7 +49,7 @@ pub(super) enum KernelSlots {
 pub(super) struct Enumerators {
     /// By their names in the kernel.
     numbers: Vec<(String, u16)>,
-    /// Those of messages of ICMPv6 that came, and that went.
+    /// Those of messages of `ICMPv6` that came, and that went.
     messages: [u16; 2],
     /// The groups of which they were found to be right.
     proven: Groups,
@@ -225,7 +225,10 @@ impl Netlink {
         if let KernelSlots::Known(known) = &slots {
             let taken = self.dump_protocols(known, groups, scratch);
             if taken == Err(NoSlots) {
-                scratch.slots = KernelSlots::give_up(log, format_args!("this kernel has some that are not known here"));
+                scratch.slots = KernelSlots::give_up(
+                    log,
+                    format_args!("this kernel has some that are not known here"),
+                );
                 return;
             }
         }
