@@ -26,7 +26,6 @@ const CONFIG: &str = "
     source = 'netlink'
     interfaces = ['left*', 'r?ght{1,2}*', 'lo']
     influx_uint_support = true
-    interface_protocols = ['ip6', 'icmp6']
 ";
 
 #[test]
