@@ -308,6 +308,15 @@ fn in_a_steady_state_files_are_read_only_where_messages_of_icmpv6_came_or_went()
     (0..5).for_each(|_| drop(gather(&mut daemon)));
     send(&netns, "fd00::9");
     send(&netns, "::1");
+    let answered = |count: usize| {
+        eventually("answers", || {
+            let file = run(netns.command("cat").arg("/proc/net/dev_snmp6/lo")).stdout;
+            let file = text(&file);
+            let row = file.lines().find_map(|row| row.strip_prefix("Icmp6InType1"))?;
+            (row.trim() == count.to_string()).then_some(())
+        });
+    };
+    answered(3);
     (0..5).for_each(|_| drop(gather(&mut daemon)));
     let trace = Trace::of_process(daemon.pid());
     let mut word = 0;
@@ -334,6 +343,7 @@ fn in_a_steady_state_files_are_read_only_where_messages_of_icmpv6_came_or_went()
     assert_eq!(requests[1], requests[0] + 3);
     // These are of a type that there were some of already, and of no other interface.
     send(&netns, "::1");
+    answered(6);
     let (lines, opened) = read(&mut daemon);
     assert_eq!(opened, ["lo"]);
     assert_eq!(value(&lines, "lo", "icmp6_outtype1"), Some(6));
