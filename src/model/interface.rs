@@ -5,9 +5,10 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::counters::{Counters, MoreCounters};
+use super::interface_protocols::InterfaceProtocols;
 use super::link::{Duplex, Flags, LinkModes, LinkState, SPEED_UNKNOWN};
 use super::properties::Properties;
-use super::protocol::{Groups, ProtocolStatistics};
+use super::protocol::Groups;
 use super::rates::{Rates, Reading};
 
 /// What is known of an interface's flags.
@@ -34,7 +35,7 @@ pub struct Details {
     /// For `rates`.
     pub rates: Rates,
     /// For `interface_protocols`.
-    pub protocols: ProtocolStatistics,
+    pub protocols: InterfaceProtocols,
 }
 
 /// What of an interface is to be known beside its counters and its speed.

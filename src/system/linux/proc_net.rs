@@ -16,6 +16,7 @@ use crate::config::HostProc;
 use crate::log::{Level, Log, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Wants};
+use crate::model::interface_protocols::SharedNames;
 use crate::model::protocol::{Group, Groups, ProtocolStatistics};
 use crate::parse::{proc_net_dev, proc_net_snmp6};
 use crate::quoted::QuotedPath;
@@ -44,6 +45,8 @@ pub struct ProcNet {
     /// The text of the last file of protocol statistics.
     text: Vec<u8>,
     protocols: ProtocolStatistics,
+    /// Those of one interface, by its file that was read last.
+    own: ProtocolStatistics,
     /// Whether protocol statistics are to be those of the network namespace alone.
     leaves_machine_out: bool,
     /// The name of the network namespace, where that is not our own or the host's.
@@ -203,6 +206,7 @@ impl ProcNet {
             is_read: false,
             text: Vec::new(),
             protocols: ProtocolStatistics::default(),
+            own: ProtocolStatistics::default(),
             leaves_machine_out: false,
             namespace: None,
             is_passing: false,
@@ -430,47 +434,54 @@ impl ProcNet {
         &self.protocols
     }
 
-    /// Reads the protocol statistics of those interfaces that are reported, in that reading.
+    /// Reads the protocol statistics of those interfaces that are reported, in that reading, but for those
+    /// of which there is nothing new in their files.
     pub fn read_interface_protocols<'a>(
         &mut self,
         interfaces: impl Iterator<Item = &'a mut Interface>,
         wants: Wants,
         reading: u64,
+        names: &mut SharedNames,
         problems: &mut Problems,
     ) {
         if wants.interface_protocols.is_empty() {
             return;
         }
-        let _raised = self.raise();
+        let mut raised = None;
         for interface in interfaces.filter(|interface| interface.is_reported) {
-            if let Some(details) = &mut interface.details {
-                let statistics = &mut details.protocols;
-                self.read_protocols_of(&interface.name, wants.interface_protocols, statistics);
+            let Some(details) = &mut interface.details else { continue };
+            let protocols = &mut details.protocols;
+            if !protocols.needs_file(reading) {
+                continue;
+            }
+            raised.get_or_insert_with(|| self.raise());
+            let is_other = if self.read_protocols_of(&interface.name, wants.interface_protocols) {
+                protocols.set(&self.own, names)
+            } else {
+                protocols.clear(reading)
+            };
+            if is_other {
                 interface.changed = reading;
             }
         }
         self.report_interface_protocols(problems);
     }
 
-    /// Replaces `statistics` by those of one interface; none where it has none.
-    fn read_protocols_of(
-        &mut self,
-        name: &[u8],
-        groups: Groups,
-        statistics: &mut ProtocolStatistics,
-    ) {
-        statistics.clear();
-        let Self { folders, text, unread_interfaces, .. } = self;
+    /// Reads those of one interface, and returns whether it has any.
+    fn read_protocols_of(&mut self, name: &[u8], groups: Groups) -> bool {
+        let Self { folders, text, unread_interfaces, own, .. } = self;
+        own.clear();
         let is_read = folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok());
         *unread_interfaces += usize::from(!is_read);
         if is_read {
             // An interface that went meanwhile, or a damaged line, costs only itself.
             for statistic in proc_net_snmp6::statistics(text).flatten() {
                 if groups.contains(statistic.group) {
-                    statistics.push(statistic.group, None, statistic.column, statistic.value);
+                    own.push(statistic.group, None, statistic.column, statistic.value);
                 }
             }
         }
+        is_read
     }
 
     /// Says so where no interface has protocol statistics, because there is no file of any.
@@ -734,7 +745,7 @@ mod tests {
             let mut files = ProcNet::of_process(&process);
             take_records();
             files.read_protocols(tcp, tcp, &mut problems);
-            files.read_protocols_of(b"lo", tcp, &mut ProtocolStatistics::default());
+            files.read_protocols_of(b"lo", tcp);
             files.report_interface_protocols(&mut problems);
             assert_eq!(take_records(), record);
         }
@@ -743,7 +754,7 @@ mod tests {
         let mut problems = Problems::new(Log { debug: false });
         files.read_protocols(tcp, tcp, &mut problems);
         assert!(take_records().starts_with(r#"W! protocols "tcp" are left out: cannot read "#));
-        files.read_protocols_of(b"lo", tcp, &mut ProtocolStatistics::default());
+        files.read_protocols_of(b"lo", tcp);
         files.report_interface_protocols(&mut problems);
         assert!(take_records().starts_with("W! interface_protocols: no interface has any: "));
     }

@@ -298,7 +298,9 @@ impl Procfs {
         self.fetch_details(may_ask, problems, hurry);
         let Self { interfaces, wants, reading, .. } = self;
         let interfaces = interfaces.iter_mut();
-        shared.files.read_interface_protocols(interfaces, *wants, reading.number, problems);
+        let (wants, reading, Shared { files, scratch }) = (*wants, reading.number, shared);
+        let names = &mut scratch.names;
+        files.read_interface_protocols(interfaces, wants, reading, names, problems);
     }
 
     /// Forgets all interfaces: the next reading is like the first one.

@@ -221,6 +221,10 @@ impl Links {
         self.table.iter_mut().map(|link| &mut link.interface)
     }
 
+    pub(super) fn interface_mut(&mut self, ifindex: u32) -> Option<&mut Interface> {
+        self.get_mut(ifindex).map(|link| &mut link.interface)
+    }
+
     pub(super) fn version(&self) -> u64 {
         self.version
     }

@@ -5,6 +5,7 @@
 //! numbers. Drivers are asked for speed and duplex by ethtool netlink when an interface is new, when
 //! an event named it or what it is stacked on, and when the last answer has grown old.
 
+mod interface_protocols;
 mod links;
 mod socket;
 mod speed;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use self::interface_protocols::Sample;
 use self::links::{Links, MessageKind, Queries};
 use self::socket::{Dump, Event, Socket};
 use self::speed::{SLOW, Speeds};
@@ -157,6 +159,8 @@ pub struct Netlink {
     decided: Option<u64>,
     /// The numbers of interfaces that the last dump told of and the table lacks.
     unknown: Vec<u32>,
+    /// What was told of interfaces' own protocol statistics that is to be compared with files.
+    samples: Vec<Sample>,
     /// How many drivers were asked since that was [taken](Source::take_asked).
     asked: usize,
 }
@@ -179,6 +183,7 @@ impl Netlink {
             dumped: None,
             decided: None,
             unknown: Vec::new(),
+            samples: Vec::new(),
             asked: 0,
         }
     }
@@ -631,10 +636,12 @@ impl Source for Netlink {
     fn read(
         &mut self,
         shared: &mut Shared<'_>,
-        _: &mut Problems,
+        problems: &mut Problems,
         _: &mut dyn FnMut() -> bool,
     ) -> Result<(), ReadError> {
-        self.read_now(shared.scratch)
+        self.read_now(shared.scratch)?;
+        self.read_protocols(shared.scratch, problems.log());
+        Ok(())
     }
 
     fn read_details(
@@ -647,7 +654,10 @@ impl Source for Netlink {
         self.fetch_speeds(deadline);
         self.report_unread(problems);
         let (wants, reading) = (self.wants, self.reading.number);
-        shared.files.read_interface_protocols(self.interfaces_mut(), wants, reading, problems);
+        let (Shared { files, scratch }, interfaces) = (shared, self.interfaces_mut());
+        let names = &mut scratch.names;
+        files.read_interface_protocols(interfaces, wants, reading, names, problems);
+        self.prove_protocols(scratch, problems.log());
     }
 
     /// Asks the drivers whose answers have grown old, and the slow ones, and waits for none. The
