@@ -39,4 +39,6 @@ impl Plan {
     pub(crate) const MIDDLE: Duration = Duration::from_millis(500);
     /// What a program may take to fall asleep after a gather, before its CPU time is read.
     pub(crate) const SETTLING: Duration = Duration::from_millis(10);
+    /// What a program may take to answer. One that takes longer is given up.
+    pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 }
