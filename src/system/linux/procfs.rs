@@ -1,6 +1,6 @@
 //! Interfaces by the counters of `/proc/net/dev` and by `/sys/class/net`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use rustix::net::netdevice::name_to_index;
 
 use crate::log::{Level, Log, Problems};
 use crate::model::counters::Counters;
-use crate::model::interface::{Interface, Presence, Wants};
+use crate::model::interface::{Interface, Name, Presence, Wants};
 use crate::model::link::{LinkModes, LinkState, SPEED_UNKNOWN};
 use crate::model::properties::{Properties, is_address};
 use crate::model::rates::Reading;
@@ -167,15 +167,11 @@ impl Procfs {
         let Self { class_net, interfaces, numbers, wants, version, .. } = self;
         let mut hurried = false;
         numbers.clear();
+        bring_into_order(interfaces, proc_net.rows().map(|(name, ..)| name), *wants, version);
         for (name, ..) in proc_net.rows() {
-            bring_to(interfaces, numbers.len(), name, *wants, version);
             hurried = hurried || wants.details() && hurry();
             let is_asked = wants.details() && !hurried;
             numbers.push(if is_asked { class_net.ifindex(name) } else { None });
-        }
-        if interfaces.len() > numbers.len() {
-            interfaces.truncate(numbers.len());
-            *version += 1;
         }
         self.take_counters(proc_net);
         let Self { class_net, is_own, wants, interfaces, version, .. } = self;
@@ -195,7 +191,8 @@ impl Procfs {
     /// between the reading of its counters and that of its number.
     fn take_counters(&mut self, proc_net: &ProcNet) {
         let Self { class_net, wants, interfaces, numbers, unsure, uevents, reading, .. } = self;
-        let was_unsure = std::mem::take(unsure);
+        let mut was_unsure = std::mem::take(unsure);
+        was_unsure.sort_unstable();
         let before = Some(reading.clone()).filter(|before| before.number > 0);
         reading.begin(proc_net.read_at());
         let has_numbers = wants.details() && class_net.is_foreign != Some(true);
@@ -218,7 +215,7 @@ impl Procfs {
                 Some(*counters)
             } else {
                 // After a reading that was not sure, there is nothing to compare with.
-                let before = before.as_ref().filter(|_| !was_unsure.contains(&interface.ifindex));
+                let before = before.as_ref().filter(|_| was_unsure.binary_search(&interface.ifindex).is_err());
                 let last = before.and_then(|before| interface.counters(before));
                 number.and_then(|number| class_net.own_counters(name, number, counters, last))
             };
@@ -311,25 +308,33 @@ impl Procfs {
     }
 }
 
-/// The interface of that name, at that place among the others, where it is put.
-fn bring_to<'a>(
-    interfaces: &'a mut Vec<Interface>,
-    place: usize,
-    name: &[u8],
+/// Has the interfaces be those of these names, in their order; what is known of one stays with its name.
+fn bring_into_order<'a>(
+    interfaces: &mut Vec<Interface>,
+    mut names: impl Iterator<Item = &'a [u8]>,
     wants: Wants,
     version: &mut u64,
-) -> Option<&'a mut Interface> {
-    let rest = interfaces.get_mut(place..)?;
-    match rest.iter().position(|interface| *interface.name == *name) {
-        Some(0) => {}
-        // Those in between have most likely gone. What was decided about it lies in its old place.
-        Some(found) => {
-            rest.get_mut(..=found)?.rotate_right(1);
-            *version += 1;
-        }
-        None => interfaces.insert(place, Interface::new(0, name, wants)),
+) {
+    // Mostly nothing has changed.
+    let mut known = 0;
+    let other = names.find(|name| {
+        let is_same = interfaces.get(known).is_some_and(|interface| *interface.name == **name);
+        known += usize::from(is_same);
+        !is_same
+    });
+    if other.is_none() && known == interfaces.len() {
+        return;
     }
-    interfaces.get_mut(place)
+    // What was decided about them lies in their old places.
+    *version += 1;
+    let mut rest: HashMap<Name, VecDeque<Interface>> = HashMap::new();
+    for interface in interfaces.drain(known..) {
+        rest.entry(interface.name.clone()).or_default().push_back(interface);
+    }
+    interfaces.extend(other.into_iter().chain(names).map(|name| {
+        let known = rest.get_mut(name).and_then(VecDeque::pop_front);
+        known.unwrap_or_else(|| Interface::new(0, name, wants))
+    }));
 }
 
 impl Source for Procfs {
