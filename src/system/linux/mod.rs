@@ -7,6 +7,7 @@
 //! [`namespaces`] follows other network namespaces, which [`netns`] finds and enters, and [`host`] has
 //! them all.
 
+mod by_name;
 pub mod facts;
 pub mod host;
 mod namespaces;

@@ -1,0 +1,74 @@
+//! What the kernel tells of interfaces of our own network namespace by their names, without a file.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixDatagram;
+
+use telegraf_net_sys::netdevice;
+
+use super::Unread;
+use super::privileges::{self, LOAD_MODULES, Raised};
+use crate::model::link::Flags;
+
+/// Any socket does. Where there can be none, files have to tell.
+#[derive(Debug, Default)]
+pub(super) struct ByName {
+    socket: Option<UnixDatagram>,
+}
+
+/// Questions that are asked one after the other, without the capabilities that would have the kernel
+/// look for a module where there is no such interface any more.
+#[derive(Debug)]
+pub(super) struct Asking<'a> {
+    socket: &'a UnixDatagram,
+    _without: Raised,
+}
+
+/// What an interface is: its number, and its flags with whether it works (`IFF_RUNNING`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) ifindex: u32,
+    pub(super) flags: u16,
+}
+
+impl ByName {
+    /// `None` where a sandbox forbids it.
+    pub(super) fn ask(&mut self) -> Option<Asking<'_>> {
+        if self.socket.is_none() {
+            self.socket = UnixDatagram::unbound().ok();
+        }
+        let socket = self.socket.as_ref()?;
+        Some(Asking { socket, _without: privileges::lay_down(LOAD_MODULES)? })
+    }
+}
+
+impl Asking<'_> {
+    /// The interface's flags; [`Unread::Failed`] where files have to tell.
+    pub(super) fn flags(&self, name: &[u8]) -> Result<u16, Unread> {
+        netdevice::flags(self.socket.as_fd(), name).map_err(|error| unread(&error))
+    }
+
+    /// The interface's number; [`Unread::Failed`] where files have to tell.
+    pub(super) fn ifindex(&self, name: &[u8]) -> Result<u32, Unread> {
+        netdevice::index(self.socket.as_fd(), name).map_err(|error| unread(&error))
+    }
+
+    /// What the interface is, whose flags may be known; `None` where that is not sure.
+    pub(super) fn identity(&self, name: &[u8], flags: Option<u16>) -> Option<Identity> {
+        let flags = flags.or_else(|| self.flags(name).ok())?;
+        let ifindex = self.ifindex(name).ok()?;
+        Some(Identity { ifindex, flags })
+    }
+}
+
+/// Those flags that select interfaces; the others come and go with carriers and sniffers.
+pub(super) fn selecting(flags: u16) -> Flags {
+    Flags(u32::from(flags) & (Flags::UP | Flags::LOOPBACK))
+}
+
+fn unread(error: &io::Error) -> Unread {
+    match Unread::of(error) {
+        Unread::Gone => Unread::Gone,
+        Unread::Nothing | Unread::Failed => Unread::Failed,
+    }
+}
