@@ -49,8 +49,7 @@ fn get(socket: BorrowedFd<'_>, question: u16, name: &[u8]) -> io::Result<[u8; 24
     room.copy_from_slice(name);
     // SAFETY: The kernel reads and writes a `struct ifreq`, which is as large as `Request` or smaller, and
     // starts with a name that ends in a NUL byte. No part of it is a pointer for these questions.
-    let status =
-        unsafe { libc::ioctl(socket.as_raw_fd(), question.into(), &raw mut request) };
+    let status = unsafe { libc::ioctl(socket.as_raw_fd(), question.into(), &raw mut request) };
     if status < 0 { Err(io::Error::last_os_error()) } else { Ok(request.value) }
 }
 

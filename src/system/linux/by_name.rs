@@ -53,10 +53,15 @@ impl Asking<'_> {
         netdevice::index(self.socket.as_fd(), name).map_err(|error| unread(&error))
     }
 
-    /// What the interface is, whose flags may be known; `None` where that is not sure.
-    pub(super) fn identity(&self, name: &[u8], flags: Option<u16>) -> Option<Identity> {
+    /// What the interface is, whose flags and number may be known; `None` where that is not sure.
+    pub(super) fn identity(
+        &self,
+        name: &[u8],
+        flags: Option<u16>,
+        ifindex: Option<u32>,
+    ) -> Option<Identity> {
         let flags = flags.or_else(|| self.flags(name).ok())?;
-        let ifindex = self.ifindex(name).ok()?;
+        let ifindex = ifindex.or_else(|| self.ifindex(name).ok())?;
         Some(Identity { ifindex, flags })
     }
 }

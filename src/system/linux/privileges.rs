@@ -41,7 +41,8 @@ pub(crate) const LOOK_AT_FOLDERS: CapabilitySet = CapabilitySet::DAC_READ_SEARCH
 pub(crate) const LOOK_AT_NAMES: CapabilitySet = LOOK_AT_PROCESSES.union(LOOK_AT_FOLDERS);
 
 /// To load modules. The kernel looks for one of the name of an interface that is asked for and is not there.
-pub(crate) const LOAD_MODULES: CapabilitySet = CapabilitySet::NET_ADMIN.union(CapabilitySet::SYS_MODULE);
+pub(crate) const LOAD_MODULES: CapabilitySet =
+    CapabilitySet::NET_ADMIN.union(CapabilitySet::SYS_MODULE);
 
 /// What can be raised, by its bits: none before [`lower`].
 static RAISABLE: AtomicU64 = AtomicU64::new(0);

@@ -55,6 +55,8 @@ pub struct Procfs {
     numbers: Vec<Option<u32>>,
     /// What those are that are reported.
     identities: Vec<Option<Identity>>,
+    /// How many events of devices there had been before that was found out.
+    identified: Option<u64>,
     /// The numbers of those whose last counters may have been another one's.
     unsure: Vec<u32>,
     /// How many events of devices there had been before this reading.
@@ -94,6 +96,8 @@ struct ClassNet {
     look: Look,
     /// The file that counts events of devices.
     uevent_seqnum: PathBuf,
+    /// That of the kernel's own sysfs, once it was opened.
+    uevents: Option<File>,
     /// Whether it shows another network namespace than our own, once that is known.
     is_foreign: Option<bool>,
     /// The path of the file that was read last.
@@ -146,6 +150,7 @@ impl Procfs {
             rows: Vec::new(),
             numbers: Vec::new(),
             identities: Vec::new(),
+            identified: None,
             unsure: Vec::new(),
             uevents: None,
             reading: Reading::default(),
@@ -193,7 +198,8 @@ impl Procfs {
     /// could select is taken for gone.
     pub fn take_rows(&mut self, proc_net: &mut ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
         self.check(proc_net, log);
-        let Self { class_net, is_own, by_name, rows, numbers, wants, version, is_moving, .. } = self;
+        let Self { class_net, is_own, by_name, rows, numbers, wants, version, is_moving, .. } =
+            self;
         let mut hurried = false;
         numbers.clear();
         let names = proc_net.rows().map(|(name, ..)| name);
@@ -255,7 +261,9 @@ impl Procfs {
                 Some(*counters)
             } else {
                 // After a reading that was not sure, there is nothing to compare with.
-                let before = before.as_ref().filter(|_| was_unsure.binary_search(&interface.ifindex).is_err());
+                let before = before
+                    .as_ref()
+                    .filter(|_| was_unsure.binary_search(&interface.ifindex).is_err());
                 let last = before.and_then(|before| interface.counters(before));
                 number.and_then(|number| class_net.own_counters(name, number, counters, last))
             };
@@ -313,11 +321,22 @@ impl Procfs {
         }
         let now = Instant::now();
         let asking = class_net.ask_by_name(*is_own, by_name);
+        // No name has become another interface's without one.
+        let events = asking.as_ref().and_then(|_| class_net.uevents());
+        let are_same =
+            std::mem::replace(&mut self.identified, events) == events && events.is_some();
         let mut is_moving = std::mem::take(&mut self.is_moving);
         let identities = &mut self.identities;
         identities.clear();
-        for row in rows.iter().filter(|row| row.interface.is_reported) {
-            let identity = asking.as_ref().and_then(|asking| asking.identity(&row.interface.name, row.flags));
+        for row in rows.iter_mut() {
+            let Row { interface, flags, asked } = row;
+            if !interface.is_reported {
+                *asked = None;
+                continue;
+            }
+            let known = asked.filter(|_| are_same).map(|asked| asked.identity.ifindex);
+            let identity =
+                asking.as_ref().and_then(|asking| asking.identity(&interface.name, *flags, known));
             is_moving |= row.asked.is_some_and(|asked| Some(asked.identity) != identity);
             identities.push(identity);
         }
@@ -327,13 +346,13 @@ impl Procfs {
         let reported = rows.iter_mut().filter(|row| row.interface.is_reported);
         for (Row { interface, asked: last, .. }, identity) in reported.zip(identities) {
             hurried = hurried || hurry();
-            let is_due = are_all_due
-                || last.is_none_or(|last| now - last.at >= interface.speed_refresh);
+            let is_due =
+                are_all_due || last.is_none_or(|last| now - last.at >= interface.speed_refresh);
             let (reads, asking) = (Reads { may_ask, is_due, hurried }, asking.as_ref());
             let details = class_net.details_of(interface, *wants, &reads, asking);
             if details.has_link_modes {
                 let is_told = details.link_modes.is_some();
-                let now_is = asking.and_then(|asking| asking.identity(&interface.name, None));
+                let now_is = asking.and_then(|asking| asking.identity(&interface.name, None, None));
                 let is_same = is_told && now_is.is_some() && now_is == *identity;
                 *last = now_is.filter(|_| is_same).map(|identity| Asked { at: now, identity });
                 self.was_moving |= details.link_modes != interface.link_modes;
@@ -552,9 +571,8 @@ impl ClassNet {
         let known = interface.details.as_ref().filter(|_| wants.properties && !hurried);
         let properties = known.map(|known| self.properties(name, &known.properties));
         let is_any = link_modes.is_some() || state.is_some() || properties.is_some();
-        let is_it = !is_any
-            || interface.ifindex == 0
-            || self.is_still(name, interface.ifindex, asking);
+        let is_it =
+            !is_any || interface.ifindex == 0 || self.is_still(name, interface.ifindex, asking);
         SysfsDetails {
             has_link_modes,
             is_driver_asked,
@@ -578,6 +596,7 @@ impl ClassNet {
             folder: sys.join("class/net"),
             look,
             uevent_seqnum: sys.join("kernel/uevent_seqnum"),
+            uevents: None,
             is_foreign: None,
             path: PathBuf::new(),
             text: Vec::with_capacity(64),
@@ -700,11 +719,7 @@ impl ClassNet {
     }
 
     /// The interface's number, where it is shown.
-    fn ifindex(
-        &mut self,
-        interface: &[u8],
-        asking: Option<&Asking<'_>>,
-    ) -> Result<u32, Unread> {
+    fn ifindex(&mut self, interface: &[u8], asking: Option<&Asking<'_>>) -> Result<u32, Unread> {
         if self.is_foreign == Some(true) {
             return Err(Unread::Gone);
         }
@@ -726,7 +741,12 @@ impl ClassNet {
     /// How many events of devices there have been.
     fn uevents(&mut self) -> Option<u64> {
         self.path.clone_from(&self.uevent_seqnum);
-        self.read_path().ok().and_then(sysfs::count)
+        let opened =
+            self.uevents.take().map_or_else(|| file::open_at(CWD, &self.path, self.look), Ok);
+        let file = opened.map_err(|error| self.note(error)).ok()?;
+        let read = self.read_file(&file).ok().and_then(sysfs::count);
+        self.uevents = Some(file).filter(|_| read.is_some() && self.look == Look::After);
+        read
     }
 
     /// The counters of the interface of that number, if it has that name. Those of the row are, if they
@@ -917,20 +937,19 @@ impl ClassNet {
 
     fn read_path(&mut self) -> Result<&[u8], Unread> {
         let file = file::open_at(CWD, &self.path, self.look);
-        self.read_file(file)
+        let file = file.map_err(|error| self.note(error))?;
+        self.read_file(&file)
     }
 
     /// Reads a file of the folder of an interface, whose path was set.
     fn read_in(&mut self, folder: &OwnedFd, path: &Path) -> Result<&[u8], Unread> {
         let file = file::open_at(folder, path, self.look);
-        self.read_file(file)
+        let file = file.map_err(|error| self.note(error))?;
+        self.read_file(&file)
     }
 
-    fn read_file(&mut self, file: io::Result<File>) -> Result<&[u8], Unread> {
-        let text = &mut self.text;
-        let read =
-            file.and_then(|file| file::read_again(&file, ReadMode::AtOnce, MAX_ATTRIBUTE, text));
-        match read {
+    fn read_file(&mut self, file: &File) -> Result<&[u8], Unread> {
+        match file::read_again(file, ReadMode::AtOnce, MAX_ATTRIBUTE, &mut self.text) {
             Ok(()) => Ok(&self.text),
             Err(error) => Err(self.note(error)),
         }
