@@ -466,8 +466,8 @@ fn by_procfs_no_interface_keeps_the_speed_of_another_one_that_had_its_name() {
             text(&run(settled.netns.command("cat").arg(path)).stdout)
         };
         eventually("no carrier", || (operstate() == "down\n").then_some(()));
-        let speed = once_in(&settled.netns, DEFAULT)["tap0"]["speed"];
-        assert_eq!(settled.speed("tap0"), speed, "{options}");
+        set_speed(&settled.netns, "tap0", 1000);
+        assert_eq!(settled.speed("tap0"), 1000, "{options}");
         settled.settle();
         settled.netns.ip_lines(
             "link set tap0 name tap2
