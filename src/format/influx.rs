@@ -28,8 +28,6 @@
 
 use std::io::Write as _;
 
-use influxdb_line_protocol::LineProtocolBuilder;
-
 use super::{FieldKey, FieldSink, Fields, Format, Tags};
 use crate::model::counters::Counters;
 use crate::model::interface::Interface;
@@ -77,21 +75,19 @@ impl Format for Influx {
         tags: Tags<'_, '_>,
         statistics: &mut dyn Iterator<Item = ProtocolStatistic<'_>>,
     ) {
-        let Some(first) = statistics.next() else { return };
-        let start = line.len();
-        // The crate's builder is right here: no name needs an escape, of which it has others.
-        let builder = LineProtocolBuilder::new_with(&mut *line)
-            .measurement("net")
-            .tag("interface", "all")
-            .field(first.field, first.value);
-        statistics.fold(builder, |builder, one| builder.field(one.field, one.value)).close_line();
-        line.truncate(line.len() - 1);
-        let mut text = Vec::new();
-        for (key, value) in tags {
-            push_tag(&mut text, key, value);
+        let mut statistics = statistics.peekable();
+        if statistics.peek().is_none() {
+            return;
         }
-        let behind = start + "net,interface=all".len();
-        line.splice(behind..behind, text);
+        self.interface(line, b"all", tags);
+        let start = line.len();
+        // No name needs an escape.
+        let mut fields = Line { line: &mut *line, influx_uint_support: false };
+        statistics.for_each(|one| fields.signed(one.field, one.value));
+        // No comma stands before the first one.
+        if let Some(comma) = line.get_mut(start) {
+            *comma = b' ';
+        }
     }
 
     fn end(&self, line: &mut Vec<u8>, timestamp_ns: i64) {

@@ -35,6 +35,8 @@ struct TableReport {
     /// One for each interface, in the source's order.
     rows: Vec<InterfaceReport>,
     protocols: Record,
+    /// The version of the statistics that it was written for.
+    protocols_version: Option<u64>,
 }
 
 /// What is decided about one interface, for as long as it stays what it is.
@@ -86,8 +88,8 @@ impl Report {
     /// Makes lines for that table too, by its number in the configuration, all of them with these
     /// tags.
     pub fn add_table(&mut self, number: usize, tags: Vec<(&'static str, Vec<u8>)>) {
-        let (rows, protocols) = (Vec::new(), Record::default());
-        self.tables.push(TableReport { table: number, tags, rows, protocols });
+        let (rows, protocols, protocols_version) = (Vec::new(), Record::default(), None);
+        self.tables.push(TableReport { table: number, tags, rows, protocols, protocols_version });
     }
 
     /// Goes on with another source, which counts versions and readings anew. What was written last
@@ -183,7 +185,8 @@ impl Report {
         }
     }
 
-    /// Appends the line of the protocol statistics, for one table.
+    /// Appends the line of the protocol statistics, for one table: always of the same list, whose version
+    /// tells whether anything in it is another.
     pub fn append_protocols(
         &mut self,
         batch: &mut Batch<'_>,
@@ -192,10 +195,12 @@ impl Report {
     ) {
         let Self { format, tables, text, .. } = self;
         let Some(report) = tables.iter_mut().find(|report| report.table == number) else { return };
-        let TableReport { tags, protocols, .. } = report;
-        text.clear();
-        format.protocols(text, &mut as_slices(tags), &mut named(table, statistics));
-        protocols.replace(text);
+        let TableReport { tags, protocols, protocols_version, .. } = report;
+        if protocols_version.replace(statistics.version()) != Some(statistics.version()) {
+            text.clear();
+            format.protocols(text, &mut as_slices(tags), &mut named(table, statistics));
+            protocols.replace(text);
+        }
         protocols.append(batch, table.dedup_interval);
     }
 

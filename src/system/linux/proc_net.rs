@@ -351,7 +351,7 @@ impl ProcNet {
     /// else is there. That some are not there at all is worth a warning where the operator named them.
     pub fn read_protocols(&mut self, groups: Groups, named: Groups, problems: &mut Problems) {
         let _raised = self.raise();
-        self.protocols.clear();
+        self.protocols.start();
         let groups = if self.leaves_machine_out { groups.without(Group::Softnet) } else { groups };
         // Of these it is certain what there is.
         let mut told = Groups::NONE;
@@ -412,6 +412,7 @@ impl ProcNet {
                 self.stay_with(place);
             }
         }
+        self.protocols.end();
         // Before the first message of ICMP there are none of these.
         let told = told.without(Group::IcmpMsg);
         let there = self.protocols.groups();
@@ -459,7 +460,7 @@ impl ProcNet {
         groups: Groups,
         statistics: &mut ProtocolStatistics,
     ) {
-        statistics.clear();
+        statistics.start();
         let Self { folders, text, unread_interfaces, .. } = self;
         let is_read = folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok());
         *unread_interfaces += usize::from(!is_read);
@@ -471,6 +472,7 @@ impl ProcNet {
                 }
             }
         }
+        statistics.end();
     }
 
     /// Says so where no interface has protocol statistics, because there is no file of any.

@@ -203,8 +203,7 @@ impl Procfs {
         let mut hurried = false;
         numbers.clear();
         let names = proc_net.rows().map(|(name, ..)| name);
-        *is_moving = bring_into_order(rows, names, *wants);
-        *version += u64::from(*is_moving);
+        *is_moving = bring_into_order(rows, names, *wants, version);
         let asking = class_net.ask_by_name(*is_own && wants.details(), by_name);
         for (name, ..) in proc_net.rows() {
             hurried = hurried || wants.details() && hurry();
@@ -397,6 +396,7 @@ fn bring_into_order<'a>(
     rows: &mut Vec<Row>,
     mut names: impl Iterator<Item = &'a [u8]>,
     wants: Wants,
+    version: &mut u64,
 ) -> bool {
     // Mostly nothing has changed.
     let mut known = 0;
@@ -408,6 +408,8 @@ fn bring_into_order<'a>(
     if other.is_none() && known == rows.len() {
         return false;
     }
+    // What was decided about the others lies in their old places.
+    *version += u64::from(known < rows.len());
     let mut rest: HashMap<Name, VecDeque<Row>> = HashMap::new();
     for row in rows.drain(known..) {
         rest.entry(row.interface.name.clone()).or_default().push_back(row);
