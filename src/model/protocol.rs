@@ -173,6 +173,17 @@ pub struct ProtocolStatistics {
     /// How many of the entries were filled in again.
     filled: usize,
     version: u64,
+    /// Another one whenever there are other statistics, or in another order.
+    shape: u64,
+}
+
+/// A run of statistics in a list, to be [kept](ProtocolStatistics::keep).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    start: usize,
+    end: usize,
+    shape: u64,
+    groups: Groups,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,6 +232,31 @@ impl ProtocolStatistics {
         self.names.truncate(self.filled_names());
         self.entries.truncate(self.filled);
         self.version += 1;
+        self.shape += 1;
+    }
+
+    /// Those that were filled in since there were so many.
+    #[must_use]
+    pub fn run_since(&self, start: usize) -> Run {
+        let entries = self.entries.get(start..self.filled).unwrap_or_default();
+        let groups = entries.iter().map(|entry| entry.group).collect();
+        Run { start, end: self.filled, shape: self.shape, groups }
+    }
+
+    /// Fills these in again as they are, if they lie where the next ones belong. Returns whether they do.
+    pub fn keep(&mut self, run: &Run) -> bool {
+        let is_there = run.shape == self.shape && run.start == self.filled;
+        if is_there {
+            self.filled = run.end;
+            self.groups = self.groups.or(run.groups);
+        }
+        is_there
+    }
+
+    /// How many were filled in.
+    #[must_use]
+    pub fn filled(&self) -> usize {
+        self.filled
     }
 
     /// Where the names end of those that were filled in again.
@@ -267,6 +303,7 @@ impl ProtocolStatistics {
         self.entries.push(StatisticEntry { group, end: self.names.len(), value });
         self.filled += 1;
         self.version += 1;
+        self.shape += 1;
     }
 
     /// Each statistic.
