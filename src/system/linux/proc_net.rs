@@ -748,8 +748,14 @@ mod tests {
     #[test]
     fn what_files_tell_again_is_what_they_told_whatever_changes_in_one_of_them() {
         let net = TempDir::new().unwrap();
-        let snmp =
-            ["Ip: A\nIp: 1\n", "Ip: A\nIp: 2\n", "Ip: A B\nIp: 1 2\n", "Ip: A B\nIp: x 2\n", ""];
+        let snmp = [
+            "Ip: A\nIp: 1\n",
+            "Ip: A\nIp: 2\n",
+            "Ip: C\nIp: 2\n",
+            "Ip: A B\nIp: 1 2\n",
+            "Ip: A B\nIp: x 2\n",
+            "",
+        ];
         let snmp6 = ["Ip6A 1\n", "Ip6A 2\n", "Ip6A 1\nIp6B 1\n"];
         let netstat = ["TcpExt: A B\nTcpExt: 1 2\n", "TcpExt: A\nTcpExt: 2\n"];
         let read = |files: &mut ProcNet, groups: &[Group]| {
