@@ -52,24 +52,3 @@ fn get(socket: BorrowedFd<'_>, question: u16, name: &[u8]) -> io::Result<[u8; 24
     let status = unsafe { libc::ioctl(socket.as_raw_fd(), question.into(), &raw mut request) };
     if status < 0 { Err(io::Error::last_os_error()) } else { Ok(request.value) }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::os::fd::AsFd as _;
-    use std::os::unix::net::UnixDatagram;
-
-    use super::*;
-
-    #[test]
-    fn the_loopback_is_known_by_its_name_and_by_nothing_else() {
-        let socket = UnixDatagram::unbound().unwrap();
-        let flags = |name: &[u8]| flags(socket.as_fd(), name);
-        assert_ne!(flags(b"lo").unwrap() & 0x8, 0);
-        assert_eq!(index(socket.as_fd(), b"lo").unwrap(), 1);
-        for name in [&b""[..], b"lo:1", b"lo\0", b"a-name-too-long-"] {
-            assert_eq!(flags(name).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
-        }
-        let missing = flags(b"no such, I hope").unwrap_err();
-        assert_eq!(missing.raw_os_error(), Some(libc::ENODEV));
-    }
-}

@@ -77,3 +77,29 @@ fn unread(error: &io::Error) -> Unread {
         Unread::Nothing | Unread::Failed => Unread::Failed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_is_known_by_its_name_and_by_nothing_else() {
+        let mut by_name = ByName::default();
+        let asking = by_name.ask().unwrap();
+        let flags = asking.flags(b"lo").unwrap();
+        assert!(selecting(flags).is_loopback());
+        assert_eq!(asking.ifindex(b"lo"), Ok(1));
+        let identity = asking.identity(b"lo", None, None).unwrap();
+        assert_eq!(identity, Identity { ifindex: 1, flags });
+        // What is known is not asked for.
+        let known = Identity { ifindex: 7, flags: 0x1003 };
+        assert_eq!(asking.identity(b"", Some(known.flags), Some(known.ifindex)), Some(known));
+        assert_eq!(selecting(known.flags), Flags(Flags::UP));
+        // Of these, files have to tell: the kernel would tell of the loopback, or cut the name.
+        for name in [&b""[..], b"lo:1", b"lo\0", b"a-name-too-long-"] {
+            assert_eq!(asking.flags(name), Err(Unread::Failed), "{name:?}");
+        }
+        assert_eq!(asking.flags(b"no such, I hope"), Err(Unread::Gone));
+        assert_eq!(asking.identity(b"no such, I hope", None, None), None);
+    }
+}

@@ -263,3 +263,26 @@ fn names(capabilities: CapabilitySet) -> String {
     names.reverse();
     names.join(" and ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_is_laid_down_comes_back_and_nothing_else_is_lost() {
+        // Of this thread alone.
+        let sets = thread::spawn(|| {
+            let ours = || capabilities(None).unwrap().effective;
+            let before = ours();
+            let laid_down = lay_down(LOAD_MODULES);
+            assert!(laid_down.is_some());
+            let meanwhile = ours();
+            drop(laid_down);
+            (before, meanwhile, ours())
+        });
+        let (before, meanwhile, after) = sets.join().unwrap();
+        assert_eq!((meanwhile, after), (before.difference(LOAD_MODULES), before));
+    }
+}

@@ -53,22 +53,28 @@ pub struct Procfs {
     rows: Vec<Row>,
     /// Their numbers in this reading, as far as they can be told.
     numbers: Vec<Option<u32>>,
-    /// What those are that are reported.
-    identities: Vec<Option<Identity>>,
-    /// How many events of devices there had been before that was found out.
-    identified: Option<u64>,
+    movement: Movement,
     /// The numbers of those whose last counters may have been another one's.
     unsure: Vec<u32>,
     /// How many events of devices there had been before this reading.
     uevents: Option<u64>,
     reading: Reading,
     version: u64,
-    /// Whether any interface has come or gone since the reading before, or has other flags.
-    is_moving: bool,
-    /// Whether any had then, or told another speed.
-    was_moving: bool,
     /// How many drivers were asked since that was [taken](Source::take_asked).
     asked: usize,
+}
+
+/// Whether interfaces are what they were, or else all drivers are asked again.
+#[derive(Debug, Default)]
+struct Movement {
+    /// Whether any has come or gone since the reading before, or has other flags.
+    is_now: bool,
+    /// Whether any had then, or told another speed.
+    was_before: bool,
+    /// What those are that are reported.
+    identities: Vec<Option<Identity>>,
+    /// How many events of devices there had been before that was found out.
+    identified: Option<u64>,
 }
 
 /// An interface, and what is known of it by its name alone.
@@ -149,14 +155,11 @@ impl Procfs {
             wants: Wants::default(),
             rows: Vec::new(),
             numbers: Vec::new(),
-            identities: Vec::new(),
-            identified: None,
+            movement: Movement::default(),
             unsure: Vec::new(),
             uevents: None,
             reading: Reading::default(),
             version: 0,
-            is_moving: false,
-            was_moving: false,
             asked: 0,
         }
     }
@@ -198,12 +201,11 @@ impl Procfs {
     /// could select is taken for gone.
     pub fn take_rows(&mut self, proc_net: &mut ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
         self.check(proc_net, log);
-        let Self { class_net, is_own, by_name, rows, numbers, wants, version, is_moving, .. } =
-            self;
+        let Self { class_net, is_own, by_name, rows, numbers, wants, version, movement, .. } = self;
         let mut hurried = false;
         numbers.clear();
         let names = proc_net.rows().map(|(name, ..)| name);
-        *is_moving = bring_into_order(rows, names, *wants, version);
+        movement.is_now = bring_into_order(rows, names, *wants, version);
         let asking = class_net.ask_by_name(*is_own && wants.details(), by_name);
         for (name, ..) in proc_net.rows() {
             hurried = hurried || wants.details() && hurry();
@@ -213,7 +215,7 @@ impl Procfs {
         }
         drop(asking);
         self.take_counters(proc_net);
-        let Self { class_net, is_own, by_name, wants, rows, version, is_moving, .. } = self;
+        let Self { class_net, is_own, by_name, wants, rows, version, movement, .. } = self;
         if *is_own {
             class_net.check_own(rows.iter().map(|row| &*row.interface.name), log);
         }
@@ -222,7 +224,7 @@ impl Procfs {
             hurried = hurried || hurry();
             let flags = row.flags.take();
             let is_other = class_net.identify(row, *wants, hurried, asking.as_ref());
-            *is_moving |= row.flags != flags;
+            movement.is_now |= row.flags != flags;
             let interface = &mut row.interface;
             if is_other || interface.generation == 0 {
                 *version += 1;
@@ -314,19 +316,18 @@ impl Procfs {
         problems: &mut Problems,
         mut hurry: impl FnMut() -> bool,
     ) {
-        let Self { class_net, has_sysfs, is_own, by_name, wants, rows, version, asked, .. } = self;
-        if !*has_sysfs {
+        if !self.has_sysfs {
             return;
         }
+        let Self { class_net, is_own, by_name, wants, rows, movement, version, asked, .. } = self;
         let now = Instant::now();
         let asking = class_net.ask_by_name(*is_own, by_name);
         // No name has become another interface's without one.
         let events = asking.as_ref().and_then(|_| class_net.uevents());
         let are_same =
-            std::mem::replace(&mut self.identified, events) == events && events.is_some();
-        let mut is_moving = std::mem::take(&mut self.is_moving);
-        let identities = &mut self.identities;
-        identities.clear();
+            std::mem::replace(&mut movement.identified, events) == events && events.is_some();
+        let mut is_moving = std::mem::take(&mut movement.is_now);
+        movement.identities.clear();
         for row in rows.iter_mut() {
             let Row { interface, flags, asked } = row;
             if !interface.is_reported {
@@ -337,13 +338,13 @@ impl Procfs {
             let identity =
                 asking.as_ref().and_then(|asking| asking.identity(&interface.name, *flags, known));
             is_moving |= row.asked.is_some_and(|asked| Some(asked.identity) != identity);
-            identities.push(identity);
+            movement.identities.push(identity);
         }
         // The speed of one may be that of others, and may come later than they.
-        let are_all_due = std::mem::replace(&mut self.was_moving, is_moving) || is_moving;
+        let are_all_due = std::mem::replace(&mut movement.was_before, is_moving) || is_moving;
         let mut hurried = false;
         let reported = rows.iter_mut().filter(|row| row.interface.is_reported);
-        for (Row { interface, asked: last, .. }, identity) in reported.zip(identities) {
+        for (Row { interface, asked: last, .. }, identity) in reported.zip(&movement.identities) {
             hurried = hurried || hurry();
             let is_due =
                 are_all_due || last.is_none_or(|last| now - last.at >= interface.speed_refresh);
@@ -354,7 +355,7 @@ impl Procfs {
                 let now_is = asking.and_then(|asking| asking.identity(&interface.name, None, None));
                 let is_same = is_told && now_is.is_some() && now_is == *identity;
                 *last = now_is.filter(|_| is_same).map(|identity| Asked { at: now, identity });
-                self.was_moving |= details.link_modes != interface.link_modes;
+                movement.was_before |= details.link_modes != interface.link_modes;
             }
             *asked += usize::from(details.is_driver_asked);
             if details.apply(interface, *wants, self.reading.number) {
