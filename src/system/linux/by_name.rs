@@ -1,12 +1,10 @@
 //! What the kernel tells of interfaces of our own network namespace by their names, without a file.
 
-use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixDatagram;
 
 use telegraf_net_sys::netdevice;
 
-use super::Unread;
 use super::privileges::{self, LOAD_MODULES, Raised};
 use crate::model::link::Flags;
 
@@ -42,26 +40,28 @@ impl ByName {
     }
 }
 
+/// Where nothing is told, files have to tell: while a name is given, the kernel does not find it for a
+/// time.
 impl Asking<'_> {
-    /// The interface's flags; [`Unread::Failed`] where files have to tell.
-    pub(super) fn flags(&self, name: &[u8]) -> Result<u16, Unread> {
-        netdevice::flags(self.socket.as_fd(), name).map_err(|error| unread(&error))
+    /// The interface's flags.
+    pub(super) fn flags(&self, name: &[u8]) -> Option<u16> {
+        netdevice::flags(self.socket.as_fd(), name).ok()
     }
 
-    /// The interface's number; [`Unread::Failed`] where files have to tell.
-    pub(super) fn ifindex(&self, name: &[u8]) -> Result<u32, Unread> {
-        netdevice::index(self.socket.as_fd(), name).map_err(|error| unread(&error))
+    /// The interface's number.
+    pub(super) fn ifindex(&self, name: &[u8]) -> Option<u32> {
+        netdevice::index(self.socket.as_fd(), name).ok()
     }
 
-    /// What the interface is, whose flags and number may be known; `None` where that is not sure.
+    /// What the interface is, whose flags and number may be known.
     pub(super) fn identity(
         &self,
         name: &[u8],
         flags: Option<u16>,
         ifindex: Option<u32>,
     ) -> Option<Identity> {
-        let flags = flags.or_else(|| self.flags(name).ok())?;
-        let ifindex = ifindex.or_else(|| self.ifindex(name).ok())?;
+        let flags = flags.or_else(|| self.flags(name))?;
+        let ifindex = ifindex.or_else(|| self.ifindex(name))?;
         Some(Identity { ifindex, flags })
     }
 }
@@ -69,13 +69,6 @@ impl Asking<'_> {
 /// Those flags that select interfaces; the others come and go with carriers and sniffers.
 pub(super) fn selecting(flags: u16) -> Flags {
     Flags(u32::from(flags) & (Flags::UP | Flags::LOOPBACK))
-}
-
-fn unread(error: &io::Error) -> Unread {
-    match Unread::of(error) {
-        Unread::Gone => Unread::Gone,
-        Unread::Nothing | Unread::Failed => Unread::Failed,
-    }
 }
 
 #[cfg(test)]
@@ -88,7 +81,7 @@ mod tests {
         let asking = by_name.ask().unwrap();
         let flags = asking.flags(b"lo").unwrap();
         assert!(selecting(flags).is_loopback());
-        assert_eq!(asking.ifindex(b"lo"), Ok(1));
+        assert_eq!(asking.ifindex(b"lo"), Some(1));
         let identity = asking.identity(b"lo", None, None).unwrap();
         assert_eq!(identity, Identity { ifindex: 1, flags });
         // What is known is not asked for.
@@ -97,9 +90,8 @@ mod tests {
         assert_eq!(selecting(known.flags), Flags(Flags::UP));
         // Of these, files have to tell: the kernel would tell of the loopback, or cut the name.
         for name in [&b""[..], b"lo:1", b"lo\0", b"a-name-too-long-"] {
-            assert_eq!(asking.flags(name), Err(Unread::Failed), "{name:?}");
+            assert_eq!(asking.flags(name), None, "{name:?}");
         }
-        assert_eq!(asking.flags(b"no such, I hope"), Err(Unread::Gone));
         assert_eq!(asking.identity(b"no such, I hope", None, None), None);
     }
 }

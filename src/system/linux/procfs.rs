@@ -248,7 +248,8 @@ impl Procfs {
         for ((interface, row), number) in interfaces.zip(proc_net.rows()).zip(numbers) {
             let (name, counters, more) = row;
             // What is remembered of an interface does not hold for another one of its name.
-            if let Some(number) = number.filter(|&number| number != interface.ifindex) {
+            let other = number.filter(|&number| number != interface.ifindex);
+            if let Some(number) = other {
                 if interface.ifindex == 0 {
                     interface.forget_rates();
                 } else {
@@ -262,9 +263,9 @@ impl Procfs {
                 Some(*counters)
             } else {
                 // After a reading that was not sure, there is nothing to compare with.
-                let before = before
-                    .as_ref()
-                    .filter(|_| was_unsure.binary_search(&interface.ifindex).is_err());
+                let is_sure =
+                    other.is_none() && was_unsure.binary_search(&interface.ifindex).is_err();
+                let before = before.as_ref().filter(|_| is_sure);
                 let last = before.and_then(|before| interface.counters(before));
                 number.and_then(|number| class_net.own_counters(name, number, counters, last))
             };
@@ -681,13 +682,10 @@ impl ClassNet {
             Presence::Unknown
         } else {
             let name = &row.interface.name;
-            match asking.map_or(Err(Unread::Failed), |asking| asking.flags(name)) {
-                Ok(flags) => {
-                    row.flags = Some(flags);
-                    Presence::Known(by_name::selecting(flags))
-                }
-                Err(Unread::Gone) => Presence::Gone,
-                Err(_) => self.presence(&row.interface),
+            row.flags = asking.and_then(|asking| asking.flags(name));
+            match row.flags {
+                Some(flags) => Presence::Known(by_name::selecting(flags)),
+                None => self.presence(&row.interface),
             }
         };
         let interface = &mut row.interface;
@@ -726,9 +724,9 @@ impl ClassNet {
         if self.is_foreign == Some(true) {
             return Err(Unread::Gone);
         }
-        match asking.map_or(Err(Unread::Failed), |asking| asking.ifindex(interface)) {
-            Err(Unread::Failed) => self.value(interface, "ifindex", sysfs::number),
-            told => told,
+        match asking.and_then(|asking| asking.ifindex(interface)) {
+            Some(ifindex) => Ok(ifindex),
+            None => self.value(interface, "ifindex", sysfs::number),
         }
     }
 

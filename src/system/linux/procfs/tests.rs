@@ -369,6 +369,19 @@ fn without_its_number_an_interface_has_no_rate_until_two_readings_are_sure() {
 }
 
 #[test]
+fn counters_that_were_nobodys_are_not_what_an_interface_had_before() {
+    let mut machine = TestMachine::new(RATES);
+    machine.procfs.class_net.is_foreign = Some(false);
+    // Its name was given to another one while the numbers were read.
+    machine.set_dev(&[("a", 100)]);
+    machine.gather();
+    assert_eq!((machine.bytes("a"), machine.has_rate("a")), (100, false));
+    machine.set_interface("a", 2, 150);
+    machine.gather_while(|machine| machine.set_uevents(2));
+    assert_eq!((machine.bytes("a"), machine.has_rate("a")), (150, false));
+}
+
+#[test]
 fn at_first_there_is_nothing_that_a_row_could_be_compared_with() {
     let mut machine = TestMachine::new(RATES);
     machine.set_dev(&[("a", 50)]);
