@@ -932,8 +932,8 @@ proptest! {
         let mut errors = Vec::new();
         proc_net_snmp::statistics(
             &bytes,
-            |_| true,
-            |statistic| protocols.push(Group::Tcp, Some(statistic.group), statistic.column, statistic.value),
+            Some,
+            |group, statistic| protocols.push(Group::Tcp, Some(group), statistic.column, statistic.value),
             |error| errors.push(error.to_string()),
         );
         proc_net_sockstat::statistics(

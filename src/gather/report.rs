@@ -36,6 +36,8 @@ struct TableReport {
     /// One for each interface, in the source's order.
     rows: Vec<InterfaceReport>,
     protocols: Record,
+    /// The version of the statistics that it was written for.
+    protocols_version: Option<u64>,
 }
 
 /// What is decided about one interface, for as long as it stays what it is.
@@ -89,8 +91,8 @@ impl Report {
     /// Makes lines for that table too, by its number in the configuration, all of them with these
     /// tags.
     pub fn add_table(&mut self, number: usize, tags: Vec<(&'static str, Vec<u8>)>) {
-        let (rows, protocols) = (Vec::new(), Record::default());
-        self.tables.push(TableReport { table: number, tags, rows, protocols });
+        let (rows, protocols, protocols_version) = (Vec::new(), Record::default(), None);
+        self.tables.push(TableReport { table: number, tags, rows, protocols, protocols_version });
     }
 
     /// Goes on with another source, which counts versions and readings anew. What was written last
@@ -182,7 +184,8 @@ impl Report {
         }
     }
 
-    /// Appends the line of the protocol statistics, for one table.
+    /// Appends the line of the protocol statistics, for one table: always of the same list, whose version
+    /// tells whether anything in it is another.
     pub fn append_protocols(
         &mut self,
         batch: &mut Batch<'_>,
@@ -191,7 +194,8 @@ impl Report {
     ) {
         let Self { format, tables, text, .. } = self;
         let Some(report) = tables.iter_mut().find(|report| report.table == number) else { return };
-        let TableReport { tags, protocols, .. } = report;
+        let TableReport { tags, protocols, protocols_version, .. } = report;
+        let is_new = protocols_version.replace(statistics.version()) != Some(statistics.version());
         let fill = |text: &mut Vec<u8>, choice: Option<&mut Choice>| {
             let (mut named, tags) = (named(table, statistics), &mut as_slices(tags));
             let Some(choice) = choice else { return format.protocols(text, tags, &mut named) };
@@ -200,7 +204,7 @@ impl Report {
             };
             format.protocols(text, tags, &mut named.filter(takes));
         };
-        protocols.write(batch, table, text, (true, 0), fill);
+        protocols.write(batch, table, text, (is_new, 0), fill);
     }
 
     /// Shows all that the tables could report in this reading, and what they make of it.

@@ -8,6 +8,7 @@
 //! them all.
 
 mod btf;
+mod by_name;
 pub mod facts;
 pub mod host;
 mod namespaces;

@@ -17,7 +17,7 @@ use crate::log::{Level, Log, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Wants};
 use crate::model::interface_protocols::SharedNames;
-use crate::model::protocol::{Group, Groups, ProtocolStatistics};
+use crate::model::protocol::{Group, Groups, ProtocolStatistics, Run};
 use crate::parse::{proc_net_dev, proc_net_snmp6};
 use crate::quoted::QuotedPath;
 use crate::system::facts::{Purpose, ReadFile};
@@ -74,6 +74,16 @@ struct KernelFile {
     path: PathBuf,
     mode: ReadMode,
     state: FileState,
+    /// What it told last, where that is kept.
+    told: Option<Told>,
+}
+
+/// What a file of protocol statistics told, without a bad row.
+#[derive(Debug)]
+struct Told {
+    text: Vec<u8>,
+    wanted: Groups,
+    run: Run,
 }
 
 #[derive(Debug)]
@@ -103,7 +113,12 @@ struct DevRow {
 
 impl Folder {
     fn at(folder: &Path, state: fn() -> FileState) -> Self {
-        let file = |name: &str, mode| KernelFile { path: folder.join(name), mode, state: state() };
+        let file = |name: &str, mode| KernelFile {
+            path: folder.join(name),
+            mode,
+            state: state(),
+            told: None,
+        };
         Self {
             dev: KernelFile { state: FileState::Shut, ..file("dev", ReadMode::RowByRow) },
             dev_snmp6: DevSnmp6::At(folder.join("dev_snmp6")),
@@ -355,7 +370,7 @@ impl ProcNet {
     /// else is there. That some are not there at all is worth a warning where the operator named them.
     pub fn read_protocols(&mut self, groups: Groups, named: Groups, problems: &mut Problems) {
         let _raised = self.raise();
-        self.protocols.clear();
+        self.protocols.start();
         let groups = if self.leaves_machine_out { groups.without(Group::Softnet) } else { groups };
         // Of these it is certain what there is.
         let mut told = Groups::NONE;
@@ -371,15 +386,36 @@ impl ProcNet {
             for (place, folder) in folders.iter_mut().enumerate() {
                 let Some(kernel_file) = folder.statistics_files.get_mut(number) else { continue };
                 let read = kernel_file.read(text);
-                let path = kernel_file.path.as_path();
+                let KernelFile { path, told: last, .. } = kernel_file;
+                let path = path.as_path();
                 match read {
+                    // Mostly nothing has happened on a small host.
+                    Ok(())
+                        if last.as_ref().is_some_and(|last| {
+                            last.wanted == ours && last.text == *text && protocols.keep(&last.run)
+                        }) =>
+                    {
+                        told = told.or(ours);
+                        found = Some(place);
+                        break;
+                    }
                     Ok(()) => {
+                        let start = protocols.filled();
                         let mut bad_rows = BadRows::new(Shown(path, namespace), problems);
                         let wanted = Wanted { groups: ours, without_machine: *leaves_machine_out };
                         (file.take)(text, wanted, protocols, &mut bad_rows);
-                        if bad_rows.count == 0 {
+                        let is_whole = bad_rows.count == 0;
+                        drop(bad_rows);
+                        if is_whole {
                             told = told.or(ours);
                         }
+                        // Of many namespaces, that would take memory.
+                        let is_kept = is_whole && matches!(kernel_file.state, FileState::Kept(_));
+                        *last = is_kept.then(|| {
+                            let mut memory = last.take().map_or_else(Vec::new, |last| last.text);
+                            std::mem::swap(&mut memory, text);
+                            Told { text: memory, wanted: ours, run: protocols.run_since(start) }
+                        });
                         found = Some(place);
                         break;
                     }
@@ -416,6 +452,7 @@ impl ProcNet {
                 self.stay_with(place);
             }
         }
+        self.protocols.end();
         // Before the first message of ICMP there are none of these.
         let told = told.without(Group::IcmpMsg);
         let there = self.protocols.groups();
@@ -470,7 +507,7 @@ impl ProcNet {
     /// Reads those of one interface, and returns whether it has any.
     fn read_protocols_of(&mut self, name: &[u8], groups: Groups) -> bool {
         let Self { folders, text, unread_interfaces, own, .. } = self;
-        own.clear();
+        own.start();
         let is_read = folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok());
         *unread_interfaces += usize::from(!is_read);
         if is_read {
@@ -481,6 +518,7 @@ impl ProcNet {
                 }
             }
         }
+        own.end();
         is_read
     }
 
@@ -716,6 +754,44 @@ mod tests {
         files.read_protocols(groups, Groups::NONE, &mut problems);
         let fields = files.protocols().iter().map(|one| format!("{}={}", one.field, one.value));
         assert_eq!(fields.collect::<Vec<_>>(), ["tcp_activeopens=2", "tcpext_listendrops=4"]);
+    }
+
+    #[test]
+    fn what_files_tell_again_is_what_they_told_whatever_changes_in_one_of_them() {
+        let net = TempDir::new().unwrap();
+        let snmp = [
+            "Ip: A\nIp: 1\n",
+            "Ip: A\nIp: 2\n",
+            "Ip: C\nIp: 2\n",
+            "Ip: A B\nIp: 1 2\n",
+            "Ip: A B\nIp: x 2\n",
+            "",
+        ];
+        let snmp6 = ["Ip6A 1\n", "Ip6A 2\n", "Ip6A 1\nIp6B 1\n"];
+        let netstat = ["TcpExt: A B\nTcpExt: 1 2\n", "TcpExt: A\nTcpExt: 2\n"];
+        let read = |files: &mut ProcNet, groups: &[Group]| {
+            let mut problems = Problems::new(Log { debug: false });
+            files.read_protocols(groups.iter().copied().collect(), Groups::NONE, &mut problems);
+            let protocols = files.protocols();
+            let fields = protocols.iter().map(|one| format!("{}={}", one.field, one.value));
+            (fields.collect::<Vec<_>>(), protocols.groups())
+        };
+        let of_folder = |state| ProcNet::over(vec![Folder::at(net.path(), state)], None);
+        let mut files = of_folder(|| FileState::Kept(None));
+        let (mut before, mut version) = (Vec::new(), files.protocols().version());
+        // Each of them beside each of the others, at various paces.
+        for number in 0..120 {
+            write(&net.path().join("snmp"), snmp[number / 2 % snmp.len()]);
+            write(&net.path().join("snmp6"), snmp6[number / 5 % snmp6.len()]);
+            write(&net.path().join("netstat"), netstat[number / 3 % netstat.len()]);
+            let all = [Group::Ip, Group::Ip6, Group::TcpExt];
+            let groups = if number % 17 == 16 { &all[1..] } else { &all };
+            let told = read(&mut files, groups);
+            assert_eq!(told, read(&mut of_folder(|| FileState::Shut), groups), "{number}");
+            let is_other = files.protocols().version() != version;
+            assert_eq!(is_other, told.0 != before, "{number}");
+            (before, version) = (told.0, files.protocols().version());
+        }
     }
 
     #[test]

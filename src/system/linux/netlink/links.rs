@@ -465,12 +465,12 @@ impl Links {
     }
 
     fn queries(&mut self, now: Instant, are_meant: impl Fn(&LinkEntry) -> bool) -> Queries {
-        if !self.table.iter().any(|link| link.is_due(now, 1) && are_meant(link)) {
+        if !self.table.iter().any(|link| are_meant(link) && link.is_due(now, 1)) {
             return Queries::Single(Vec::new());
         }
         let slow = self.table.iter().filter(|link| link.speed.is_slow()).count();
         let slow = u32::try_from(slow).unwrap_or(u32::MAX);
-        let is_meant = |link: &LinkEntry| link.is_due(now, slow) && are_meant(link);
+        let is_meant = |link: &LinkEntry| are_meant(link) && link.is_due(now, slow);
         let count = self.table.iter().filter(|link| is_meant(link)).count();
         if count == 0 {
             return Queries::Single(Vec::new());
