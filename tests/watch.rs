@@ -189,6 +189,28 @@ fn wait_for_screen(terminal: &Tmux) {
     terminal.wait_for("the screen", |shown| shown.row("if1").map(drop));
 }
 
+/// The signals that end a process unless it does something else, and that are not for people to end the
+/// watch by, but for those of faults and those that cannot be caught; two of the real-time ones.
+fn others_that_end() -> impl Iterator<Item = i32> {
+    let named = [
+        libc::SIGTRAP,
+        libc::SIGABRT,
+        libc::SIGBUS,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGALRM,
+        libc::SIGSTKFLT,
+        libc::SIGXCPU,
+        libc::SIGXFSZ,
+        libc::SIGVTALRM,
+        libc::SIGPROF,
+        libc::SIGIO,
+        libc::SIGPWR,
+        libc::SIGSYS,
+    ];
+    named.into_iter().chain([libc::SIGRTMIN() + 1, libc::SIGRTMAX()])
+}
+
 #[test]
 fn the_terminal_is_left_as_it_was_whatever_ends_it() {
     if tmux::is_skipped() {
@@ -198,9 +220,10 @@ fn the_terminal_is_left_as_it_was_whatever_ends_it() {
     let watch = of_files(&terminal);
     let before = terminal.state();
     assert_eq!(before.0, "0 1 1");
-    for (number, end) in
-        ["q", "C-c", "C-\\", "TERM", "INT", "HUP", "QUIT", "paused"].iter().enumerate()
-    {
+    let ends = ["q", "C-c", "C-\\", "TERM", "INT", "HUP", "QUIT", "paused"].map(str::to_owned);
+    // Those whose default action ends a process, by numbers: it ends by them.
+    let others = others_that_end().map(|signal| signal.to_string());
+    for (number, end) in ends.into_iter().chain(others).enumerate() {
         let status = terminal.file(&format!("status{number}"));
         terminal.type_line(&format!("{watch}; echo $? >{status}"));
         wait_for_screen(&terminal);
@@ -210,8 +233,8 @@ fn the_terminal_is_left_as_it_was_whatever_ends_it() {
         let kill = |signal: &str| {
             run(Command::new("kill").args(["-s", signal, &terminal.pid().to_string()]));
         };
-        match *end {
-            "q" | "C-c" | "C-\\" => terminal.press(end),
+        match &*end {
+            "q" | "C-c" | "C-\\" => terminal.press(&end),
             "paused" => {
                 terminal.press("C-s");
                 // Even the clock in the first line stands still.
@@ -225,8 +248,9 @@ fn the_terminal_is_left_as_it_was_whatever_ends_it() {
             signal => kill(signal),
         }
         let status =
-            eventually(end, || fs::read_to_string(&status).ok().filter(|text| !text.is_empty()));
-        assert_eq!(status, "0\n", "{end}");
+            eventually(&end, || fs::read_to_string(&status).ok().filter(|text| !text.is_empty()));
+        let expected = end.parse::<i32>().map_or(0, |signal| 128 + signal);
+        assert_eq!(status, format!("{expected}\n"), "{end}");
         terminal.wait_until_it_is(&before);
         terminal.wait_for("a prompt", |shown| {
             let last = shown.0.iter().rfind(|line| !line.is_empty())?;

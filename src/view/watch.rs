@@ -44,11 +44,12 @@ enum Next {
     Wait,
     Draw,
     Suspend,
-    End,
+    End(Option<i32>),
 }
 
 /// Draws a table at every interval, until a key or a signal ends that, or the terminal is gone. Warnings of
-/// meanwhile are written when the terminal is as it was.
+/// meanwhile are written when the terminal is as it was. Returns the signal that the process is to end by, if
+/// there is one.
 ///
 /// # Errors
 ///
@@ -58,7 +59,7 @@ pub fn watch<H: Host>(
     interval: Duration,
     options: Options,
     log: Log,
-) -> Result<(), String> {
+) -> Result<Option<i32>, String> {
     if !terminal::can_be_drawn_on() {
         return Err("'--watch' needs a terminal that can move its cursor, which stdout is not: \
                     '--once --format table' prints one table"
@@ -86,8 +87,8 @@ pub fn watch<H: Host>(
 }
 
 impl<H: Host> Watch<H> {
-    /// The loop.
-    fn run(&mut self, mut screen: Screen, events: &Receiver<TerminalEvent>) {
+    /// The loop. Returns the signal that the process is to end by, if there is one.
+    fn run(&mut self, mut screen: Screen, events: &Receiver<TerminalEvent>) -> Option<i32> {
         let mut due = Instant::now();
         loop {
             let now = Instant::now();
@@ -96,7 +97,7 @@ impl<H: Host> Watch<H> {
                 // Those that were missed are left out.
                 due = (due + self.interval).max(Instant::now());
                 if self.draw(&screen).is_err() {
-                    return;
+                    return None;
                 }
                 self.collector.after_write();
             }
@@ -105,7 +106,7 @@ impl<H: Host> Watch<H> {
                 Next::Wait => {}
                 Next::Draw => {
                     if self.draw(&screen).is_err() {
-                        return;
+                        return None;
                     }
                 }
                 Next::Suspend => {
@@ -113,11 +114,11 @@ impl<H: Host> Watch<H> {
                     suspend();
                     match Screen::enter() {
                         Ok(again) => screen = again,
-                        Err(_) => return,
+                        Err(_) => return None,
                     }
                     due = Instant::now();
                 }
-                Next::End => return,
+                Next::End(by) => return by,
             }
         }
     }
@@ -141,7 +142,8 @@ impl<H: Host> Watch<H> {
     fn act(&mut self, event: TerminalEvent) -> Next {
         let options = &mut self.options;
         match event {
-            TerminalEvent::End | TerminalEvent::Typed(b'q' | b'Q') => return Next::End,
+            TerminalEvent::End(by) => return Next::End(by),
+            TerminalEvent::Typed(b'q' | b'Q') => return Next::End(None),
             TerminalEvent::Suspend => return Next::Suspend,
             TerminalEvent::Resized => {}
             TerminalEvent::Typed(b's') => options.sort = next_sort(options.sort),
