@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use crate::format::Format;
 use crate::format::influx::Influx;
 use crate::format::json::Json;
 use crate::log;
-use crate::view::{Fold, Sort};
+use crate::view::lines::Lines;
+use crate::view::text::Charset;
+use crate::view::{Fold, Sort, terminal};
 
 /// The lines of the block of telegraf.conf that runs it, with these paths, or with those that are usual on
 /// that system.
@@ -201,10 +204,14 @@ impl Args {
         }
     }
 
-    /// What metrics are written as.
+    /// What metrics are written as, to stdout.
     #[must_use]
     pub fn format(&self) -> &'static dyn Format {
         match self.format {
+            FormatOption::Influx if io::stdout().is_terminal() => match terminal::look().charset {
+                Charset::Ascii => &Lines(Charset::Ascii),
+                Charset::Unicode => &Lines(Charset::Unicode),
+            },
             // What a table shows is no record.
             FormatOption::Influx | FormatOption::Table => &Influx,
             FormatOption::Json => &Json,

@@ -1,5 +1,5 @@
 //! `--watch` in a real terminal: what the screen shows is what the kernel counts, and the terminal is left
-//! as it was, whatever ends it.
+//! as it was, whatever ends it. And what else is written to one.
 
 #![cfg(target_os = "linux")]
 
@@ -395,4 +395,45 @@ fn it_takes_a_terminal_that_can_be_drawn_on() {
         assert_eq!(line, expected);
         terminal.wait_until_it_is(&before);
     }
+}
+
+#[test]
+fn no_name_steers_the_terminal_that_lines_are_written_to() {
+    if is_skipped() || tmux::is_skipped() {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip(&["link", "add", "v\x1b[2J\x7f\u{202e}", "type", "ifb"]);
+    netns.ip(&["link", "set", "v\x1b[2J\x7f\u{202e}", "up", "alias", "b\u{9b}31m\x1b[31m"]);
+    let config =
+        config_file("[[inputs.net]]\ninterface_tags = ['alias']\nignore_protocol_stats = true\n");
+    let terminal = terminal(&netns, LARGE);
+    let command = format!("{PLUGIN} --config {}", config.path().display());
+    let line = r"net,interface=v\u{1b}[2J\u{7f}\u{202e},alias=b\u{9b}31m\u{1b}[31m bytes_sent=";
+    let object = r#"{"name":"net","tags":{"interface":"v\u001b[2J\u007f\u202e","alias":"b\u009b31m\u001b[31m"},"#;
+    for (args, ends, expected) in [
+        ("--once", false, line),
+        ("", true, line),
+        ("--once --format json", false, object),
+        ("--format json", true, object),
+    ] {
+        terminal.type_line(&format!("clear; {command} {args}"));
+        if ends {
+            terminal.wait_for("a prompt", |shown| {
+                shown.0.iter().any(|line| line == "I! Enter gathers, Ctrl-C ends").then_some(())
+            });
+            terminal.press("Enter");
+        }
+        terminal.wait_for(expected, |shown| {
+            shown.0.iter().any(|line| line.starts_with(expected)).then_some(())
+        });
+        if ends {
+            terminal.press("C-c");
+            terminal.press("Enter");
+        }
+        terminal.wait_for_prompt();
+    }
+    // Elsewhere, a name has its bytes.
+    let output = run(netns.command(PLUGIN).args(["--once", "--config"]).arg(config.path()));
+    assert!(text(&output.stdout).starts_with("net,interface=v\x1b[2J\x7f\u{202e},alias="));
 }
