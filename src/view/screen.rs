@@ -262,32 +262,33 @@ impl Scene<'_> {
 /// The columns of [`Scene::row`], with sparklines of that length at least.
 fn columns(sparkline: usize) -> [Column; 22] {
     let number = |title| Column::numbers(title).narrowest(5);
-    let utilization = Column::numbers("USE").narrowest(4).rank(3);
-    let sparkline = Column::words("TREND").narrowest(sparkline).rank(1);
-    let peak = number("PEAK").rank(1);
+    let utilization = Column::numbers("USE").narrowest(4).rank(4);
+    let sparkline = Column::words("TREND").narrowest(sparkline).rank(2);
+    let peak = number("PEAK").rank(3);
     [
         Column::words("INTERFACE").shortest(14),
-        Column::words("NAMESPACE").shortest(10).rank(2),
-        Column::words("KIND").rank(6),
-        Column::words("STATE").rank(4),
-        Column::numbers("SPEED").rank(5),
+        // Without it, names say little where there are several.
+        Column::words("NAMESPACE").shortest(10).rank(1),
+        Column::words("KIND").rank(7),
+        Column::words("STATE").rank(5),
+        Column::numbers("SPEED").rank(6),
         number("IN b/s"),
         utilization,
         sparkline,
         peak,
-        number("OUT b/s"),
+        number("OUT b/s").second(),
         utilization,
         sparkline,
         peak,
-        number("IN p/s").rank(7),
-        number("OUT p/s").rank(7),
-        number("IN B").rank(9),
-        number("OUT B").rank(9),
-        number("ERR/s").rank(8),
-        number("DROP/s").rank(8),
+        number("IN p/s").rank(8),
+        number("OUT p/s").rank(8),
+        number("IN B").rank(10),
+        number("OUT B").rank(10),
+        number("ERR/s").rank(9),
+        number("DROP/s").rank(9),
         Column::numbers("ERR").narrowest(4),
         Column::numbers("DROP").narrowest(4),
-        Column::words("").shortest(12).rank(10),
+        Column::words("").shortest(12).rank(11),
     ]
 }
 

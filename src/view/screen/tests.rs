@@ -24,6 +24,20 @@ fn node(second: u64, veths: usize) -> Snapshot {
     snapshot(second, interfaces)
 }
 
+/// What there is to show of that, without a gather.
+fn scene(history: &History) -> Scene<'_> {
+    thread_local!(static NONE: &'static Snapshot = Box::leak(Box::new(snapshot(0, Vec::new()))));
+    Scene {
+        snapshot: NONE.with(|none| *none),
+        before: None,
+        history,
+        host: "node-1",
+        interval: Duration::from_secs(2),
+        warning: None,
+        options: OPTIONS,
+    }
+}
+
 /// The lines of so many gathers, the last of which is like the others.
 fn drawn(veths: usize, size: (usize, usize), options: Options) -> Vec<String> {
     let mut history = History::default();
@@ -58,6 +72,37 @@ fn at_80_columns_there_are_rates_use_and_trends_and_what_drops_now() {
         "q quit  s sort: none  f fold: off  ! grows now  * speed made up by software",
     ];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn namespaces_outlast_trends() {
+    let mut node = node(20, 2);
+    for (interface, place) in node.interfaces.iter_mut().zip(["", "cni-0f1e2d3c-4b5a", "blue"]) {
+        interface.place = place.as_bytes().to_vec();
+    }
+    let mut history = History::default();
+    history.take(&node);
+    let scene = Scene { snapshot: &node, ..scene(&history) };
+    let titles = |columns| {
+        let lines = scene.lines(Size { columns, lines: 6 }, LOOK);
+        assert!(lines.iter().all(|line| width(line) <= columns), "{lines:#?}");
+        let names = lines[2..5].iter().filter_map(|line| line.split_whitespace().nth(1));
+        let are_there = columns < 40
+            || names.map(|name| name.get(..9).unwrap_or(name)).eq(["-", "cni-0f1e2", "blue"]);
+        assert!(are_there, "{columns}: {lines:#?}");
+        lines[1]
+            .split("  ")
+            .flat_map(|part| part.split(' '))
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(titles(80), "INTERFACE NAMESPACE IN b/s TREND PEAK OUT b/s TREND PEAK ERR DROP");
+    assert_eq!(titles(66), "INTERFACE NAMESPACE IN b/s TREND OUT b/s TREND ERR DROP");
+    assert_eq!(titles(50), "INTERFACE NAMESPACE IN b/s OUT b/s ERR DROP");
+    assert_eq!(titles(39), "INTERFACE IN b/s OUT b/s ERR DROP");
+    assert_eq!(titles(27), "INTERFACE IN b/s OUT b/s");
+    assert_eq!(titles(22), "INTERFACE");
 }
 
 #[test]
