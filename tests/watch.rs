@@ -352,6 +352,64 @@ fn a_warning_stands_in_the_last_line_and_in_the_terminal_when_it_is_over() {
 }
 
 #[test]
+fn keys_are_told_again_once_a_warning_is_resolved() {
+    if tmux::is_skipped() {
+        return;
+    }
+    let terminal = Tmux::start(&[], SMALL);
+    let (watch, file) = (of_files(&terminal), terminal.file("proc/net/dev"));
+    terminal.type_line(&watch);
+    wait_for_screen(&terminal);
+    let text = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let wait_for_bottom = |text: &str| {
+        terminal.wait_for(text, |shown| shown.0.last()?.starts_with(text).then_some(()));
+    };
+    wait_for_bottom("E! cannot read ");
+    let why = "no interface to show: no interface can be read";
+    terminal.wait_for(why, |shown| (shown.0[1] == why).then_some(()));
+    fs::write(&file, text).unwrap();
+    wait_for_bottom("q quit ");
+    wait_for_screen(&terminal);
+    terminal.press("q");
+    terminal.wait_for_prompt();
+}
+
+#[test]
+fn where_nothing_is_to_be_shown_it_says_why() {
+    if tmux::is_skipped() {
+        return;
+    }
+    let terminal = Tmux::start(&[], SMALL);
+    let config = config_file("[[inputs.net]]\ninterfaces = ['nosuch']\n");
+    let watch = format!("{} --config {}", of_files(&terminal), config.path().display());
+    terminal.type_line(&watch);
+    terminal.wait_for("why", |shown| {
+        let why = [
+            "no interface to show: all 2 interfaces are left out (2 not in interfaces)",
+            "I! interfaces \"nosuch\" matches no interface at the start (line 2 of the",
+            "configuration)",
+        ];
+        (shown.0[0].contains("  0 of 2 interfaces") && shown.0[1..4] == why).then_some(())
+    });
+    terminal.press("q");
+    terminal.wait_for_prompt();
+}
+
+#[test]
+fn rates_are_there_after_a_second_however_long_the_interval() {
+    if tmux::is_skipped() {
+        return;
+    }
+    let terminal = Tmux::start(&[], SMALL);
+    terminal.type_line(&of_files(&terminal).replace("50ms", "1h"));
+    terminal.wait_for("rates", |shown| (shown.cell("if1", "IN b/s", 0)? == "0").then_some(()));
+    assert!(terminal.shown().0[0].ends_with("  every 1h"));
+    terminal.press("q");
+    terminal.wait_for_prompt();
+}
+
+#[test]
 fn keys_sort_and_fold() {
     if tmux::is_skipped() {
         return;
@@ -363,6 +421,10 @@ fn keys_sort_and_fold() {
         terminal.wait_for(text, |shown| shown.0.last()?.contains(text).then_some(()));
     };
     wait_for_bottom("s sort: none  f fold: off");
+    // What these send ends in letters, the first one in Q.
+    for key in ["F2", "S-F2", "Up", "Home"] {
+        terminal.press(key);
+    }
     for sorted in ["bytes", "drops", "errors", "name", "none"] {
         terminal.press("s");
         wait_for_bottom(&format!("s sort: {sorted} "));

@@ -8,7 +8,7 @@
 //! = 150 veth ...                        the sums of kinds some of which are folded
 //! 21 more interfaces are not shown
 //! protocol statistics ...               those that grow, where there is room
-//! the last warning, or what keys do
+//! what was just warned of, or what keys do
 //! ```
 
 use std::collections::HashMap;
@@ -23,6 +23,7 @@ use super::table::{side_by_side, time_of_day};
 use super::text::{self, printable};
 use super::units;
 use super::{Fold, Sort};
+use crate::log::{Kept, Level};
 use crate::system::terminal_event::Size;
 
 /// What there is to show.
@@ -38,8 +39,12 @@ pub struct Scene<'a> {
     pub host: &'a str,
     /// How often there is another one.
     pub interval: Duration,
-    /// The last warning or error.
-    pub warning: Option<&'a str>,
+    /// A warning or an error, in place of what keys do.
+    pub warning: Option<&'a Kept>,
+    /// Whether a key shows one again.
+    pub has_warning: bool,
+    /// What says why there is no interface, where there is none.
+    pub why_empty: &'a [String],
     /// How it was asked for.
     pub options: Options,
 }
@@ -102,11 +107,12 @@ impl Scene<'_> {
         look.line(&parts.join("  "), Tone::Title)
     }
 
-    /// What was warned of last, or else what keys do, and signs mean.
+    /// What was just warned of, or else what keys do, and signs mean.
     fn bottom(&self, look: Look) -> String {
-        if let Some(warning) = self.warning {
-            let tone = if warning.starts_with("E! ") { Tone::Alert } else { Tone::Notice };
-            return look.line(&printable(warning.as_bytes(), look.charset), tone);
+        if let Some((level, message)) = self.warning {
+            let tone = if *level == Level::Error { Tone::Alert } else { Tone::Notice };
+            let text = level.prefix().to_owned() + &printable(message.as_bytes(), look.charset);
+            return look.line(&text, tone);
         }
         let sorted = match self.options.sort {
             Some(Sort::Bytes) => "bytes",
@@ -116,7 +122,11 @@ impl Scene<'_> {
             None => "none",
         };
         let folded = if self.options.fold.is_some() { "on" } else { "off" };
-        let mut text = format!("q quit  s sort: {sorted}  f fold: {folded}  ! grows now");
+        let mut text = format!("q quit  s sort: {sorted}  f fold: {folded}");
+        if self.has_warning {
+            text.push_str("  w warning");
+        }
+        text.push_str("  ! grows now");
         if self.snapshot.interfaces.iter().any(cells::is_marked) {
             text = text + "  " + cells::MADE_UP;
         }
@@ -125,6 +135,10 @@ impl Scene<'_> {
 
     /// The titles and that many lines at most.
     fn body(&self, room: usize, look: Look, lines: &mut Vec<String>) {
+        if self.snapshot.interfaces.is_empty() {
+            self.empty(room + 1, look, lines);
+            return;
+        }
         let (folded, shown) = self.fold();
         let sums = sums(&folded, &shown);
         // Sums say more than single interfaces, but not alone.
@@ -164,6 +178,15 @@ impl Scene<'_> {
             };
             lines.push(look.line(&text, Tone::Notice));
         }
+    }
+
+    /// Why there is no interface, in that many lines at most.
+    fn empty(&self, room: usize, look: Look, lines: &mut Vec<String>) {
+        let cells = look.width.unwrap_or(usize::MAX);
+        let texts = self.why_empty.iter().map(|text| printable(text.as_bytes(), look.charset));
+        let texts: Vec<_> = texts.flat_map(|text| text::wrapped(&text, cells)).take(room).collect();
+        lines.extend(texts.iter().map(|text| look.line(text, Tone::Notice)));
+        self.protocols(room - texts.len(), look, lines);
     }
 
     /// The interfaces that are folded, and those that are not: all of a kind that are idle are, unless there

@@ -79,6 +79,27 @@ pub fn cut(text: &str, cells: usize, charset: Charset) -> Cow<'_, str> {
     cut.into()
 }
 
+/// The lines that a text takes where each has so many cells, broken at spaces where there are any.
+#[must_use]
+pub fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        if !line.is_empty() && width(&line) + width(word.trim_end()) > cells {
+            lines.push(std::mem::take(&mut line));
+        }
+        for character in word.chars() {
+            let is_full = width(&line) + character.width().unwrap_or(0) > cells;
+            if is_full && character != ' ' && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(character);
+        }
+    }
+    lines.push(line);
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +157,19 @@ mod tests {
             assert!(width(&text) <= cells);
         }
         assert_eq!(cut("enp1s0f0", 5, Charset::Ascii), "enp1~");
+    }
+
+    #[test]
+    fn a_text_is_wrapped_at_spaces_or_else_anywhere() {
+        for (text, expected) in [
+            ("to be or", &["to be or"][..]),
+            ("to be or not to be", &["to be or", "not to be"]),
+            ("a verylongword is", &["a", "verylongw", "ord is"]),
+            ("網路網路網路", &["網路網路", "網路"]),
+            ("", &[""]),
+        ] {
+            assert_eq!(wrapped(text, 9), expected);
+        }
+        assert_eq!(wrapped("網 a", 0).concat().replace(' ', ""), "網a");
     }
 }

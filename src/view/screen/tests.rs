@@ -24,16 +24,17 @@ fn node(second: u64, veths: usize) -> Snapshot {
     snapshot(second, interfaces)
 }
 
-/// What there is to show of that, without a gather.
-fn scene(history: &History) -> Scene<'_> {
-    thread_local!(static NONE: &'static Snapshot = Box::leak(Box::new(snapshot(0, Vec::new()))));
+/// That gather after those, and nothing else.
+fn scene<'a>(snapshot: &'a Snapshot, history: &'a History) -> Scene<'a> {
     Scene {
-        snapshot: NONE.with(|none| *none),
+        snapshot,
         before: None,
         history,
         host: "node-1",
         interval: Duration::from_secs(2),
         warning: None,
+        has_warning: false,
+        why_empty: &[],
         options: OPTIONS,
     }
 }
@@ -44,15 +45,8 @@ fn drawn(veths: usize, size: (usize, usize), options: Options) -> Vec<String> {
     for second in 0..20 {
         history.take(&node(second, veths));
     }
-    let scene = Scene {
-        snapshot: &node(20, veths),
-        before: None,
-        history: &history,
-        host: "node-1",
-        interval: Duration::from_secs(2),
-        warning: None,
-        options,
-    };
+    let last = node(20, veths);
+    let scene = Scene { options, ..scene(&last, &history) };
     let size = Size { columns: size.0, lines: size.1 };
     let lines = scene.lines(size, LOOK);
     assert_eq!(lines.len(), size.lines);
@@ -82,7 +76,7 @@ fn namespaces_outlast_trends() {
     }
     let mut history = History::default();
     history.take(&node);
-    let scene = Scene { snapshot: &node, ..scene(&history) };
+    let scene = scene(&node, &history);
     let titles = |columns| {
         let lines = scene.lines(Size { columns, lines: 6 }, LOOK);
         assert!(lines.iter().all(|line| width(line) <= columns), "{lines:#?}");
@@ -146,15 +140,7 @@ fn nothing_is_folded_before_it_is_known_to_be_idle() {
         }
     }
     history.take(&first);
-    let scene = Scene {
-        snapshot: &first,
-        before: None,
-        history: &history,
-        host: "node-1",
-        interval: Duration::from_secs(2),
-        warning: None,
-        options,
-    };
+    let scene = Scene { options, ..scene(&first, &history) };
     let lines = scene.lines(Size { columns: 80, lines: 50 }, LOOK);
     assert!(lines[32].starts_with("veth29 "), "{lines:#?}");
 }
@@ -163,13 +149,10 @@ fn nothing_is_folded_before_it_is_known_to_be_idle() {
 fn a_warning_takes_the_last_line_and_steers_nothing() {
     let (history, snapshot) = (History::default(), node(0, 1));
     let scene = Scene {
-        snapshot: &snapshot,
-        before: None,
-        history: &history,
         host: "node\x1b[2J",
         interval: Duration::from_millis(500),
-        warning: Some("W! about \x1b[31m"),
-        options: OPTIONS,
+        warning: Some(&(Level::Warn, "about \x1b[31m".to_owned())),
+        ..scene(&snapshot, &history)
     };
     let lines = scene.lines(Size { columns: 120, lines: 10 }, LOOK);
     assert_eq!(lines[9], "W! about \\u{1b}[31m");
@@ -179,6 +162,32 @@ fn a_warning_takes_the_last_line_and_steers_nothing() {
         "{}",
         lines[0]
     );
+}
+
+#[test]
+fn keys_are_named_and_one_for_a_warning_where_there_was_one() {
+    let (history, snapshot) = (History::default(), node(0, 1));
+    let scene = Scene { has_warning: true, ..scene(&snapshot, &history) };
+    let lines = scene.lines(Size { columns: 80, lines: 10 }, LOOK);
+    assert!(lines[9].starts_with("q quit  s sort: none  f fold: off  w warning  ! "), "{lines:#?}");
+}
+
+#[test]
+fn where_there_is_no_interface_it_is_said_why() {
+    let (history, empty) = (History::default(), snapshot(0, Vec::new()));
+    let why = ["no interface to show: \x1b", "I! interfaces \"nosuch\" matches no interface"];
+    let why = why.map(str::to_owned);
+    let scene = Scene { why_empty: &why, ..scene(&empty, &history) };
+    let lines = scene.lines(Size { columns: 30, lines: 7 }, LOOK);
+    let expected = [
+        "no interface to show: \\u{1b}",
+        "I! interfaces \"nosuch\" matches",
+        "no interface",
+        "",
+        "",
+    ];
+    assert_eq!(lines[1..6], expected);
+    assert_eq!(scene.lines(Size { columns: 30, lines: 4 }, LOOK)[1..3], expected[..2]);
 }
 
 #[test]
@@ -198,15 +207,8 @@ fn protocol_statistics_that_grow_are_shown_where_there_is_room() {
     };
     let (before, now, history) = (with(0, [5, -1]), with(2, [25, -1]), History::default());
     let lines = |lines, all| {
-        let scene = Scene {
-            snapshot: &now,
-            before: Some(&before),
-            history: &history,
-            host: "node-1",
-            interval: Duration::from_secs(2),
-            warning: None,
-            options: Options { all, ..OPTIONS },
-        };
+        let options = Options { all, ..OPTIONS };
+        let scene = Scene { before: Some(&before), options, ..scene(&now, &history) };
         scene.lines(Size { columns: 80, lines }, LOOK)
     };
     assert_eq!(lines(8, false)[4..7], ["", "PROTOCOLS that count now", "tcp_retranssegs  10/s"]);
