@@ -7,7 +7,8 @@
 //!
 //! [`snapshot`] is plain data. [`table`] and [`screen`] make text of it, of a given width, by the rows and
 //! columns of [`grid`] and the [`cells`] that both have; they know nothing of a terminal. [`watch`] has the
-//! loop, [`keys`] what is typed meanwhile, [`notices`] what is logged, and [`terminal`] the screen that it draws on. [`lines`] are what Telegraf gets, on a terminal. Whatever comes from outside goes through
+//! loop, [`keys`] what is typed meanwhile, [`notices`] what is logged, and [`terminal`] the screen that it
+//! draws on. [`lines`] are what Telegraf gets, on a terminal. Whatever comes from outside goes through
 //! [`text::printable`].
 
 pub mod cells;

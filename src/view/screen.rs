@@ -68,6 +68,12 @@ fn shortest(columns: usize) -> usize {
     if columns < 90 { 6 } else { 10 }
 }
 
+/// So much is shown of names at least.
+const NAME: usize = 14;
+
+/// So much is of the names of sums, as `+1000 wireguard idle`.
+const LONGEST_SUM: usize = 24;
+
 /// So much is shown of labels; the rest is the sparklines'.
 const LABELS: usize = 40;
 
@@ -155,7 +161,8 @@ impl Scene<'_> {
             rows.chain(sums).collect::<Vec<_>>()
         };
         let shortest = shortest(look.width.unwrap_or_default());
-        let columns = columns(shortest);
+        let longest_sum = sums.iter().take(of_sums).map(|sum| sum.name.len()).max();
+        let columns = columns(longest_sum.unwrap_or(0).clamp(NAME, LONGEST_SUM), shortest);
         let mut rows = rows_of(shortest);
         let mut layout = Layout::of(&columns, &rows, look.width);
         // What is left over is the sparklines'.
@@ -282,14 +289,15 @@ impl Scene<'_> {
     }
 }
 
-/// The columns of [`Scene::row`], with sparklines of that length at least.
-fn columns(sparkline: usize) -> [Column; 22] {
+/// The columns of [`Scene::row`], with names of that length where they are cut, and sparklines of that length
+/// at least.
+fn columns(name: usize, sparkline: usize) -> [Column; 22] {
     let number = |title| Column::numbers(title).narrowest(5);
     let utilization = Column::numbers("USE").narrowest(4).rank(4);
     let sparkline = Column::words("TREND").narrowest(sparkline).rank(2);
     let peak = number("PEAK").rank(3);
     [
-        Column::words("INTERFACE").shortest(14),
+        Column::words("INTERFACE").shortest(name),
         // Without it, names say little where there are several.
         Column::words("NAMESPACE").shortest(10).rank(1),
         Column::words("KIND").rank(7),

@@ -127,6 +127,33 @@ fn idle_ones_are_folded_by_kind_and_sums_tell_of_all() {
 }
 
 #[test]
+fn the_names_of_sums_are_whole() {
+    let busy = |name: &str| InterfaceView {
+        received: traffic(6_675_000.0, 4600.0),
+        sent: traffic(6_675_000.0, 4600.0),
+        speed_mbits: Some(1000),
+        ..interface(name, "wireguard")
+    };
+    let idle = |number| InterfaceView {
+        received: traffic(0.0, 0.0),
+        sent: traffic(0.0, 0.0),
+        ..interface(&format!("wg{number}"), "wireguard")
+    };
+    let interfaces = [busy("wireguard-to-berlin")].into_iter().chain((0..1200).map(idle));
+    let node = snapshot(0, interfaces.collect());
+    let mut history = History::default();
+    history.take(&node);
+    let options = Options { fold: Some(Fold::Idle), ..OPTIONS };
+    let scene = Scene { options, ..scene(&node, &history) };
+    for columns in [80, 200] {
+        let lines = scene.lines(Size { columns, lines: 10 }, LOOK);
+        assert!(lines[3].starts_with("+1200 wireguard idle "), "{lines:#?}");
+        assert!(lines[4].starts_with("=1201 wireguard "), "{lines:#?}");
+        assert!(lines.iter().all(|line| width(line) <= columns), "{lines:#?}");
+    }
+}
+
+#[test]
 fn nothing_is_folded_before_it_is_known_to_be_idle() {
     let options = Options { fold: Some(Fold::Idle), ..OPTIONS };
     let mut history = History::default();
