@@ -5,6 +5,7 @@ mod first_gather;
 pub mod namespace;
 pub mod report;
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::entries::Seen;
@@ -16,7 +17,7 @@ use crate::log::{Level, Log, Problems};
 use crate::quoted::Quoted;
 use crate::select::Tally;
 use crate::system::facts::{Others, Way};
-use crate::system::{self, Altname, CurrentHost, Events, Host, Source as _};
+use crate::system::{self, Altname, CurrentHost, Events, Host, NamedByNumber, Source as _};
 
 pub use self::first_gather::UnmatchedEntry;
 
@@ -88,6 +89,12 @@ impl<H: Host> Collector<H> {
     /// report them.
     pub fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>)) {
         self.host.show_altnames(see);
+    }
+
+    /// Which network namespaces others name by these numbers, as
+    /// [the host tells](Host::names_by_numbers).
+    pub fn names_by_numbers(&mut self, wanted: &NamedByNumber) -> HashMap<(Vec<u8>, i32), Vec<u8>> {
+        self.host.names_by_numbers(wanted)
     }
 
     /// Where log lines go.

@@ -124,7 +124,17 @@ pub fn labels(interface: &InterfaceView, charset: Charset) -> String {
             labels.push(format!("{before}{}{behind}", printable(text, charset)));
         }
     }
+    let named = |place: &[u8]| match place {
+        b"" => "our own namespace".to_owned(),
+        place => format!("namespace {}", printable(place, charset)),
+    };
     labels.extend(peer.as_ref().map(|peer| match peer {
+        PeerView::In(place, _, Some(name)) => {
+            format!("peer {} of {}", printable(name, charset), named(place))
+        }
+        PeerView::In(place, ifindex, None) => {
+            format!("peer is number {ifindex} of {}", named(place))
+        }
         PeerView::Here(name) => format!("peer {}", printable(name, charset)),
         PeerView::Elsewhere(ifindex) => format!("peer is number {ifindex} of another namespace"),
     }));

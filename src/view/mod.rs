@@ -98,5 +98,5 @@ pub fn once<H: Host>(mut config: Config, log: Log) -> Result<Snapshot, String> {
         records.clear();
         collector.gather(&mut records, || false);
     }
-    Ok(Snapshot::of(&collector, at, time))
+    Ok(Snapshot::of(&mut collector, at, time))
 }

@@ -190,7 +190,7 @@ impl<H: Host> Watch<H> {
         lines.clear();
         self.ask(|collector| collector.gather(&mut lines, || false));
         self.records = lines;
-        let snapshot = Snapshot::of(&self.collector, at, time);
+        let snapshot = Snapshot::of(&mut self.collector, at, time);
         self.history.take(&snapshot);
         self.before = self.last.replace(snapshot);
     }
