@@ -16,7 +16,7 @@ use telegraf_net::explain::{block, check, cost, facts, screen, telegraf_files};
 use telegraf_net::gather::Collector;
 use telegraf_net::log::{self, Log};
 use telegraf_net::quoted::QuotedPath;
-use telegraf_net::system::terminal::host_name;
+use telegraf_net::system::terminal::{end_by, host_name};
 use telegraf_net::system::{CurrentHost, Output, Triggers, close_output, file, lower_privileges};
 use telegraf_net::view::screen::Options;
 use telegraf_net::view::{self, table::table};
@@ -239,7 +239,13 @@ fn print_table(args: &Args, log: Log) -> Result<(), Failure> {
 fn watch(args: &Args, interval: Duration, log: Log) -> Result<(), Failure> {
     let config = read_config(args.config.as_deref(), log)?;
     let options = Options { sort: args.sort, fold: args.fold, all: args.all };
-    view::watch::watch::<CurrentHost>(config, interval, options, log).map_err(Failure::unusable)
+    let by = view::watch::watch::<CurrentHost>(config, interval, options, log);
+    if let Some(signal) = by.map_err(Failure::unusable)? {
+        // What was logged is out then.
+        drop(close_output());
+        end_by(signal);
+    }
+    Ok(())
 }
 
 fn stdout() -> Result<Output, Failure> {

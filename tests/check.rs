@@ -235,7 +235,7 @@ fn namespaces_capabilities_and_limits_are_those_of_the_user_that_it_runs_as() {
         (
             &[][..],
             "; capabilities: none of use\n",
-            "give Telegraf's service ambient ones (AmbientCapabilities=), as the README says",
+            "give Telegraf's service ambient ones (AmbientCapabilities=), as docs/NAMESPACES.md says",
             "CAP_SYS_ADMIN missing",
         ),
         (

@@ -391,7 +391,7 @@ fn capabilities(facts: &Facts) -> Vec<Finding> {
             "NoNewPrivs is set, so that setcap on this file has no effect: give Telegraf's service ambient \
              ones (AmbientCapabilities=)"
         } else {
-            "give Telegraf's service ambient ones (AmbientCapabilities=), as the README says"
+            "give Telegraf's service ambient ones (AmbientCapabilities=), as docs/NAMESPACES.md says"
         };
         Finding::warn(format!("{name} is missing, which {purpose} takes: {way_out}"))
     });
@@ -628,7 +628,7 @@ mod tests {
             (
                 true,
                 false,
-                "give Telegraf's service ambient ones (AmbientCapabilities=), as the README says",
+                "give Telegraf's service ambient ones (AmbientCapabilities=), as docs/NAMESPACES.md says",
             ),
             (true, true, "NoNewPrivs is set, so that setcap on this file has no effect: give"),
             (

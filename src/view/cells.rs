@@ -103,6 +103,14 @@ pub fn trouble(count: Option<Count>) -> Cell {
 pub fn labels(interface: &InterfaceView, charset: Charset) -> String {
     let Labels { alias, altname, lower, master, peer, driver } = &interface.labels;
     let container = interface.container.get(..12).unwrap_or(&interface.container);
+    // It is any text: its end has to be known from what it says.
+    let alias: Vec<u8> = alias
+        .iter()
+        .flat_map(|&byte| match byte {
+            b'"' | b'\\' => vec![b'\\', byte],
+            _ => vec![byte],
+        })
+        .collect();
     let mut labels = Vec::new();
     for (before, text, behind) in [
         ("\"", alias.as_slice(), "\""),
@@ -116,9 +124,41 @@ pub fn labels(interface: &InterfaceView, charset: Charset) -> String {
             labels.push(format!("{before}{}{behind}", printable(text, charset)));
         }
     }
+    let named = |place: &[u8]| match place {
+        b"" => "our own namespace".to_owned(),
+        place => format!("namespace {}", printable(place, charset)),
+    };
     labels.extend(peer.as_ref().map(|peer| match peer {
+        PeerView::In(place, _, Some(name)) => {
+            format!("peer {} of {}", printable(name, charset), named(place))
+        }
+        PeerView::In(place, ifindex, None) => {
+            format!("peer is number {ifindex} of {}", named(place))
+        }
         PeerView::Here(name) => format!("peer {}", printable(name, charset)),
         PeerView::Elsewhere(ifindex) => format!("peer is number {ifindex} of another namespace"),
     }));
     labels.join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_forges_no_other_label() {
+        let labels = |alias: &[u8]| {
+            let labels =
+                Labels { alias: alias.to_vec(), master: b"br0".to_vec(), ..Labels::default() };
+            super::labels(&InterfaceView { labels, ..InterfaceView::default() }, Charset::Unicode)
+        };
+        for (alias, expected) in [
+            (&b"uplink"[..], r#""uplink"  port of br0"#),
+            (b"a\"  port of br1  \"b", r#""a\"  port of br1  \"b"  port of br0"#),
+            (b"a\\\"", r#""a\\\""  port of br0"#),
+            (b"\x1b\\u{1b}", r#""\u{1b}\\u{1b}"  port of br0"#),
+        ] {
+            assert_eq!(labels(alias), expected);
+        }
+    }
 }

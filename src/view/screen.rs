@@ -8,7 +8,7 @@
 //! = 150 veth ...                        the sums of kinds some of which are folded
 //! 21 more interfaces are not shown
 //! protocol statistics ...               those that grow, where there is room
-//! the last warning, or what keys do
+//! what was just warned of, or what keys do
 //! ```
 
 use std::collections::HashMap;
@@ -23,6 +23,7 @@ use super::table::{side_by_side, time_of_day};
 use super::text::{self, printable};
 use super::units;
 use super::{Fold, Sort};
+use crate::log::{Kept, Level};
 use crate::system::terminal_event::Size;
 
 /// What there is to show.
@@ -38,8 +39,12 @@ pub struct Scene<'a> {
     pub host: &'a str,
     /// How often there is another one.
     pub interval: Duration,
-    /// The last warning or error.
-    pub warning: Option<&'a str>,
+    /// A warning or an error, in place of what keys do.
+    pub warning: Option<&'a Kept>,
+    /// Whether a key shows one again.
+    pub has_warning: bool,
+    /// What says why there is no interface, where there is none.
+    pub why_empty: &'a [String],
     /// How it was asked for.
     pub options: Options,
 }
@@ -62,6 +67,12 @@ const LONGEST: usize = 40;
 fn shortest(columns: usize) -> usize {
     if columns < 90 { 6 } else { 10 }
 }
+
+/// So much is shown of names at least.
+const NAME: usize = 14;
+
+/// So much is of the names of sums, as `+1000 wireguard idle`.
+const LONGEST_SUM: usize = 24;
 
 /// So much is shown of labels; the rest is the sparklines'.
 const LABELS: usize = 40;
@@ -102,11 +113,12 @@ impl Scene<'_> {
         look.line(&parts.join("  "), Tone::Title)
     }
 
-    /// What was warned of last, or else what keys do, and signs mean.
+    /// What was just warned of, or else what keys do, and signs mean.
     fn bottom(&self, look: Look) -> String {
-        if let Some(warning) = self.warning {
-            let tone = if warning.starts_with("E! ") { Tone::Alert } else { Tone::Notice };
-            return look.line(&printable(warning.as_bytes(), look.charset), tone);
+        if let Some((level, message)) = self.warning {
+            let tone = if *level == Level::Error { Tone::Alert } else { Tone::Notice };
+            let text = level.prefix().to_owned() + &printable(message.as_bytes(), look.charset);
+            return look.line(&text, tone);
         }
         let sorted = match self.options.sort {
             Some(Sort::Bytes) => "bytes",
@@ -116,7 +128,11 @@ impl Scene<'_> {
             None => "none",
         };
         let folded = if self.options.fold.is_some() { "on" } else { "off" };
-        let mut text = format!("q quit  s sort: {sorted}  f fold: {folded}  ! grows now");
+        let mut text = format!("q quit  s sort: {sorted}  f fold: {folded}");
+        if self.has_warning {
+            text.push_str("  w warning");
+        }
+        text.push_str("  ! grows now");
         if self.snapshot.interfaces.iter().any(cells::is_marked) {
             text = text + "  " + cells::MADE_UP;
         }
@@ -125,6 +141,10 @@ impl Scene<'_> {
 
     /// The titles and that many lines at most.
     fn body(&self, room: usize, look: Look, lines: &mut Vec<String>) {
+        if self.snapshot.interfaces.is_empty() {
+            self.empty(room + 1, look, lines);
+            return;
+        }
         let (folded, shown) = self.fold();
         let sums = sums(&folded, &shown);
         // Sums say more than single interfaces, but not alone.
@@ -141,7 +161,8 @@ impl Scene<'_> {
             rows.chain(sums).collect::<Vec<_>>()
         };
         let shortest = shortest(look.width.unwrap_or_default());
-        let columns = columns(shortest);
+        let longest_sum = sums.iter().take(of_sums).map(|sum| sum.name.len()).max();
+        let columns = columns(longest_sum.unwrap_or(0).clamp(NAME, LONGEST_SUM), shortest);
         let mut rows = rows_of(shortest);
         let mut layout = Layout::of(&columns, &rows, look.width);
         // What is left over is the sparklines'.
@@ -164,6 +185,15 @@ impl Scene<'_> {
             };
             lines.push(look.line(&text, Tone::Notice));
         }
+    }
+
+    /// Why there is no interface, in that many lines at most.
+    fn empty(&self, room: usize, look: Look, lines: &mut Vec<String>) {
+        let cells = look.width.unwrap_or(usize::MAX);
+        let texts = self.why_empty.iter().map(|text| printable(text.as_bytes(), look.charset));
+        let texts: Vec<_> = texts.flat_map(|text| text::wrapped(&text, cells)).take(room).collect();
+        lines.extend(texts.iter().map(|text| look.line(text, Tone::Notice)));
+        self.protocols(room - texts.len(), look, lines);
     }
 
     /// The interfaces that are folded, and those that are not: all of a kind that are idle are, unless there
@@ -259,35 +289,37 @@ impl Scene<'_> {
     }
 }
 
-/// The columns of [`Scene::row`], with sparklines of that length at least.
-fn columns(sparkline: usize) -> [Column; 22] {
+/// The columns of [`Scene::row`], with names of that length where they are cut, and sparklines of that length
+/// at least.
+fn columns(name: usize, sparkline: usize) -> [Column; 22] {
     let number = |title| Column::numbers(title).narrowest(5);
-    let utilization = Column::numbers("USE").narrowest(4).rank(3);
-    let sparkline = Column::words("TREND").narrowest(sparkline).rank(1);
-    let peak = number("PEAK").rank(1);
+    let utilization = Column::numbers("USE").narrowest(4).rank(4);
+    let sparkline = Column::words("TREND").narrowest(sparkline).rank(2);
+    let peak = number("PEAK").rank(3);
     [
-        Column::words("INTERFACE").shortest(14),
-        Column::words("NAMESPACE").shortest(10).rank(2),
-        Column::words("KIND").rank(6),
-        Column::words("STATE").rank(4),
-        Column::numbers("SPEED").rank(5),
+        Column::words("INTERFACE").shortest(name),
+        // Without it, names say little where there are several.
+        Column::words("NAMESPACE").shortest(10).rank(1),
+        Column::words("KIND").rank(7),
+        Column::words("STATE").rank(5),
+        Column::numbers("SPEED").rank(6),
         number("IN b/s"),
         utilization,
         sparkline,
         peak,
-        number("OUT b/s"),
+        number("OUT b/s").second(),
         utilization,
         sparkline,
         peak,
-        number("IN p/s").rank(7),
-        number("OUT p/s").rank(7),
-        number("IN B").rank(9),
-        number("OUT B").rank(9),
-        number("ERR/s").rank(8),
-        number("DROP/s").rank(8),
+        number("IN p/s").rank(8),
+        number("OUT p/s").rank(8),
+        number("IN B").rank(10),
+        number("OUT B").rank(10),
+        number("ERR/s").rank(9),
+        number("DROP/s").rank(9),
         Column::numbers("ERR").narrowest(4),
         Column::numbers("DROP").narrowest(4),
-        Column::words("").shortest(12).rank(10),
+        Column::words("").shortest(12).rank(11),
     ]
 }
 

@@ -95,7 +95,8 @@ fn columns(has_rates: bool, troubles: Troubles) -> Vec<Column> {
     } else {
         [["IN B", "OUT B"], ["IN PKT", "OUT PKT"]]
     };
-    columns.extend(bytes.map(Column::numbers));
+    let [received, sent] = bytes.map(Column::numbers);
+    columns.extend([received, sent.second()]);
     if has_rates {
         columns.extend(["IN USE", "OUT USE"].map(|title| Column::numbers(title).rank(6)));
     }

@@ -29,14 +29,28 @@ impl Charset {
         match self {
             Self::Ascii => matches!(character, ' '..='~'),
             Self::Unicode => {
-                !log::steers(character) && character.width().is_some_and(|width| width > 0)
+                let is_shown = !log::steers(character) && !is_right_to_left(character);
+                is_shown && character.width().is_some_and(|width| width > 0)
             }
         }
     }
 }
 
+/// Whether it is of a script that is written from right to left (the blocks that Unicode keeps for these):
+/// some terminals then change the order of the whole row, others do not, so that no mark keeps it in columns.
+fn is_right_to_left(character: char) -> bool {
+    matches!(
+        character,
+        '\u{590}'..='\u{8ff}'
+            | '\u{fb1d}'..='\u{fdff}'
+            | '\u{fe70}'..='\u{feff}'
+            | '\u{10800}'..='\u{10fff}'
+            | '\u{1e800}'..='\u{1efff}'
+    )
+}
+
 /// Any bytes as text on one line, harmless to a terminal. Escaped are control characters, what has no width
-/// of its own or turns the direction, what is not UTF-8, and what cannot be shown.
+/// of its own, turns the direction or has another one, what is not UTF-8, and what cannot be shown.
 #[must_use]
 pub fn printable(bytes: &[u8], charset: Charset) -> String {
     let mut text = String::with_capacity(bytes.len());
@@ -79,6 +93,27 @@ pub fn cut(text: &str, cells: usize, charset: Charset) -> Cow<'_, str> {
     cut.into()
 }
 
+/// The lines that a text takes where each has so many cells, broken at spaces where there are any.
+#[must_use]
+pub fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        if !line.is_empty() && width(&line) + width(word.trim_end()) > cells {
+            lines.push(std::mem::take(&mut line));
+        }
+        for character in word.chars() {
+            let is_full = width(&line) + character.width().unwrap_or(0) > cells;
+            if is_full && character != ' ' && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(character);
+        }
+    }
+    lines.push(line);
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +135,12 @@ mod tests {
                 "\u{202e}\u{200d}\u{feff}".as_bytes(),
                 r"\u{202e}\u{200d}\u{feff}",
                 r"\u{202e}\u{200d}\u{feff}",
+            ),
+            ("שלו-1".as_bytes(), r"\u{5e9}\u{5dc}\u{5d5}-1", r"\u{5e9}\u{5dc}\u{5d5}-1"),
+            (
+                "é-привет-日本".as_bytes(),
+                "é-привет-日本",
+                r"\u{e9}-\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442}-\u{65e5}\u{672c}",
             ),
             // It would stand in the cell before.
             (
@@ -136,5 +177,19 @@ mod tests {
             assert!(width(&text) <= cells);
         }
         assert_eq!(cut("enp1s0f0", 5, Charset::Ascii), "enp1~");
+    }
+
+    #[test]
+    fn a_text_is_wrapped_at_spaces_or_else_anywhere() {
+        for (text, expected) in [
+            ("to be or", &["to be or"][..]),
+            ("to be or not to be", &["to be or", "not to be"]),
+            ("a verylongword is", &["a", "verylongw", "ord is"]),
+            ("網路網路網路", &["網路網路", "網路"]),
+            ("", &[""]),
+        ] {
+            assert_eq!(wrapped(text, 9), expected);
+        }
+        assert_eq!(wrapped("網 a", 0).concat().replace(' ', ""), "網a");
     }
 }
