@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::check::Finding;
 use super::facts::TableFacts;
-use super::telegraf_conf::{Block, BlockOption, Document, Input};
 use crate::cli::{self, Args, Asked, FormatOption};
 use crate::config::Origin;
 use crate::config::systems::System;
 use crate::quoted::{Quoted, QuotedPath};
+use crate::telegraf_conf::{Block, BlockOption, Document, Input};
 
 /// The name of this program's file.
 const PROGRAM: &str = "telegraf-net";
@@ -93,10 +93,11 @@ pub fn environment(
 pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for TelegrafFile { path, document } in files {
-        for (line, mistake) in &document.mistakes {
+        for mistake in &document.mistakes {
             findings.push(Finding::fail(format!(
-                "{}: not valid TOML: {mistake}: Telegraf does not start",
-                at(path, *line)
+                "{}: {}: Telegraf does not start",
+                at(path, mistake.line.unwrap_or(1)),
+                mistake.message
             )));
         }
         if let Some((line, variable)) = document.bare.first() {
@@ -617,7 +618,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Given};
-    use crate::explain::telegraf_conf;
+    use crate::telegraf_conf::{self, Variables};
 
     const CONF: &str = "/t/telegraf.conf";
 
@@ -642,7 +643,8 @@ mod tests {
     }
 
     fn file(path: &str, text: &str) -> TelegrafFile {
-        let document = telegraf_conf::read(text.as_bytes(), &|_| None).unwrap();
+        let document =
+            telegraf_conf::read(text.as_bytes(), Variables::Replaced(&|_| None)).unwrap();
         TelegrafFile { path: path.into(), document }
     }
 
