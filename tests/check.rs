@@ -91,7 +91,7 @@ fn a_configuration_of_which_nothing_is_wrong_is_told_as_it_was_understood() {
         "        interfaces             line 2     [\"eth*\"]",
         "        rates                  line 3     true",
         "        source                 default    \"auto\"",
-        "exit status 0: nothing would be lost",
+        "exit status 0: nothing was found that would be lost",
     ] {
         assert!(checked.told.lines().any(|one| one == line), "{line:?} is not in {}", checked.told);
     }
@@ -377,7 +377,7 @@ fn the_block_for_the_plugin_is_checked_too() {
             "[agent]",
             "[[inputs.net]]\n[agent]",
             0,
-            &["WARN line 1: [[inputs.net]] is still there: every interface "],
+            &["WARN line 1: [[inputs.net]] is still there: interfaces "],
         ),
         ("a.conf\"]", "other.conf\"]", 0, &["WARN line 5: the plugin reads "]),
         ("a.conf\"]", "none.conf\"]", 1, &["FAIL line 5: --config "]),
@@ -393,12 +393,7 @@ fn the_block_for_the_plugin_is_checked_too() {
             1,
             &["WARN line 2: the variable \"${INTERVAL}\" stands", "FAIL line 2: interval is "],
         ),
-        (
-            "\"10s\"",
-            "",
-            1,
-            &["FAIL line 2: not valid TOML: "],
-        ),
+        ("\"10s\"", "", 1, &["FAIL line 2: not valid TOML: "]),
     ] {
         let checked = check(&well.replacen(part, other, 1), conf.clone());
         let expected: Vec<_> = expected
@@ -487,6 +482,7 @@ fn whatever_bytes_stand_in_telegrafs_files_or_however_many_there_are() {
     fs::write(at("telegraf.d/bytes.conf"), b"\xff\x00[[inputs.execd]]\ncommand = \"\x1b[31m")
         .unwrap();
     common::run(Command::new("mkfifo").arg(at("telegraf.d/pipe.conf")));
+    std::os::unix::fs::symlink("/none/such", at("telegraf.d/link.conf")).unwrap();
     fs::write(at("telegraf.conf"), telegraf_conf(&at("a.conf"))).unwrap();
     let mut command = Command::new(PLUGIN);
     command
@@ -505,6 +501,7 @@ fn whatever_bytes_stand_in_telegrafs_files_or_however_many_there_are() {
             at("telegraf.d/pipe.conf")
         ),
         format!("\nFAIL  {:?} line 1: not valid TOML: ", at("telegraf.d/bytes.conf")),
+        format!("\nFAIL  cannot read {:?}: No such file or directory", at("telegraf.d/link.conf")),
         format!("\nok    {:?} line 4: [[inputs.execd]] with signal", at("telegraf.conf")),
     ] {
         assert!(checked.told.contains(&line), "{line:?} is not in {}", checked.told);

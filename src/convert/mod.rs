@@ -195,10 +195,7 @@ fn has_variable(option: &BlockOption) -> bool {
 
 /// Whether it is a duration of nothing or less, which Telegraf takes for none.
 fn counts_as_none(option: &BlockOption) -> bool {
-    let (Value::Text(text) | Value::Number(text)) = &option.value else { return false };
-    let positive = text.strip_prefix('-').map(|text| Value::Text(text.to_owned()));
-    positive.is_some_and(|value| value.agent_duration().is_some())
-        || option.value.agent_duration() == Some(Duration::ZERO)
+    option.value.is_negative() || option.value.agent_duration() == Some(Duration::ZERO)
 }
 
 fn no_duration(option: &BlockOption) -> ConfigError {

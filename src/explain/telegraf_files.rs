@@ -56,6 +56,15 @@ pub fn read_all(path: &Path, env: Env<'_>) -> Result<(Vec<TelegrafFile>, Vec<Fin
         match read(&file, env) {
             Ok(document) => files.push(TelegrafFile { path: file, document }),
             Err(why) if number == 0 && !is_folder => return Err(why),
+            // A link that leads nowhere, or to a folder.
+            Err(why)
+                if fs::metadata(&file).map_or_else(
+                    |error| error.kind() == io::ErrorKind::NotFound,
+                    |metadata| metadata.is_dir(),
+                ) =>
+            {
+                findings.push(Finding::fail(format!("{why}: Telegraf does not start")));
+            }
             Err(why) => findings.push(Finding::warn(format!("{why}: it was not looked at"))),
         }
     }

@@ -251,6 +251,14 @@ impl Value {
         }
     }
 
+    /// Whether it is a time below zero.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        let (Self::Text(text) | Self::Number(text)) = self else { return false };
+        let positive = text.strip_prefix('-').map(|text| Self::Text(text.to_owned()));
+        positive.is_some_and(|value| value.agent_duration().is_some())
+    }
+
     /// The time that it tells, as an input's block has them (`getFieldDuration` of `config/config.go`): a text
     /// with units, of which days are none. A number is not looked at.
     #[must_use]
