@@ -151,7 +151,10 @@ fn check_agent(TelegrafFile { path, document }: &TelegrafFile) -> Vec<Finding> {
         "precision",
     ];
     let options = document.agent.iter().flat_map(|agent| &agent.options);
-    let options = options.filter(|option| DURATIONS.contains(&option.key.as_str()));
+    // What is not TOML has been told.
+    let is_read = |line| document.mistakes.iter().all(|mistake| mistake.line != Some(line));
+    let options =
+        options.filter(|option| DURATIONS.contains(&option.key.as_str()) && is_read(option.line));
     let findings = options.filter_map(|option| {
         let key = &option.key;
         let has_to_last = matches!(key.as_str(), "interval" | "flush_interval");
