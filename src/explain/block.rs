@@ -162,8 +162,7 @@ fn check_agent(TelegrafFile { path, document }: &TelegrafFile) -> Vec<Finding> {
             Some(Duration::ZERO) if has_to_last => {
                 format!("{key} has to be more than 0: Telegraf does not start")
             }
-            // These may be negative.
-            None if !has_to_last && option.value.is_negative() => return None,
+            None if key == "precision" && option.value.is_negative() => return None,
             None => format!("{key} is no duration, so that Telegraf does not start"),
             Some(_) => return None,
         };
@@ -499,6 +498,10 @@ fn check_precision(
     place: &str,
     findings: &mut Vec<Finding>,
 ) {
+    // That is none to Telegraf.
+    if option.value.is_negative() {
+        return;
+    }
     let Some(precision) = option.value.block_duration() else {
         findings.push(Finding::fail(format!(
             "{place}: precision is no duration, so that Telegraf does not start: write \"1s\""
@@ -880,7 +883,7 @@ mod tests {
             (PRECISION, "  precision = \"often\"\n", &["FAIL  line 5: precision is no duration"]),
             (
                 PRECISION,
-                "[agent]\n  interval = 0\n  flush_interval = \"0s\"\n  collection_jitter = \"x\"\n  precision = \"-1s\"\n",
+                "[agent]\n  interval = 0\n  flush_interval = \"0s\"\n  collection_jitter = \"-1s\"\n  precision = \"-1s\"\n",
                 &[
                     "FAIL  line 6: interval has to be more than 0: Telegraf does not start: write \"10s\"",
                     "FAIL  line 7: flush_interval has to be more than 0: ",

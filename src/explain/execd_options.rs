@@ -31,10 +31,9 @@ const OF_OTHER_PLUGINS: [&str; 15] = [
 /// What it takes a value for.
 #[derive(Debug, Clone, Copy)]
 enum Takes {
-    /// A duration with a unit; what is no string is not looked at.
+    /// A duration with a unit, and none below zero, with which Telegraf ends sooner or later; what is no string is not
+    /// looked at.
     Duration,
-    /// The same, and none that is negative.
-    PositiveDuration,
     /// A duration as those of `[agent]`.
     AgentDuration,
     /// A number of bytes.
@@ -58,7 +57,7 @@ const TAKES: [(&str, Takes); 28] = [
     ("alias", Takes::Text),
     ("buffer_size", Takes::Size),
     ("collection_jitter", Takes::Duration),
-    ("collection_offset", Takes::PositiveDuration),
+    ("collection_offset", Takes::Duration),
     ("data_format", Takes::Text),
     ("drop", Takes::Texts),
     ("fielddrop", Takes::Texts),
@@ -169,10 +168,7 @@ fn wrong(takes: Takes, value: &Value) -> Option<Wrong> {
     let is_text = value.text().is_some();
     // What is looked at is refused where it is wrong.
     let (is_well, is_looked_at, what) = match takes {
-        Takes::Duration => {
-            (value.block_duration().is_some() || value.is_negative(), is_text, DURATION)
-        }
-        Takes::PositiveDuration => (value.block_duration().is_some(), is_text, DURATION),
+        Takes::Duration => (value.block_duration().is_some(), is_text, DURATION),
         Takes::AgentDuration => {
             let is_well = value.agent_duration().is_some() || value.is_negative();
             (is_well, true, "a duration, such as \"10s\"")
@@ -310,7 +306,7 @@ mod tests {
     #[test]
     fn what_telegraf_takes_is_well() {
         let options = "restart_delay = 10\nbuffer_size = '64KiB'\nstop_on_error = true\n\
-                       collection_jitter = '-1s'\nnamedrop = [1]\nlog_level = 'x'\n\
+                       collection_jitter = '1s'\nnamedrop = [1]\nlog_level = 'x'\n\
                        always_include_local_tags = true\ninflux_parser_type = 'upstream'\ndelay = 5\n\
                        influx_timestamp_precision = '1ns'\nflush_interval = 'x'\norder = 1\n\
                        tags = { a = 'b' }\n[inputs.execd.labels]\na = 'b'\n";

@@ -10,8 +10,8 @@ use crate::model::counters::{Counters, MoreCounters};
 use crate::model::link::LinkState;
 use crate::model::protocol::Group;
 use crate::quoted::Quoted;
-use crate::select::patterns::Patterns;
-use crate::telegraf_conf::{Block, BlockOption};
+use crate::select::patterns::{PatternError, PatternReason, Patterns};
+use crate::telegraf_conf::{Block, BlockOption, Value};
 
 /// The measurement of all that the plugin writes.
 const MEASUREMENT: &[u8] = b"net";
@@ -28,6 +28,15 @@ pub(super) fn check(
     findings: &mut Vec<Finding>,
 ) {
     let filters = Filters { block };
+    for option in &block.options {
+        if let Some(error) = not_compiled(option) {
+            findings.push(Finding::fail(format!(
+                "{}: {}: {error}: Telegraf does not start",
+                place(option),
+                option.key
+            )));
+        }
+    }
     let mut fail = |option: &BlockOption, what: &str| {
         findings.push(Finding::fail(format!("{}: {}", place(option), what)));
     };
@@ -76,6 +85,38 @@ pub(super) fn check(
             place(option)
         )));
     }
+}
+
+/// Why Telegraf cannot compile the patterns of an option.
+fn not_compiled(option: &BlockOption) -> Option<PatternError> {
+    const KEYS: [&str; 10] = [
+        "drop",
+        "fielddrop",
+        "fieldexclude",
+        "fieldinclude",
+        "fieldpass",
+        "namedrop",
+        "namepass",
+        "pass",
+        "tagexclude",
+        "taginclude",
+    ];
+    let of_tags =
+        option.value.entries().filter(|_| ["tagdrop", "tagpass"].contains(&option.key.as_str()));
+    let of_tags = of_tags.unwrap_or_default().iter().map(|entry| &entry.value);
+    let own = KEYS.contains(&option.key.as_str()).then_some(&option.value);
+    let lists = own.into_iter().chain(of_tags);
+    lists.filter_map(Value::texts).find_map(|texts| {
+        // Without a wildcard, none is compiled.
+        let is_compiled = texts.iter().any(|text| text.contains(['*', '?', '[']));
+        let is_known = !texts.iter().any(|text| text.contains('$'));
+        let error = Patterns::new(&texts).err().filter(|_| is_compiled && is_known)?;
+        let is_limit_here = matches!(
+            error.reason,
+            PatternReason::TooDeep | PatternReason::TooMany | PatternReason::TooLong
+        );
+        (!is_limit_here).then_some(error)
+    })
 }
 
 struct Filters<'b> {
@@ -232,6 +273,11 @@ mod tests {
                 said[0].starts_with("FAIL  line ") && said[0].contains(&format!(": {key} {what}"));
             assert!(is_told, "{options}: {said:?}");
         }
+        for options in ["namepass = ['net', '[']", "tagpass = { interface = ['[', '*'] }"] {
+            let said = said(options, false);
+            assert!(said[0].contains(": \"[\" is not a valid pattern: "), "{said:?}");
+            assert!(said[0].ends_with(": Telegraf does not start"), "{said:?}");
+        }
         let said = said("taginclude = ['interface']", true);
         assert!(
             said[0].contains("takes the tag \"namespace\", so that all network namespaces"),
@@ -255,6 +301,7 @@ mod tests {
             "tagpass = { interface = ['${X}'] }",
             "tagdrop = { interface = ['lo'], role = ['x'] }",
             "namepass = []\ntagpass = {}",
+            "tagexclude = ['{']",
         ] {
             assert_eq!(said(options, false), [""; 0], "{options}");
         }
