@@ -475,6 +475,36 @@ fn what_the_block_adds_to_the_environment_counts() {
 }
 
 #[test]
+fn variables_of_several_blocks_are_those_of_the_first_that_has_them() {
+    if is_skipped() {
+        return;
+    }
+    let folder = folder(&[("a.conf", "[[inputs.net]]\ninterfaces = ['${UPLINK}']\n")]);
+    let at = |name: &str| folder.path().join(name);
+    let block = telegraf_conf(&at("a.conf"));
+    let with = |uplink: &str| {
+        format!("{block}\n  name_override = '{uplink}'\n  environment = ['UPLINK={uplink}']\n")
+    };
+    fs::write(at("telegraf.conf"), with("eth0")).unwrap();
+    fs::create_dir(at("telegraf.d")).unwrap();
+    let second = with("eth1").replace("[agent]\n  interval = \"10s\"\n", "");
+    fs::write(at("telegraf.d/second.conf"), second).unwrap();
+    let netns = namespace();
+    let mut command = netns.command(PLUGIN);
+    command.args(["--check", "--config"]).arg(at("a.conf")).arg("--telegraf");
+    let checked = Checked::of(command.arg(at("telegraf.conf")));
+    assert!(
+        checked.told.contains("interfaces             line 2     [\"eth0\"]"),
+        "{}",
+        checked.told
+    );
+    let [other] = checked.bad()[..] else { panic!("{}", checked.told) };
+    let told = format!("WARN  {:?} line ", at("telegraf.d/second.conf"));
+    assert!(other.starts_with(&told), "{other}");
+    assert!(other.contains(": environment gives \"UPLINK\" another value than "), "{other}");
+}
+
+#[test]
 fn whatever_bytes_stand_in_telegrafs_files_or_however_many_there_are() {
     let large = "x".repeat(2 << 20);
     let folder = folder(&[("a.conf", "[[inputs.net]]\n"), ("telegraf.d/large.conf", &large)]);
