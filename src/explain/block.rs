@@ -1,16 +1,19 @@
 //! Telegraf's configuration -> what is wrong with its blocks for this plugin, and beside them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check::Finding;
 use super::facts::TableFacts;
-use super::telegraf_conf::{Block, BlockOption, Document, Input};
+use super::{execd_options, filters};
 use crate::cli::{self, Args, Asked, FormatOption};
 use crate::config::Origin;
 use crate::config::systems::System;
 use crate::quoted::{Quoted, QuotedPath};
+use crate::select::patterns::Patterns;
+use crate::telegraf_conf::{Block, BlockOption, Document, Input};
 
 /// The name of this program's file.
 const PROGRAM: &str = "telegraf-net";
@@ -75,17 +78,27 @@ enum Run {
     Mistaken(String),
 }
 
-/// What the only block for this plugin adds to its environment: `None` where there is not just one.
+/// What the blocks for this plugin add to its environment: of what several add, what the first of them does.
 #[must_use]
 pub fn environment(
     files: &[TelegrafFile],
     program: Option<&Path>,
 ) -> Option<Vec<(String, String)>> {
     let ours = ours(files, program);
-    let [Ours { block, .. }] = ours.as_slice() else { return None };
-    let variables = block.get("environment")?.value.texts()?;
-    let variables = variables.iter().filter_map(|variable| variable.split_once('='));
-    Some(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    let mut added = Vec::<(String, String)>::new();
+    for (name, value) in ours.iter().flat_map(|one| variables(one.block)) {
+        if added.iter().all(|(known, _)| known != name) {
+            added.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    (!added.is_empty()).then_some(added)
+}
+
+/// What a block adds to the environment, of which the last counts that has a name.
+fn variables(block: &Block) -> BTreeMap<&str, &str> {
+    let texts = block.get("environment").and_then(|option| option.value.texts());
+    let texts = texts.unwrap_or_default();
+    texts.into_iter().filter_map(|text| text.split_once('=')).collect()
 }
 
 /// What there is to say of Telegraf's configuration.
@@ -93,10 +106,11 @@ pub fn environment(
 pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for TelegrafFile { path, document } in files {
-        for (line, mistake) in &document.mistakes {
+        for mistake in &document.mistakes {
             findings.push(Finding::fail(format!(
-                "{}: not valid TOML: {mistake}: Telegraf does not start",
-                at(path, *line)
+                "{}: {}: Telegraf does not start",
+                at(path, mistake.line.unwrap_or(1)),
+                mistake.message
             )));
         }
         if let Some((line, variable)) = document.bare.first() {
@@ -108,6 +122,7 @@ pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
             )));
         }
     }
+    findings.extend(files.iter().flat_map(check_agent));
     let ours = ours(files, context.program);
     if ours.is_empty() {
         findings.push(no_block(files, context));
@@ -119,8 +134,64 @@ pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
             findings.push(well(*one, interval));
         }
     }
+    findings.extend(other_environments(&ours));
     findings.extend(same_config_twice(&ours, context));
     findings.extend(nets_beside(files, &ours, context));
+    findings
+}
+
+/// Durations of `[agent]` with which Telegraf does not start.
+fn check_agent(TelegrafFile { path, document }: &TelegrafFile) -> Vec<Finding> {
+    const DURATIONS: [&str; 6] = [
+        "interval",
+        "flush_interval",
+        "collection_jitter",
+        "collection_offset",
+        "flush_jitter",
+        "precision",
+    ];
+    let options = document.agent.iter().flat_map(|agent| &agent.options);
+    // What is not TOML has been told.
+    let is_read = |line| document.mistakes.iter().all(|mistake| mistake.line != Some(line));
+    let options =
+        options.filter(|option| DURATIONS.contains(&option.key.as_str()) && is_read(option.line));
+    let findings = options.filter_map(|option| {
+        let key = &option.key;
+        let has_to_last = matches!(key.as_str(), "interval" | "flush_interval");
+        let text = match option.value.agent_duration() {
+            Some(Duration::ZERO) if has_to_last => {
+                format!("{key} has to be more than 0: Telegraf does not start")
+            }
+            None if key == "precision" && option.value.is_negative() => return None,
+            None => format!("{key} is no duration, so that Telegraf does not start"),
+            Some(_) => return None,
+        };
+        Some(Finding::fail(format!("{}: {text}: write \"10s\"", at(path, option.line))))
+    });
+    findings.collect()
+}
+
+/// That blocks give variables other values: the configuration is read with those of the first.
+fn other_environments(ours: &[Ours<'_>]) -> Vec<Finding> {
+    let mut first = BTreeMap::new();
+    let mut findings = Vec::new();
+    for one in ours {
+        let place = || {
+            let line = one.block.get("environment").map_or(one.block.line, |option| option.line);
+            at(one.file, line)
+        };
+        for (name, value) in variables(one.block) {
+            let (known, there) = first.entry(name).or_insert_with(|| (value, place()));
+            if *known != value {
+                findings.push(Finding::warn(format!(
+                    "{}: environment gives {} another value than {there}, with which the configuration was looked \
+                     at",
+                    place(),
+                    Quoted(name.as_bytes())
+                )));
+            }
+        }
+    }
     findings
 }
 
@@ -194,22 +265,29 @@ fn check_block(
     let clock = args.and_then(|args| args.clock());
     check_signal(block, clock, args.is_some(), &place, &line("signal"), context, findings);
     check_format(block, args.map(|args| args.format), &line, findings);
+    execd_options::check(block, &|option| at(file, option.line), findings);
+    filters::check(block, context.tables, &|option| at(file, option.line), findings);
     let agent = files.iter().rev().find_map(|file| {
         let option = file.document.agent.as_ref()?.get("interval")?;
-        Some((option.value.agent_duration(), at(&file.path, option.line)))
+        let interval = option.value.agent_duration().filter(|interval| !interval.is_zero())?;
+        Some((interval, at(&file.path, option.line)))
     });
-    let own = text_option(block, "interval", file, findings)
-        .map(|option| (option.value.block_duration(), line("interval")));
-    let (interval, interval_place) = match (clock, own.or(agent)) {
-        (Some(clock), _) => (clock, line("command")),
-        (None, Some((Some(interval), place))) => (interval, place),
-        (None, Some((None, place))) => {
+    let own = text_option(block, "interval", file, findings);
+    let own = own.and_then(|option| match option.value.block_duration() {
+        // It is none then.
+        Some(Duration::ZERO) => None,
+        Some(interval) => Some((interval, line("interval"))),
+        None => {
             findings.push(Finding::fail(format!(
-                "{place}: interval is no duration, so that Telegraf does not start: write \"10s\""
+                "{}: interval is no duration, so that Telegraf does not start: write \"10s\"",
+                line("interval")
             )));
-            (INTERVAL, place)
+            None
         }
-        (None, None) => (INTERVAL, "the default".to_owned()),
+    });
+    let (interval, interval_place) = match clock {
+        Some(clock) => (clock, line("command")),
+        None => own.or(agent).unwrap_or_else(|| (INTERVAL, "the default".to_owned())),
     };
     if let Some(option) = text_option(block, "precision", file, findings) {
         check_precision(option, interval, &interval_place, &line("precision"), findings);
@@ -388,7 +466,9 @@ fn check_format(
     findings: &mut Vec<Finding>,
 ) {
     let (format, place) = (block.get("data_format"), line("data_format"));
-    let format = format.map_or("influx", |option| option.value.text().unwrap_or_default());
+    // What is no string is not looked at.
+    let format = format.and_then(|option| option.value.text()).filter(|format| !format.is_empty());
+    let format = format.unwrap_or("influx");
     let is_json = ["json", "xpath_json"].iter().any(|name| format.starts_with(name));
     let shown = Quoted(format.as_bytes());
     match written {
@@ -418,6 +498,10 @@ fn check_precision(
     place: &str,
     findings: &mut Vec<Finding>,
 ) {
+    // That is none to Telegraf.
+    if option.value.is_negative() {
+        return;
+    }
     let Some(precision) = option.value.block_duration() else {
         findings.push(Finding::fail(format!(
             "{place}: precision is no duration, so that Telegraf does not start: write \"1s\""
@@ -499,32 +583,38 @@ fn check_config(args: &Args, place: &str, context: &Context<'_>, findings: &mut 
     }
 }
 
+/// What tells the series of a block from those of another: none where it has tags, which are not compared.
+type Names<'b> = Option<Vec<(&'b str, Option<&'b str>)>>;
+
 /// Blocks that run the plugin with the same configuration.
 fn same_config_twice(ours: &[Ours<'_>], context: &Context<'_>) -> Vec<Finding> {
-    let configs = ours.iter().map(|one| match run(one.block, context.program) {
-        Run::With(args) => Some(args.config),
-        _ => None,
-    });
-    let configs: Vec<_> = configs.collect();
-    let twice = ours.iter().zip(&configs).enumerate().filter_map(|(place, (one, config))| {
-        let before = configs.iter().take(place).position(|other| config.is_some() && other == config)?;
-        let first = ours.get(before)?;
-        if !is_same_series(&first.block.options_of_series(), &one.block.options_of_series()) {
-            return None;
+    let mut seen = BTreeMap::new();
+    let mut findings = Vec::new();
+    for one in ours {
+        let Run::With(args) = run(one.block, context.program) else { continue };
+        let Some(names) = names_of_series(one.block) else { continue };
+        let place = at(one.file, one.block.line);
+        let (first, first_place) =
+            seen.entry((args.config, names)).or_insert_with(|| (one.block, place.clone()));
+        if std::ptr::eq(*first, one.block) {
+            continue;
         }
-        Some(Finding::warn(format!(
-            "{}: another block runs the plugin with the same configuration ({}): every series would be \
-             reported twice",
-            at(one.file, one.block.line),
-            at(first.file, first.block.line)
-        )))
-    });
-    twice.collect()
+        findings.push(Finding::warn(format!(
+            "{place}: another block runs the plugin with the same configuration ({first_place}): {} reported twice",
+            what_is_twice("every series", &[first, one.block])
+        )));
+    }
+    findings
 }
 
 /// `[[inputs.net]]` beside the plugin.
 fn nets_beside(files: &[TelegrafFile], ours: &[Ours<'_>], context: &Context<'_>) -> Vec<Finding> {
     let config = context.config.map(|file| (context.look)(file));
+    let names: BTreeMap<_, _> = ours
+        .iter()
+        .rev()
+        .filter_map(|one| Some((names_of_series(one.block)?, one.block)))
+        .collect();
     let mut findings = Vec::new();
     for TelegrafFile { path, document } in files {
         let found = (context.look)(path);
@@ -533,38 +623,62 @@ fn nets_beside(files: &[TelegrafFile], ours: &[Ours<'_>], context: &Context<'_>)
             continue;
         }
         for Input { block, .. } in document.inputs.iter().filter(|input| input.name == "net") {
-            let net = block.options_of_series();
-            let is_twice = |one: &Ours<'_>| is_same_series(&net, &one.block.options_of_series());
-            if ours.iter().any(is_twice) {
-                findings.push(Finding::warn(format!(
-                    "{}: [[inputs.net]] is still there: every interface would be reported twice; take it \
-                     out, or give one of the two a name_override or tags",
-                    at(path, block.line)
-                )));
-            }
+            let beside = names_of_series(block).and_then(|net| names.get(&net));
+            let (Some(beside), Some(twice)) = (beside, net_reports(block, context)) else {
+                continue;
+            };
+            findings.push(Finding::warn(format!(
+                "{}: [[inputs.net]] is still there: {} reported twice; take it out, or give one of the two a \
+                 name_override or tags",
+                at(path, block.line),
+                what_is_twice(&twice, &[block, beside])
+            )));
         }
     }
     findings
 }
 
-impl Block {
-    /// What makes its series others than those of another block.
-    fn options_of_series(&self) -> Vec<&BlockOption> {
-        let keys = ["name_override", "name_prefix", "name_suffix", "tags"];
-        self.options.iter().filter(|option| keys.contains(&option.key.as_str())).collect()
+fn names_of_series(block: &Block) -> Names<'_> {
+    const KEYS: [&str; 3] = ["name_override", "name_prefix", "name_suffix"];
+    if block.get("tags").is_some() {
+        return None;
     }
+    let options = block.options.iter().filter(|option| KEYS.contains(&option.key.as_str()));
+    let mut names: Vec<_> =
+        options.map(|option| (option.key.as_str(), option.value.text())).collect();
+    names.sort_unstable();
+    Some(names)
 }
 
-/// Whether two blocks write the same series, by what makes them others: what tags are is not compared.
-fn is_same_series(one: &[&BlockOption], other: &[&BlockOption]) -> bool {
-    let has_tags = one.iter().chain(other).any(|option| option.key == "tags");
-    let names = |options: &[&BlockOption]| {
-        let mut names: Vec<_> =
-            options.iter().map(|option| (option.key.clone(), option.value.clone())).collect();
-        names.sort_by(|(one, _), (other, _)| one.cmp(other));
-        names
+/// What would be reported twice, and how surely: filters may leave something of it out.
+fn what_is_twice(what: &str, blocks: &[&Block]) -> String {
+    let has_filter = blocks.iter().flat_map(|block| &block.options).any(|option| {
+        let key = option.key.as_str();
+        ["pass", "drop", "include", "exclude"].iter().any(|end| key.ends_with(end))
+    });
+    let verb = if has_filter { "may be" } else { "would be" };
+    format!("{what} {verb}")
+}
+
+/// What a block of `inputs.net` reports of that which the tables do; `None` for nothing.
+fn net_reports(block: &Block, context: &Context<'_>) -> Option<String> {
+    let interfaces = context.tables.iter().flat_map(|table| &table.interfaces);
+    let reported = interfaces.filter(|one| one.is_reported && one.namespace.is_empty());
+    let reported: BTreeSet<_> = reported.map(|one| one.name.as_slice()).collect();
+    let entries = block.get("interfaces").and_then(|option| option.value.texts());
+    let patterns = entries.filter(|entries| !entries.is_empty());
+    let patterns = patterns.filter(|entries| !entries.iter().any(|entry| entry.contains('$')));
+    let patterns = patterns.and_then(|entries| Patterns::new(&entries).ok());
+    let Some(patterns) = patterns.filter(|_| !reported.is_empty()) else {
+        // Those that are up.
+        return Some("interfaces".to_owned());
     };
-    !has_tags && names(one) == names(other)
+    let mut both = reported.into_iter().filter(|name| patterns.matches(name));
+    let first = Quoted(both.next()?).to_string();
+    Some(match both.count() {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    })
 }
 
 /// The plugin's own configuration lies where Telegraf reads it.
@@ -581,8 +695,8 @@ fn config_within(path: &Path, context: &Context<'_>) -> Finding {
              knows no {key}: move the file elsewhere (--help names a place)"
         )),
         None => Finding::warn(format!(
-            "{shown}: Telegraf reads this file too, so that its own inputs.net reports every series a second \
-             time: move it elsewhere (--help names a place)"
+            "{shown}: Telegraf reads this file too, so that its own inputs.net reports interfaces a second time: \
+             move it elsewhere (--help names a place)"
         )),
     }
 }
@@ -617,7 +731,8 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Given};
-    use crate::explain::telegraf_conf;
+    use crate::explain::facts::InterfaceFacts;
+    use crate::telegraf_conf::{self, Variables};
 
     const CONF: &str = "/t/telegraf.conf";
 
@@ -642,7 +757,8 @@ mod tests {
     }
 
     fn file(path: &str, text: &str) -> TelegrafFile {
-        let document = telegraf_conf::read(text.as_bytes(), &|_| None).unwrap();
+        let document =
+            telegraf_conf::read(text.as_bytes(), Variables::Replaced(&|_| None)).unwrap();
         TelegrafFile { path: path.into(), document }
     }
 
@@ -765,6 +881,31 @@ mod tests {
                 ],
             ),
             (PRECISION, "  precision = \"often\"\n", &["FAIL  line 5: precision is no duration"]),
+            (
+                PRECISION,
+                "[agent]\n  interval = 0\n  flush_interval = \"0s\"\n  collection_jitter = \"-1s\"\n  precision = \"-1s\"\n",
+                &[
+                    "FAIL  line 6: interval has to be more than 0: Telegraf does not start: write \"10s\"",
+                    "FAIL  line 7: flush_interval has to be more than 0: ",
+                    "FAIL  line 8: collection_jitter is no duration, so that Telegraf does not start",
+                    "ok    line 1: [[inputs.execd]]",
+                ],
+            ),
+            (
+                PRECISION,
+                "  collection_offset = \"x\"\n",
+                &["FAIL  line 5: collection_offset takes a duration"],
+            ),
+            (
+                PRECISION,
+                "  namepass = [\"cpu\"]\n",
+                &["FAIL  line 5: namepass leaves nothing of the plugin's"],
+            ),
+            (
+                PRECISION,
+                "  tags.a = \"b\"\n",
+                &["FAIL  line 5: \"tags\" has a dot behind it, which Telegraf", "ok    line 1: "],
+            ),
             (PRECISION, "  interval = \"often\"\n", &["FAIL  line 5: interval is no duration"]),
             (
                 PRECISION,
@@ -922,6 +1063,31 @@ mod tests {
         }
         let said = said_with(&format!("{WELL}{renamed}"), &format!("{net}{renamed}"));
         assert!(said[1].starts_with(twice), "{said:?}");
+        // What filters leave is not known.
+        let filtered = format!("{net}  fieldinclude = [\"speed\"]\n");
+        let said = said_with(WELL, &filtered);
+        assert!(said[1].contains(": interfaces may be reported twice; take it out"), "{said:?}");
+        let said = said_with(WELL, "[[plugins.net]]\n");
+        assert!(said[1].contains(": interfaces would be reported twice; take it out"), "{said:?}");
+        // What is reported here is.
+        let interface = |name: &str, is_reported| InterfaceFacts {
+            name: name.into(),
+            is_reported,
+            ..InterfaceFacts::default()
+        };
+        let interfaces =
+            vec![interface("eth0", true), interface("eth1", true), interface("lo", false)];
+        let tables = [TableFacts { interfaces, ..TableFacts::default() }];
+        for (entries, told) in [
+            ("'eth*'", Some("\"eth0\" and 1 more would be reported twice")),
+            ("'eth1'", Some("\"eth1\" would be reported twice")),
+            ("'lo', 'wlan*'", None),
+        ] {
+            let conf = format!("{WELL}{net}  interfaces = [{entries}]\n");
+            let said = said_of(&[file(CONF, &conf)], Some("/etc/plugin.conf"), &tables);
+            assert_eq!(said.len() == 2, told.is_some(), "{said:?}");
+            assert!(told.is_none_or(|told| said[1].contains(told)), "{said:?}");
+        }
         let said = said_with(WELL, WELL);
         let expected = "WARN  \"/t/telegraf.d/net.conf\" line 1: another block runs the plugin with the same \
                         configuration (\"/t/telegraf.conf\" line 1): every series would be reported twice";
@@ -946,6 +1112,12 @@ mod tests {
     }
 
     #[test]
+    fn many_blocks_are_checked() {
+        let text = "[[inputs.net]]\nalias = 'a'\n".repeat(5000) + &WELL.repeat(500);
+        assert_eq!(said(&text).len(), 500 + 499 + 5000);
+    }
+
+    #[test]
     fn a_dedup_interval_that_leaves_nothing_out_is_told() {
         let text = "[[inputs.net]]\ndedup_interval = '10s'\n";
         let table = Config::parse(text.as_bytes(), &|_| None).unwrap().tables.remove(0);
@@ -965,14 +1137,20 @@ mod tests {
     }
 
     #[test]
-    fn the_only_block_tells_its_environment() {
+    fn blocks_tell_their_environment() {
         let with = |value: &str| format!("{WELL}  environment = {value}\n");
         let environment = |text: &str| environment(&[file(CONF, text)], None);
         let expected = [("HOST_PROC".to_owned(), "/p=q".to_owned())];
         assert_eq!(environment(&with("['HOST_PROC=/p=q', 'x']")), Some(expected.into()));
         assert_eq!(environment(&with("'x=y'")), None);
         assert_eq!(environment(WELL), None);
-        assert_eq!(environment(&with("['A=b']").repeat(2)), None);
+        let two = with("['A=b', 'B=1']") + &with("['A=c', 'C=1']");
+        let expected = [("A", "b"), ("B", "1"), ("C", "1")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(environment(&two), Some(expected.into()));
+        let told = "WARN  \"/t/telegraf.conf\" line 12: environment gives \"A\" another value than \
+                    \"/t/telegraf.conf\" line 6, with which the configuration was looked at";
+        assert_eq!(said(&two)[2], told);
     }
 
     #[test]

@@ -217,14 +217,17 @@ fn measure_all(tables: &[Table], deadline: Instant) -> Costs {
     costs
 }
 
-/// The option as the first table has it that does.
+/// The option as the first table has it that does, and whether others have it otherwise.
 fn shown(switch: &Switch, tables: &[Table]) -> String {
-    let given = tables.iter().filter(|table| (switch.is_set)(table));
-    let mut given = given.flat_map(|table| &table.given).filter(|given| given.key == switch.key);
-    match given.next() {
-        Some(given) => format!("{} = {}", given.key, given.value),
-        None => switch.option.to_owned(),
-    }
+    let set = tables.iter().filter(|table| (switch.is_set)(table));
+    let value = |table: &Table| {
+        let given = table.given.iter().find(|given| given.key == switch.key);
+        given.map(|given| format!("{} = {}", given.key, given.value))
+    };
+    let mut values = set.map(|table| value(table).unwrap_or_else(|| switch.option.to_owned()));
+    let Some(first) = values.next() else { return switch.option.to_owned() };
+    let has_others = values.any(|value| value != first);
+    if has_others { format!("{first}, and other tables otherwise") } else { first }
 }
 
 fn difference(one: usize, other: usize) -> i64 {

@@ -105,7 +105,7 @@ pub fn explain_one(facts: &Facts, name: &[u8]) -> Result<String, String> {
     }
     let shown = if shown.is_empty() { "none".to_owned() } else { shown };
     Err(format!(
-        "no interface is called {} in the network namespaces that are reported{hint} (there: {shown})",
+        "no interface is called {} in the network namespaces that were read{hint} (there: {shown})",
         Quoted(name)
     ))
 }
@@ -655,14 +655,14 @@ COSTS, about, of processors' time, on this host at this moment: a gather takes 1
             (
                 b"eht0",
                 format!(
-                    "no interface is called \"eht0\" in the network namespaces that are reported; did you \
+                    "no interface is called \"eht0\" in the network namespaces that were read; did you \
                      mean \"eth0\"? {there}"
                 ),
             ),
             (
                 b"\xff\n",
                 format!(
-                    "no interface is called \"\u{fffd}\\n\" in the network namespaces that are reported \
+                    "no interface is called \"\u{fffd}\\n\" in the network namespaces that were read \
                      {there}"
                 ),
             ),

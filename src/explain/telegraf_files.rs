@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::block::{Found, TelegrafFile};
 use super::check::Finding;
-use super::telegraf_conf;
 use crate::config::Env;
 use crate::quoted::QuotedPath;
 use crate::system::file;
+use crate::telegraf_conf::{self, Variables};
 
 /// The folder of further files that lies beside `telegraf.conf`.
 const FOLDER: &str = "telegraf.d";
@@ -56,6 +56,15 @@ pub fn read_all(path: &Path, env: Env<'_>) -> Result<(Vec<TelegrafFile>, Vec<Fin
         match read(&file, env) {
             Ok(document) => files.push(TelegrafFile { path: file, document }),
             Err(why) if number == 0 && !is_folder => return Err(why),
+            // A link that leads nowhere, or to a folder.
+            Err(why)
+                if fs::metadata(&file).map_or_else(
+                    |error| error.kind() == io::ErrorKind::NotFound,
+                    |metadata| metadata.is_dir(),
+                ) =>
+            {
+                findings.push(Finding::fail(format!("{why}: Telegraf does not start")));
+            }
             Err(why) => findings.push(Finding::warn(format!("{why}: it was not looked at"))),
         }
     }
@@ -65,7 +74,8 @@ pub fn read_all(path: &Path, env: Env<'_>) -> Result<(Vec<TelegrafFile>, Vec<Fin
 fn read(path: &Path, env: Env<'_>) -> Result<telegraf_conf::Document, String> {
     let mut text = Vec::new();
     file::read(path, file::MAX_CONFIG, &mut text).map_err(|error| cannot_read(path, &error))?;
-    telegraf_conf::read(&text, env).map_err(|why| format!("{}: {why}", QuotedPath(path)))
+    telegraf_conf::read(&text, Variables::Replaced(env))
+        .map_err(|why| format!("{}: {why}", QuotedPath(path)))
 }
 
 /// That a file cannot be read, why, and the way out where that is known.

@@ -1,0 +1,319 @@
+//! The options of a block `[[inputs.execd]]` -> those with which Telegraf does not start, or of which it makes nothing
+//! (`config/config.go` and `plugins/inputs/execd` of Telegraf 1.36 to 1.39).
+
+use super::check::Finding;
+use crate::config::options::{EXECD_OPTIONS, INPUT_OPTIONS};
+use crate::quoted::Quoted;
+use crate::telegraf_conf::{Block, BlockOption, Value};
+
+/// What its documents have for every input, and its program refuses.
+const REFUSED: [&str; 2] = ["always_include_global_tags", "time_source"];
+
+/// What it takes in the block of any plugin, and does nothing with in that of an input.
+const OF_OTHER_PLUGINS: [&str; 15] = [
+    "buffer_directory",
+    "buffer_disk_sync",
+    "buffer_strategy",
+    "data_type",
+    "delay",
+    "drop_original",
+    "flush_interval",
+    "flush_jitter",
+    "grace",
+    "id",
+    "lvm",
+    "metric_batch_size",
+    "metric_buffer_limit",
+    "order",
+    "period",
+];
+
+/// What it takes a value for.
+#[derive(Debug, Clone, Copy)]
+enum Takes {
+    /// A duration with a unit, and none below zero, with which Telegraf ends sooner or later; what is no string is not
+    /// looked at.
+    Duration,
+    /// A duration as those of `[agent]`.
+    AgentDuration,
+    /// A number of bytes.
+    Size,
+    /// `true` or `false`.
+    Boolean,
+    /// One of these words, which are told so; what is no string is not looked at.
+    Word(&'static [&'static str], &'static str),
+    /// A string; anything else is not looked at.
+    Text,
+    /// A list of strings.
+    Texts,
+    /// A table of strings; what is no table is not looked at.
+    Tags,
+    /// A table of lists of strings.
+    TagFilters,
+}
+
+/// Those that are looked at elsewhere are not among them.
+const TAKES: [(&str, Takes); 28] = [
+    ("alias", Takes::Text),
+    ("buffer_size", Takes::Size),
+    ("collection_jitter", Takes::Duration),
+    ("collection_offset", Takes::Duration),
+    ("data_format", Takes::Text),
+    ("drop", Takes::Texts),
+    ("fielddrop", Takes::Texts),
+    ("fieldexclude", Takes::Texts),
+    ("fieldinclude", Takes::Texts),
+    ("fieldpass", Takes::Texts),
+    (
+        "influx_parser_type",
+        Takes::Word(&["", "internal", "upstream"], r#""internal" or "upstream""#),
+    ),
+    ("log_level", Takes::Text),
+    ("metricpass", Takes::Text),
+    ("name_override", Takes::Text),
+    ("name_prefix", Takes::Text),
+    ("name_suffix", Takes::Text),
+    ("namedrop", Takes::Texts),
+    ("namepass", Takes::Texts),
+    ("pass", Takes::Texts),
+    ("restart_delay", Takes::AgentDuration),
+    (
+        "startup_error_behavior",
+        Takes::Word(
+            &["", "error", "ignore", "probe", "retry"],
+            r#""error", "ignore", "probe" or "retry""#,
+        ),
+    ),
+    ("stop_on_error", Takes::Boolean),
+    ("tagdrop", Takes::TagFilters),
+    ("tagexclude", Takes::Texts),
+    ("taginclude", Takes::Texts),
+    ("tagpass", Takes::TagFilters),
+    ("tags", Takes::Tags),
+    ("namedrop_separator", Takes::Text),
+];
+
+/// What is wrong with a value.
+#[derive(Debug, PartialEq, Eq)]
+enum Wrong {
+    /// Telegraf does not start with it, and what it takes.
+    Refused(&'static str),
+    /// Telegraf does not look at it, and what it takes.
+    Ignored(&'static str),
+}
+
+/// Adds what there is to say; `place` tells where an option stands.
+pub(super) fn check(
+    block: &Block,
+    place: &dyn Fn(&BlockOption) -> String,
+    findings: &mut Vec<Finding>,
+) {
+    let format = block.text("data_format").map_or("", |(format, _)| format);
+    let is_influx = matches!(format, "" | "influx");
+    for option in &block.options {
+        let key = option.key.as_str();
+        let is_known = EXECD_OPTIONS.contains(&key)
+            || INPUT_OPTIONS.contains(&key) && !REFUSED.contains(&key)
+            || OF_OTHER_PLUGINS.contains(&key)
+            || key == "influx_parser_type";
+        // Those of other formats are many.
+        if !is_known && is_influx {
+            findings.push(Finding::fail(format!(
+                "{}: Telegraf knows no {} in [[inputs.execd]], and does not start: leave it out",
+                place(option),
+                Quoted(key.as_bytes())
+            )));
+            continue;
+        }
+        let takes = TAKES.iter().find(|(known, _)| *known == key);
+        match takes.and_then(|(_, takes)| wrong(*takes, &option.value)) {
+            Some(Wrong::Refused(takes)) => findings.push(Finding::fail(format!(
+                "{}: {key} takes {takes}: Telegraf does not start",
+                place(option)
+            ))),
+            Some(Wrong::Ignored(takes)) => findings.push(Finding::warn(format!(
+                "{}: {key} takes {takes}, and Telegraf does not look at anything else",
+                place(option)
+            ))),
+            None => {}
+        }
+        if key == "influx_timestamp_precision" && is_influx {
+            findings.extend(timestamps(option, place));
+        }
+    }
+}
+
+/// What is wrong with the unit that times are read in.
+fn timestamps(option: &BlockOption, place: &dyn Fn(&BlockOption) -> String) -> Option<Finding> {
+    let nanos = option.value.agent_duration().map(|unit| unit.as_nanos());
+    let text = match nanos {
+        Some(0 | 1) => return None,
+        Some(1_000 | 1_000_000 | 1_000_000_000) => {
+            "has Telegraf read the plugin's nanoseconds as a larger unit, so that every time is wrong"
+        }
+        _ => "takes \"1ns\", \"1us\", \"1ms\" or \"1s\": Telegraf does not start",
+    };
+    Some(Finding::fail(format!(
+        "{}: influx_timestamp_precision {text}: leave it out",
+        place(option)
+    )))
+}
+
+fn wrong(takes: Takes, value: &Value) -> Option<Wrong> {
+    const DURATION: &str = "a duration with a unit, such as \"10s\"";
+    // What stands in place of a variable that is not set here is not known.
+    if value.text().is_some_and(|text| text.contains('$')) {
+        return None;
+    }
+    let is_text = value.text().is_some();
+    // What is looked at is refused where it is wrong.
+    let (is_well, is_looked_at, what) = match takes {
+        Takes::Duration => (value.block_duration().is_some(), is_text, DURATION),
+        Takes::AgentDuration => {
+            let is_well = value.agent_duration().is_some() || value.is_negative();
+            (is_well, true, "a duration, such as \"10s\"")
+        }
+        Takes::Size => (is_size(value), true, "a number of bytes, such as \"64KiB\""),
+        Takes::Boolean => (matches!(value, Value::Boolean(_)), true, "true or false"),
+        Takes::Word(words, shown) => {
+            (value.text().is_some_and(|text| words.contains(&text)), is_text, shown)
+        }
+        Takes::Text => (is_text, false, "a string"),
+        Takes::Texts => (value.items().is_some(), true, "a list of strings"),
+        Takes::Tags => {
+            let tags = value.entries();
+            let is_well = |tags: &[BlockOption]| tags.iter().all(|tag| tag.value.text().is_some());
+            (tags.is_some_and(is_well), tags.is_some(), "a table of strings")
+        }
+        Takes::TagFilters => {
+            let is_well = |filters: &[BlockOption]| {
+                filters.iter().all(|filter| filter.value.items().is_some())
+            };
+            (value.entries().is_some_and(is_well), true, "a table of lists of strings")
+        }
+    };
+    match (is_well, is_looked_at) {
+        (true, _) => None,
+        (false, true) => Some(Wrong::Refused(what)),
+        (false, false) => Some(Wrong::Ignored(what)),
+    }
+}
+
+/// Whether it is a number of bytes, as Telegraf reads it (`ParseStrictBytes` of the package `units`).
+fn is_size(value: &Value) -> bool {
+    let text = match value {
+        Value::Number(number) => return number.replace('_', "").parse::<i64>().is_ok(),
+        Value::Text(text) => text,
+        _ => return false,
+    };
+    let end = text.find(|one: char| !one.is_ascii_digit() && one != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end).unwrap_or((text, ""));
+    let prefix = unit.strip_suffix('B');
+    let prefix = prefix.map(|prefix| prefix.strip_suffix('i').unwrap_or(prefix));
+    let has_unit = prefix.is_some_and(|one| ["", "K", "M", "G", "T", "P", "E"].contains(&one));
+    number.parse::<f64>().is_ok() && (unit.is_empty() || has_unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telegraf_conf::{self, Variables};
+
+    fn said(options: &str) -> Vec<String> {
+        let text = format!("[[inputs.execd]]\n{options}\n");
+        let document = telegraf_conf::read(text.as_bytes(), Variables::Replaced(&|_| None));
+        let document = document.unwrap();
+        assert_eq!(document.mistakes, []);
+        let mut findings = Vec::new();
+        let place = |option: &BlockOption| format!("line {}", option.line);
+        check(&document.inputs[0].block, &place, &mut findings);
+        findings.iter().map(|finding| finding.to_string().trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_telegraf_does_not_start_with_fails() {
+        // Seen with Telegraf 1.39.1.
+        for (options, what) in [
+            (
+                "foo = 1",
+                "Telegraf knows no \"foo\" in [[inputs.execd]], and does not start: leave it out",
+            ),
+            ("[inputs.execd.foo]\na = 'b'", "Telegraf knows no \"foo\""),
+            ("json_name_key = 'x'", "Telegraf knows no \"json_name_key\""),
+            ("time_source = 'metric'", "Telegraf knows no \"time_source\""),
+            (
+                "always_include_global_tags = true",
+                "Telegraf knows no \"always_include_global_tags\"",
+            ),
+            (
+                "restart_delay = 'x'",
+                "restart_delay takes a duration, such as \"10s\": Telegraf does not start",
+            ),
+            ("buffer_size = '64Kib'", "buffer_size takes a number of bytes, such as \"64KiB\": "),
+            ("buffer_size = 'x'", "buffer_size takes a number of bytes"),
+            ("stop_on_error = 'true'", "stop_on_error takes true or false: "),
+            ("stop_on_error = 1", "stop_on_error takes true or false: "),
+            (
+                "collection_jitter = 'x'",
+                "collection_jitter takes a duration with a unit, such as \"10s\": ",
+            ),
+            ("collection_offset = '-1s'", "collection_offset takes a duration with a unit"),
+            ("tags = { a = 1 }", "tags takes a table of strings: "),
+            (
+                "[inputs.execd.tagpass]\ninterface = 'eth0'",
+                "tagpass takes a table of lists of strings: ",
+            ),
+            ("tagdrop = ['x']", "tagdrop takes a table of lists of strings: "),
+            ("namepass = 'net'", "namepass takes a list of strings: "),
+            (
+                "startup_error_behavior = 'x'",
+                "startup_error_behavior takes \"error\", \"ignore\", \"probe\" or \"retry\": ",
+            ),
+            (
+                "influx_timestamp_precision = 'x'",
+                "influx_timestamp_precision takes \"1ns\", \"1us\", \"1ms\" or \"1s\": ",
+            ),
+            (
+                "influx_timestamp_precision = '1s'",
+                "influx_timestamp_precision has Telegraf read the plugin's nanoseconds as",
+            ),
+        ] {
+            let said = said(options);
+            assert_eq!(said.len(), 1, "{options}: {said:?}");
+            assert!(said[0].starts_with(&format!("FAIL  line 2: {what}")), "{options}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn what_telegraf_does_not_look_at_is_a_warning() {
+        for (options, what) in [
+            (
+                "tags = 'x'",
+                "tags takes a table of strings, and Telegraf does not look at anything else",
+            ),
+            ("alias = 5", "alias takes a string, and"),
+            ("metricpass = 5", "metricpass takes a string, and"),
+            ("name_override = 5", "name_override takes a string, and"),
+            ("data_format = 5", "data_format takes a string, and"),
+            ("collection_jitter = 5", "collection_jitter takes a duration with a unit"),
+        ] {
+            let said = said(options);
+            assert_eq!(said.len(), 1, "{options}: {said:?}");
+            assert!(said[0].starts_with(&format!("WARN  line 2: {what}")), "{options}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn what_telegraf_takes_is_well() {
+        let options = "restart_delay = 10\nbuffer_size = '64KiB'\nstop_on_error = true\n\
+                       collection_jitter = '1s'\nnamedrop = [1]\nlog_level = 'x'\n\
+                       always_include_local_tags = true\ninflux_parser_type = 'upstream'\ndelay = 5\n\
+                       influx_timestamp_precision = '1ns'\nflush_interval = 'x'\norder = 1\n\
+                       tags = { a = 'b' }\n[inputs.execd.labels]\na = 'b'\n";
+        assert_eq!(said(options), [""; 0]);
+        assert_eq!(said("buffer_size = -1"), [""; 0]);
+        assert_eq!(said("buffer_size = ${SIZE}\nrestart_delay = '$DELAY'"), [""; 0]);
+        // Those of another format are many.
+        assert_eq!(said("data_format = 'json_v2'\njson_v2 = []"), [""; 0]);
+    }
+}
