@@ -104,7 +104,7 @@ impl Scene<'_> {
         let is_narrow = look.width.is_some_and(|width| width < 100);
         let time = time.split_once(' ').filter(|_| is_narrow).map_or(&*time, |(_, time)| time);
         let parts = [
-            printable(self.host.as_bytes(), look.charset),
+            text::name(self.host.as_bytes(), look.charset),
             time.to_owned(),
             sources.join(", "),
             format!("{} of {known} interfaces", interfaces.len()),
@@ -222,7 +222,7 @@ impl Scene<'_> {
         let InterfaceView { place, name, kind, received, sent, .. } = interface;
         let track = self.history.of(interface);
         let mut row = vec![
-            Cell::plain(printable(name, look.charset)),
+            Cell::plain(text::name(name, look.charset)),
             cells::outside(place, look.charset),
             cells::outside(kind, look.charset),
             cells::state(interface),
@@ -267,7 +267,7 @@ impl Scene<'_> {
             let text = if now.place.is_empty() {
                 now.field.clone()
             } else {
-                format!("{} {}", printable(&now.place, look.charset), now.field)
+                format!("{} {}", text::name(&now.place, look.charset), now.field)
             };
             let rate = units::as_float(grown.max(0).cast_unsigned()) / seconds;
             let value = if grown > 0 {
