@@ -176,10 +176,12 @@ fn explain(args: &Args, interface: Option<&OsStr>, log: Log) -> Result<(), Failu
     let tables = config.tables.clone();
     let mut facts = facts::collect(config, &config_name(file), interface);
     facts.degraded.splice(..0, warnings);
-    match interface {
-        Some(name) => print(screen::explain_one(&facts, name).map_err(Failure::failed)?.as_bytes()),
-        None => print(screen::explain(&facts, &cost::measure(&tables)).as_bytes()),
-    }
+    let charset = view::terminal::look().charset;
+    let text = match interface {
+        Some(name) => screen::explain_one(&facts, name, charset).map_err(Failure::failed)?,
+        None => screen::explain(&facts, &cost::measure(&tables), charset),
+    };
+    print(text.as_bytes())
 }
 
 /// Says whether the configuration, and Telegraf's, do what they are for.
