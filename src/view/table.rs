@@ -167,11 +167,14 @@ fn protocols(snapshot: &Snapshot, all: bool, look: Look, lines: &mut Vec<String>
     }
 }
 
+/// So many names and values stand beside each other at most.
+pub const MOST_SIDE_BY_SIDE: usize = 8;
+
 /// Names and values in as many columns as there is room for, read from top to bottom.
 #[must_use]
 pub fn side_by_side(pairs: &[[Cell; 2]], look: Look) -> Vec<String> {
     // Where there is no end to a line, one on each can be searched best.
-    let most = if look.width.is_some() { pairs.len().min(8) } else { 1 };
+    let most = if look.width.is_some() { pairs.len().min(MOST_SIDE_BY_SIDE) } else { 1 };
     for count in (1..=most).rev() {
         let columns: Vec<_> = (0..count)
             .flat_map(|_| [Column::words("").shortest(10), Column::numbers("")])
