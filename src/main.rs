@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{self, Path};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -154,6 +154,10 @@ fn print_converted(file: &Path) -> Result<(), Failure> {
     };
     let converted = convert(&text, System::current());
     let converted = converted.map_err(|error| Failure::unusable(format!("{name}: {error}")))?;
+    if io::stdout().is_terminal() {
+        let charset = view::terminal::look().charset;
+        return print(view::lines::harmless(converted.as_bytes(), charset).as_bytes());
+    }
     print(converted.as_bytes())
 }
 

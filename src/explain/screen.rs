@@ -695,12 +695,12 @@ COSTS, about, of processors' time, on this host at this moment: a gather takes 1
     #[test]
     fn names_are_shown_as_in_the_table_and_columns_are_straight() {
         let names = ["網路🦀".as_bytes(), b"a\xff\\", "שלו".as_bytes(), "a\u{2003}up".as_bytes()];
-        let named = |name: &[u8]| InterfaceFacts {
+        let of_name = |name: &[u8]| InterfaceFacts {
             name: name.to_vec(),
             namespace: name.to_vec(),
             ..interface("", true, "up")
         };
-        let mut all = facts(vec![table(names.map(named).to_vec())]);
+        let mut all = facts(vec![table(names.map(of_name).to_vec())]);
         let row = |name: &[u8]| NamespaceRow {
             table: 0,
             name: name.to_vec(),

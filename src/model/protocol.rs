@@ -195,14 +195,14 @@ impl ProtocolStatistic<'_> {
     /// Whether it tells how much there is at this moment, or a setting, and counts nothing.
     #[must_use]
     pub fn is_gauge(&self) -> bool {
-        match (self.group, self.column()) {
+        matches!(
+            (self.group, self.column()),
             (Group::Sockstat | Group::Sockstat6, _)
-            | (Group::Softnet, "backlog_len")
-            | (Group::MptcpExt, "mpcurrestab")
-            | (Group::Tcp, "currestab" | "rtoalgorithm" | "rtomin" | "rtomax" | "maxconn")
-            | (Group::Ip, "forwarding" | "defaultttl") => true,
-            _ => false,
-        }
+                | (Group::Softnet, "backlog_len")
+                | (Group::MptcpExt, "mpcurrestab")
+                | (Group::Tcp, "currestab" | "rtoalgorithm" | "rtomin" | "rtomax" | "maxconn")
+                | (Group::Ip, "forwarding" | "defaultttl")
+        )
     }
 
     /// The field's name without its group's, `retranssegs`.

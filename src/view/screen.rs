@@ -294,13 +294,13 @@ impl Scene<'_> {
                 format!("{} {}", text::name(&now.place, look.charset), now.field)
             };
             let rate = units::as_float(grown.max(0).cast_unsigned()) / seconds;
-            let grows = grown > 0 && !now.is_gauge;
-            let value = if grows {
+            let is_shown_as_rate = grown > 0 && !now.is_gauge;
+            let value = if is_shown_as_rate {
                 Cell::plain(format!("{}/s", units::human(rate)))
             } else {
                 Cell::new(now.value.to_string(), Tone::Faint)
             };
-            (grows || self.options.all).then(|| [Cell::plain(text), value])
+            (is_shown_as_rate || self.options.all).then(|| [Cell::plain(text), value])
         };
         let pairs: Vec<_> = same_place.filter_map(pair).collect();
         if pairs.is_empty() || room == 0 {
