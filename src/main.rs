@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{self, Path};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -154,6 +154,10 @@ fn print_converted(file: &Path) -> Result<(), Failure> {
     };
     let converted = convert(&text, System::current());
     let converted = converted.map_err(|error| Failure::unusable(format!("{name}: {error}")))?;
+    if io::stdout().is_terminal() {
+        let charset = view::terminal::look().charset;
+        return print(view::lines::harmless(converted.as_bytes(), charset).as_bytes());
+    }
     print(converted.as_bytes())
 }
 
@@ -176,10 +180,12 @@ fn explain(args: &Args, interface: Option<&OsStr>, log: Log) -> Result<(), Failu
     let tables = config.tables.clone();
     let mut facts = facts::collect(config, &config_name(file), interface);
     facts.degraded.splice(..0, warnings);
-    match interface {
-        Some(name) => print(screen::explain_one(&facts, name).map_err(Failure::failed)?.as_bytes()),
-        None => print(screen::explain(&facts, &cost::measure(&tables)).as_bytes()),
-    }
+    let charset = view::terminal::look().charset;
+    let text = match interface {
+        Some(name) => screen::explain_one(&facts, name, charset).map_err(Failure::failed)?,
+        None => screen::explain(&facts, &cost::measure(&tables), charset),
+    };
+    print(text.as_bytes())
 }
 
 /// Says whether the configuration, and Telegraf's, do what they are for.

@@ -233,6 +233,8 @@ fn the_terminal_is_left_as_it_was_whatever_ends_it() {
         let kill = |signal: &str| {
             run(Command::new("kill").args(["-s", signal, &terminal.pid().to_string()]));
         };
+        // This one does not.
+        kill("PIPE");
         match &*end {
             "q" | "C-c" | "C-\\" => terminal.press(&end),
             "paused" => {
@@ -498,4 +500,28 @@ fn no_name_steers_the_terminal_that_lines_are_written_to() {
     // Elsewhere, a name has its bytes.
     let output = run(netns.command(PLUGIN).args(["--once", "--config"]).arg(config.path()));
     assert!(text(&output.stdout).starts_with("net,interface=v\x1b[2J\x7f\u{202e},alias="));
+}
+
+#[test]
+fn nothing_that_is_converted_steers_the_terminal_that_it_is_written_to() {
+    if tmux::is_skipped() {
+        return;
+    }
+    let terminal = Tmux::start(&[], LARGE);
+    let file = terminal.file("telegraf.conf");
+    let conf = "[[inputs.net]]\n  interfaces = [\"eth*\", \"a\u{9b}31m\u{202e}b\"]\n";
+    fs::write(&file, conf).unwrap();
+    let converted = terminal.file("converted");
+    terminal.type_line(&format!("clear; {PLUGIN} --convert {file} | cat >{converted}"));
+    terminal.wait_for_prompt();
+    let raw = eventually("a conversion", || {
+        fs::read_to_string(&converted).ok().filter(|text| text.contains("eth*"))
+    });
+    terminal.type_line(&format!("clear; {PLUGIN} --convert {file}"));
+    terminal.wait_for("what is converted", |shown| {
+        let mut lines = shown.0.iter().filter(|line| line.contains("eth*"));
+        lines.any(|line| line.contains(r"\u{9b}31m\u{202e}b")).then_some(())
+    });
+    // Elsewhere it has its characters.
+    assert!(raw.contains("a\u{9b}31m\u{202e}b"), "{raw:?}");
 }

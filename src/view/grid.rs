@@ -13,6 +13,8 @@ pub struct Column {
     /// The order in which columns are left out for want of room, the highest first, those of one rank
     /// together; 0: never.
     rank: u8,
+    /// It stays where it tells nothing.
+    is_kept: bool,
     /// It tells the other direction of the column of rank 0 before it.
     is_second: bool,
     /// To so many cells it may be cut.
@@ -29,6 +31,7 @@ impl Column {
             title,
             is_number: false,
             rank: 0,
+            is_kept: false,
             is_second: false,
             shortest: usize::MAX,
             narrowest: 0,
@@ -45,6 +48,12 @@ impl Column {
     #[must_use]
     pub fn rank(self, rank: u8) -> Self {
         Self { rank, ..self }
+    }
+
+    /// It stays, or not, where it tells nothing.
+    #[must_use]
+    pub fn kept(self, is_kept: bool) -> Self {
+        Self { is_kept, ..self }
     }
 
     /// It is the second of a pair, neither of which says enough alone.
@@ -107,12 +116,12 @@ pub struct Layout {
 impl Layout {
     /// Finds one in which the rows take no more cells than there are, if there is one: with less space
     /// between columns, with those cut that may be, and at last without some. A column that may be left
-    /// out is, where it tells nothing.
+    /// out is, where it tells nothing and need not be kept.
     #[must_use]
     pub fn of(columns: &[Column], rows: &[Vec<Cell>], room: Option<usize>) -> Self {
         let natural = columns.iter().enumerate().map(|(place, column)| {
             let cells = rows.iter().filter_map(|row| row.get(place));
-            if column.rank > 0 && cells.clone().all(Cell::is_unknown) {
+            if column.rank > 0 && !column.is_kept && cells.clone().all(Cell::is_unknown) {
                 return None;
             }
             let widest = cells.map(|cell| text::width(&cell.text)).max().unwrap_or(0);

@@ -69,6 +69,12 @@ fn key(interface: &InterfaceView) -> (Place, u32, Vec<u8>) {
 }
 
 impl Track {
+    /// Whether there were any rates.
+    #[must_use]
+    pub fn has_rates(&self) -> bool {
+        self.received.peak().is_some() || self.sent.peak().is_some()
+    }
+
     /// Whether there was no traffic, no error and no drop of late.
     #[must_use]
     pub fn is_idle(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Line protocol on a terminal: shown and never obeyed.
+//! Lines for other programs on a terminal: shown and never obeyed.
 
 use super::text::{Charset, printable};
 use crate::format::influx::Influx;
@@ -44,10 +44,35 @@ impl Format for Lines {
     }
 
     fn finish(&self, batch: &mut Vec<u8>) {
-        let lines = batch
-            .strip_suffix(b"\n")
-            .into_iter()
-            .flat_map(|lines| lines.split(|&byte| byte == b'\n'));
-        *batch = lines.flat_map(|line| (printable(line, self.0) + "\n").into_bytes()).collect();
+        *batch = harmless(batch, self.0).into_bytes();
+    }
+}
+
+/// A text of several lines, in which nothing steers a terminal but line breaks and tabs.
+#[must_use]
+pub fn harmless(text: &[u8], charset: Charset) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    for part in text.split_inclusive(|byte| matches!(byte, b'\n' | b'\t')) {
+        let (part, end) = match part {
+            [before @ .., b'\n'] => (before, "\n"),
+            [before @ .., b'\t'] => (before, "\t"),
+            part => (part, ""),
+        };
+        harmless.push_str(&printable(part, charset));
+        harmless.push_str(end);
+    }
+    harmless
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stay_lines_and_nothing_else_steers() {
+        let text = "# a\u{9b}31m\r\n\n\tb = \"\u{202e}é\"\nno end";
+        let expected = "# a\\u{9b}31m\\r\n\n\tb = \"\\u{202e}é\"\nno end";
+        assert_eq!(harmless(text.as_bytes(), Charset::Unicode), expected);
+        assert_eq!(harmless(b"", Charset::Unicode), "");
     }
 }

@@ -141,6 +141,8 @@ pub struct ProtocolView {
     pub field: String,
     /// Its value.
     pub value: i64,
+    /// Whether it counts nothing: it may grow and fall.
+    pub is_gauge: bool,
 }
 
 /// What is known of an interface, reported or not, to tell what others are.
@@ -188,8 +190,14 @@ impl Snapshot {
             Shown::Protocol { table, tags, statistic } => {
                 let place = places.of_table(table, tags);
                 let ProtocolStatistic { field, value, .. } = statistic;
+                let is_gauge = statistic.is_gauge();
                 if seen_protocols.insert((place.clone(), field.to_owned())) {
-                    protocols.push(ProtocolView { place, field: field.to_owned(), value });
+                    protocols.push(ProtocolView {
+                        place,
+                        field: field.to_owned(),
+                        value,
+                        is_gauge,
+                    });
                 }
             }
         });

@@ -29,8 +29,11 @@ impl Charset {
         match self {
             Self::Ascii => matches!(character, ' '..='~'),
             Self::Unicode => {
-                let is_shown = !log::steers(character) && !is_right_to_left(character);
-                is_shown && character.width().is_some_and(|width| width > 0)
+                let is_hidden = log::steers(character)
+                    || is_right_to_left(character)
+                    || is_blank(character)
+                    || is_joined(character);
+                !is_hidden && character.width().is_some_and(|width| width > 0)
             }
         }
     }
@@ -49,8 +52,46 @@ fn is_right_to_left(character: char) -> bool {
     )
 }
 
+/// Whether nothing is seen of it, but for the space of ASCII: it would forge columns, or hide in a name.
+fn is_blank(character: char) -> bool {
+    let is_filler = matches!(
+        character,
+        '\u{ad}' | '\u{115f}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{1d159}'
+    );
+    is_filler || (character.is_whitespace() && character != ' ')
+}
+
+/// Whether it changes what stands before it, and then has no cells of its own: a colour of skin.
+fn is_joined(character: char) -> bool {
+    matches!(character, '\u{1f3fb}'..='\u{1f3ff}')
+}
+
+/// The name of something as text on one line, harmless to a terminal, of which no two names have the same:
+/// [`printable`], where a backslash is escaped too, and a space that stands at an end or beside another one,
+/// for it would look like the end of a column.
+#[must_use]
+pub fn name(bytes: &[u8], charset: Charset) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    let is_space = |place: Option<usize>| {
+        place.and_then(|place| bytes.get(place)).is_none_or(|&byte| byte == b' ')
+    };
+    let mut rest = 0;
+    for (place, byte) in bytes.iter().enumerate() {
+        let escaped = match byte {
+            b'\\' => r"\\",
+            b' ' if is_space(place.checked_sub(1)) || is_space(place.checked_add(1)) => r"\u{20}",
+            _ => continue,
+        };
+        text += &printable(bytes.get(rest..place).unwrap_or_default(), charset);
+        text += escaped;
+        rest = place + 1;
+    }
+    text + &printable(bytes.get(rest..).unwrap_or_default(), charset)
+}
+
 /// Any bytes as text on one line, harmless to a terminal. Escaped are control characters, what has no width
-/// of its own, turns the direction or has another one, what is not UTF-8, and what cannot be shown.
+/// of its own, turns the direction or has another one, white space but for the space of ASCII, what is not
+/// UTF-8, and what cannot be shown.
 #[must_use]
 pub fn printable(bytes: &[u8], charset: Charset) -> String {
     let mut text = String::with_capacity(bytes.len());
@@ -142,6 +183,11 @@ mod tests {
                 "é-привет-日本",
                 r"\u{e9}-\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442}-\u{65e5}\u{672c}",
             ),
+            (
+                "a\u{2003}b\u{3000}\u{a0}\u{2800}\u{3164}\u{1f3fb}".as_bytes(),
+                r"a\u{2003}b\u{3000}\u{a0}\u{2800}\u{3164}\u{1f3fb}",
+                r"a\u{2003}b\u{3000}\u{a0}\u{2800}\u{3164}\u{1f3fb}",
+            ),
             // It would stand in the cell before.
             (
                 "\u{301}\u{fe0f}\u{61c}".as_bytes(),
@@ -156,6 +202,29 @@ mod tests {
         for character in (0..=0x11_ffff).filter_map(char::from_u32) {
             let text = printable(character.to_string().as_bytes(), Charset::Unicode);
             assert!(!text.contains(char::is_control) && width(&text) >= 1, "{character:?}");
+            let is_space = text.chars().any(char::is_whitespace);
+            assert_eq!(is_space, character == ' ', "{character:?}");
+        }
+    }
+
+    #[test]
+    fn no_name_looks_like_another_or_like_several_columns() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"eth0", "eth0"),
+            (b"a\x80\xffb", r"a\x80\xffb"),
+            (br"a\x80\xffb", r"a\\x80\\xffb"),
+            (br"\u{1b}", r"\\u{1b}"),
+            (b"\x1b\\", r"\u{1b}\\"),
+            ("網\\路".as_bytes(), r"網\\路"),
+            (b"Ethernet 2", "Ethernet 2"),
+            (b" a  b ", r"\u{20}a\u{20}\u{20}b\u{20}"),
+            (br"a\u{20}", r"a\\u{20}"),
+            ("a\u{2003}\u{2003}up".as_bytes(), r"a\u{2003}\u{2003}up"),
+            (b" ", r"\u{20}"),
+            (b"", ""),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(name(bytes, Charset::Unicode), *expected);
         }
     }
 

@@ -131,6 +131,8 @@ impl<H: Host> Watch<H> {
                         Err(_) => return None,
                     }
                     due = Instant::now();
+                    // Rates over all that time would flatten what happened: they take two more.
+                    self.last = None;
                 }
                 Next::End(by) => return by,
             }

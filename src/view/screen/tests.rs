@@ -219,28 +219,31 @@ fn where_there_is_no_interface_it_is_said_why() {
 
 #[test]
 fn protocol_statistics_that_grow_are_shown_where_there_is_room() {
-    let with = |second, values: [i64; 2]| {
+    let with = |second, values: [i64; 3]| {
         let mut snapshot = node(second, 1);
-        snapshot.protocols = ["tcp_retranssegs", "tcp_maxconn"]
+        snapshot.protocols = ["tcp_retranssegs", "tcp_outrsts", "tcp_currestab"]
             .into_iter()
             .zip(values)
             .map(|(field, value)| ProtocolView {
                 place: Vec::new(),
                 field: field.to_owned(),
                 value,
+                is_gauge: field == "tcp_currestab",
             })
             .collect();
         snapshot
     };
-    let (before, now, history) = (with(0, [5, -1]), with(2, [25, -1]), History::default());
+    let (before, now, history) = (with(0, [5, 1, 7]), with(2, [25, 1, 9]), History::default());
     let lines = |lines, all| {
         let options = Options { all, ..OPTIONS };
         let scene = Scene { before: Some(&before), options, ..scene(&now, &history) };
         scene.lines(Size { columns: 80, lines }, LOOK)
     };
     assert_eq!(lines(8, false)[4..7], ["", "PROTOCOLS that count now", "tcp_retranssegs  10/s"]);
-    assert_eq!(lines(8, true)[6], "tcp_retranssegs  10/s  tcp_maxconn  -1");
-    assert_eq!(lines(7, false)[4..6], ["", ""]);
+    assert_eq!(lines(8, true)[6], "tcp_retranssegs  10/s  tcp_outrsts  1  tcp_currestab  9");
+    assert_eq!(lines(7, false)[4..6], ["PROTOCOLS that count now: 1 are not shown", ""]);
+    assert_eq!(lines(6, true)[4], "PROTOCOLS: 3 are not shown");
+    assert!(lines(5, true)[4].starts_with("q quit "));
 }
 
 #[test]
@@ -252,4 +255,95 @@ fn no_size_is_too_small_or_too_large() {
             }
         }
     }
+}
+
+#[test]
+fn protocol_statistics_that_there_is_no_room_for_are_counted() {
+    let with = |second| {
+        let mut snapshot = node(second, 1);
+        let named = |number: usize| ProtocolView {
+            place: Vec::new(),
+            field: format!("tcpext_{}{number}", "x".repeat(number % 30)),
+            value: 0,
+            is_gauge: false,
+        };
+        snapshot.protocols = (0..200).map(named).collect();
+        snapshot
+    };
+    let (before, now, history) = (with(0), with(2), History::default());
+    let options = Options { all: true, ..OPTIONS };
+    let scene = Scene { before: Some(&before), options, ..scene(&now, &history) };
+    for size in [(80, 8), (80, 9), (80, 24), (200, 24), (30, 40), (500, 12)] {
+        let (columns, lines) = size;
+        let lines = scene.lines(Size { columns, lines }, LOOK);
+        let names = lines.iter().map(|line| line.matches("tcpext_").count()).sum::<usize>();
+        let notice = lines.iter().rfind(|line| line.ends_with(" shown")).unwrap();
+        let hidden = notice.strip_suffix(" more are not shown").unwrap().parse::<usize>().unwrap();
+        assert_eq!(names + hidden, 200, "{lines:#?}");
+        assert!(lines.iter().all(|line| width(line) <= columns), "{lines:#?}");
+        // Those that are shown fill the lines that there are, or nearly so.
+        assert!(lines[..lines.len() - 3].iter().skip(6).all(|line| !line.is_empty()), "{lines:#?}");
+    }
+}
+
+#[test]
+fn on_three_lines_it_is_said_that_there_are_more() {
+    let lines = drawn(2, (80, 3), OPTIONS);
+    assert_eq!(lines[1], "3 more are not shown; s sorts");
+    let lines = drawn(2, (80, 4), OPTIONS);
+    assert!(lines[1].starts_with("INTERFACE "), "{lines:#?}");
+    assert_eq!(lines[2], "3 more are not shown; s sorts");
+}
+
+#[test]
+fn sums_that_there_is_no_room_for_are_counted_too() {
+    let idle = |number: usize| InterfaceView {
+        received: traffic(0.0, 0.0),
+        sent: traffic(0.0, 0.0),
+        ..interface(&format!("if{number}"), ["veth", "ifb", "tun", "wireguard"][number % 4])
+    };
+    let node = snapshot(0, (0..16).map(idle).collect());
+    let mut history = History::default();
+    history.take(&node);
+    let options = Options { fold: Some(Fold::Idle), ..OPTIONS };
+    let scene = Scene { options, ..scene(&node, &history) };
+    let lines = scene.lines(Size { columns: 80, lines: 6 }, LOOK);
+    assert!(lines[2].starts_with("+4 ifb idle ") && lines[3].starts_with("+4 tun idle "));
+    assert_eq!(lines[4], "2 more are not shown; s sorts");
+}
+
+#[test]
+fn a_sign_is_explained_where_it_is_shown() {
+    let explained = |size| drawn(30, size, OPTIONS).pop().unwrap().contains('*');
+    assert!(explained((80, 24)));
+    // There is no room for what would have it.
+    assert!(!explained((50, 24)) && !explained((80, 3)) && !explained((80, 2)));
+    // Nor is it at those that are shown.
+    assert!(!explained((80, 5)) && explained((80, 6)));
+}
+
+#[test]
+fn a_reading_without_rates_changes_no_columns() {
+    let mut history = History::default();
+    let node = node(0, 2);
+    history.take(&node);
+    let mut later = node.clone();
+    for interface in &mut later.interfaces {
+        for Traffic { bytes, packets, errors, drops } in
+            [&mut interface.received, &mut interface.sent]
+        {
+            [bytes, packets, errors].into_iter().chain(drops).for_each(|one| one.per_second = None);
+        }
+    }
+    let titles = |snapshot: &Snapshot, history: &History, columns| {
+        scene(snapshot, history).lines(Size { columns, lines: 10 }, LOOK)[1].clone()
+    };
+    for columns in [60, 80, 100, 133, 200] {
+        let expected = titles(&node, &history, columns);
+        assert_eq!(titles(&later, &history, columns), expected);
+        // Without any there is room for other things.
+        assert_ne!(titles(&later, &History::default(), columns), expected);
+    }
+    history.take(&later);
+    assert_eq!(titles(&later, &history, 80), titles(&node, &history, 80));
 }
