@@ -668,7 +668,7 @@ fn net_reports(block: &Block, context: &Context<'_>) -> Option<String> {
     let entries = block.get("interfaces").and_then(|option| option.value.texts());
     let patterns = entries.filter(|entries| !entries.is_empty());
     let patterns = patterns.filter(|entries| !entries.iter().any(|entry| entry.contains('$')));
-    let patterns = patterns.and_then(|entries| Patterns::new(&entries).ok());
+    let patterns = patterns.and_then(|entries| Patterns::of_telegraf(&entries).ok());
     let Some(patterns) = patterns.filter(|_| !reported.is_empty()) else {
         // Those that are up.
         return Some("interfaces".to_owned());
@@ -1082,6 +1082,9 @@ mod tests {
             ("'eth*'", Some("\"eth0\" and 1 more would be reported twice")),
             ("'eth1'", Some("\"eth1\" would be reported twice")),
             ("'lo', 'wlan*'", None),
+            // Without a wildcard, all of an entry is literal.
+            ("'{eth0,eth1}'", None),
+            ("'{eth0,eth1}', 'x*'", Some("\"eth0\" and 1 more would be reported twice")),
         ] {
             let conf = format!("{WELL}{net}  interfaces = [{entries}]\n");
             let said = said_of(&[file(CONF, &conf)], Some("/etc/plugin.conf"), &tables);

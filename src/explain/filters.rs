@@ -107,10 +107,8 @@ fn not_compiled(option: &BlockOption) -> Option<PatternError> {
     let own = KEYS.contains(&option.key.as_str()).then_some(&option.value);
     let lists = own.into_iter().chain(of_tags);
     lists.filter_map(Value::texts).find_map(|texts| {
-        // Without a wildcard, none is compiled.
-        let is_compiled = texts.iter().any(|text| text.contains(['*', '?', '[']));
         let is_known = !texts.iter().any(|text| text.contains('$'));
-        let error = Patterns::new(&texts).err().filter(|_| is_compiled && is_known)?;
+        let error = Patterns::of_telegraf(&texts).err().filter(|_| is_known)?;
         let is_limit_here = matches!(
             error.reason,
             PatternReason::TooDeep | PatternReason::TooMany | PatternReason::TooLong
@@ -134,7 +132,7 @@ impl<'b> Filters<'b> {
         if texts.is_empty() || texts.iter().any(|text| text.contains('$')) {
             return None;
         }
-        Some((options.first()?, Patterns::new(&texts).ok()?))
+        Some((options.first()?, Patterns::of_telegraf(&texts).ok()?))
     }
 
     /// The option that leaves nothing of the measurement.
@@ -197,7 +195,7 @@ impl<'b> Filters<'b> {
             let filters = entries.iter().map(|entry| {
                 let texts = entry.value.texts()?;
                 let is_known = !texts.iter().any(|text| text.contains('$'));
-                Some((entry.key.as_str(), Patterns::new(&texts).ok().filter(|_| is_known)?))
+                Some((entry.key.as_str(), Patterns::of_telegraf(&texts).ok().filter(|_| is_known)?))
             });
             Some((option, filters.collect::<Option<Vec<_>>>()?))
         };
@@ -266,6 +264,15 @@ mod tests {
             ("tagpass = { role = ['*'] }", "tagpass", tags),
             ("tagpass = { interface = ['eth1', 'down0'] }", "tagpass", tags),
             ("tagdrop = { interface = ['eth*', '[la]*'] }", "tagdrop", tags),
+            // Without a wildcard, all of an entry is literal.
+            ("fieldinclude = ['bytes_{sent,recv}']", "fieldinclude", field),
+            ("namepass = ['{net,cpu}']", "namepass", measurement),
+            ("tagpass = { interface = ['{eth0,lo}'] }", "tagpass", tags),
+            (
+                "taginclude = ['{interface,x}']",
+                "taginclude",
+                "takes the tag \"interface\", so that all interfaces are one series",
+            ),
         ] {
             let said = said(options, false);
             assert_eq!(said.len(), 1, "{options}: {said:?}");
@@ -302,6 +309,10 @@ mod tests {
             "tagdrop = { interface = ['lo'], role = ['x'] }",
             "namepass = []\ntagpass = {}",
             "tagexclude = ['{']",
+            "tagexclude = ['{interface,x}']",
+            "fieldexclude = ['{']\nnamedrop = ['{net,x}']",
+            "tagdrop = { interface = ['{eth0,lo,all}'] }",
+            "fieldinclude = ['bytes_{sent,recv}', '*_in']",
         ] {
             assert_eq!(said(options, false), [""; 0], "{options}");
         }
