@@ -439,6 +439,45 @@ fn the_block_for_the_plugin_is_checked_too() {
 }
 
 #[test]
+fn filters_are_compared_with_what_the_configuration_reports() {
+    let netns = namespace();
+    let folder = folder(&[]);
+    let at = |name: &str| folder.path().join(name);
+    let (config, conf) = (at("a.conf"), at("telegraf.conf"));
+    let failed = |options: &str, filters: &str| {
+        fs::write(&config, format!("[[inputs.net]]\n{options}\n")).unwrap();
+        fs::write(&conf, format!("{}{filters}\n", telegraf_conf(&config))).unwrap();
+        let mut command = netns.command(PLUGIN);
+        command.args(["--check", "--config"]).arg(&config).arg("--telegraf").arg(&conf);
+        let checked = Checked::of(&mut command);
+        let bad = checked.bad();
+        assert_eq!(bad.len(), usize::from(checked.status == 1), "{filters}: {}", checked.told);
+        bad.first().map(|line| (*line).to_owned())
+    };
+    for (filters, option) in [
+        ("fieldinclude = ['oper_up']", "link_state = true"),
+        ("fieldinclude = ['*_rate']", "rates = true"),
+        ("fieldpass = ['multicast']", "counters = 'all'"),
+        ("fieldinclude = ['ip6_*']\nfieldexclude = ['bytes_*']", "interface_protocols = ['ip6']"),
+        ("tagpass = { kind = ['v*'] }", "interface_tags = ['kind']"),
+        (
+            "tagpass = { interface = ['all'] }\ntagdrop = { interface = ['l*'] }",
+            "protocols = ['tcp']",
+        ),
+    ] {
+        let without = "ignore_protocol_stats = true";
+        let with = if option.starts_with("protocols") { "" } else { without };
+        let line = failed(without, filters).unwrap();
+        assert!(line.starts_with("FAIL ") && line.contains(" here"), "{filters}: {line}");
+        assert_eq!(failed(&format!("{with}\n{option}"), filters), None, "{filters}");
+    }
+    let both = "fieldinclude = ['bytes_*']\nfieldexclude = ['b*']";
+    assert!(failed("", both).unwrap().contains(": fieldinclude leaves no field of what"));
+    let both = "tagpass = { interface = ['eth*'] }\ntagdrop = { interface = ['e*', 'x'] }";
+    assert!(failed("", both).unwrap().contains(": tagpass leaves nothing of what"));
+}
+
+#[test]
 fn what_the_block_adds_to_the_environment_counts() {
     let folder = folder(&[
         ("a.conf", "[[inputs.net]]\ninterfaces = ['${NAME}']\n"),
