@@ -199,6 +199,9 @@ impl Args {
             Some("'--all' is about a table: it needs '--once --format table' or '--watch'")
         } else if self.fold.is_some() && self.watch.is_none() {
             Some("'--fold <WHAT>' needs '--watch'")
+        } else if self.telegraf.is_some() && !self.check {
+            // Where `--check` could not stand beside another argument, it is not asked for.
+            Some("'--telegraf <FILE>' needs '--check'")
         } else {
             None
         }

@@ -210,6 +210,7 @@ fn check(args: &Args, log: Log) -> Result<(), Failure> {
     if telegraf.is_some() {
         // Telegraf works in another folder.
         let whole = file.map(|file| path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+        let search_path = env::var_os("PATH");
         findings.extend(block::check(
             &files,
             &block::Context {
@@ -217,6 +218,7 @@ fn check(args: &Args, log: Log) -> Result<(), Failure> {
                 tables: &facts.tables,
                 program: program.as_deref(),
                 look: &telegraf_files::look,
+                start: &|program| telegraf_files::start(program, search_path.as_deref()),
                 system: System::current(),
             },
         ));

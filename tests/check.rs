@@ -126,9 +126,11 @@ fn a_mistake_is_an_error_in_the_log_and_status_2() {
         assert!(log.starts_with(&message) && log.lines().count() == 1, "{log}");
         assert_eq!((output.stdout.len(), output.status.code()), (0, Some(2)));
     }
-    let output = output(Command::new(PLUGIN).args(["--telegraf", "x"]));
-    assert!(text(&output.stderr).contains("--check"), "{}", text(&output.stderr));
-    assert_eq!(output.status.code(), Some(2));
+    for other in [&[][..], &["--once"], &["--explain"], &["--convert", "x"], &["--watch"]] {
+        let output = output(Command::new(PLUGIN).args(["--telegraf", "x"]).args(other));
+        assert!(text(&output.stderr).contains("--check"), "{}", text(&output.stderr));
+        assert_eq!((output.stdout.len(), output.status.code()), (0, Some(2)));
+    }
 }
 
 #[test]
@@ -436,6 +438,85 @@ fn the_block_for_the_plugin_is_checked_too() {
         format!("WARN  {within:?} lies in a folder telegraf.d"),
         format!("FAIL  {within:?} line 2: Telegraf reads this file too, and does not start, for its own inputs.net "),
     ]);
+}
+
+#[test]
+fn filters_are_compared_with_what_the_configuration_reports() {
+    if is_skipped() {
+        return;
+    }
+    let netns = namespace();
+    let folder = folder(&[]);
+    let at = |name: &str| folder.path().join(name);
+    let (config, conf) = (at("a.conf"), at("telegraf.conf"));
+    let failed = |options: &str, filters: &str| {
+        fs::write(&config, format!("[[inputs.net]]\n{options}\n")).unwrap();
+        fs::write(&conf, format!("{}{filters}\n", telegraf_conf(&config))).unwrap();
+        let mut command = netns.command(PLUGIN);
+        command.args(["--check", "--config"]).arg(&config).arg("--telegraf").arg(&conf);
+        let checked = Checked::of(&mut command);
+        let bad = checked.bad();
+        assert_eq!(bad.len(), usize::from(checked.status == 1), "{filters}: {}", checked.told);
+        bad.first().map(|line| (*line).to_owned())
+    };
+    for (filters, option) in [
+        ("fieldinclude = ['oper_status']", "link_state = true"),
+        ("fieldinclude = ['*_rate']", "rates = true"),
+        ("fieldpass = ['multicast_in']", "counters = 'all'"),
+        ("fieldinclude = ['ip6_*']\nfieldexclude = ['bytes_*']", "interface_protocols = ['ip6']"),
+        ("tagpass = { kind = ['v*'] }", "interface_tags = ['kind']"),
+        (
+            "tagpass = { interface = ['all'] }\ntagdrop = { interface = ['l*'] }",
+            "protocols = ['tcp']",
+        ),
+    ] {
+        let without = "ignore_protocol_stats = true";
+        let with = if option.starts_with("protocols") { "" } else { without };
+        let line = failed(without, filters).unwrap();
+        assert!(line.starts_with("FAIL ") && line.contains(" here"), "{filters}: {line}");
+        assert_eq!(failed(&format!("{with}\n{option}"), filters), None, "{filters}");
+    }
+    let both = "fieldinclude = ['bytes_*']\nfieldexclude = ['b*']";
+    assert!(failed("", both).unwrap().contains(": fieldinclude leaves no field of what"));
+    let both = "tagpass = { interface = ['eth*'] }\ntagdrop = { interface = ['e*', 'x'] }";
+    assert!(failed("", both).unwrap().contains(": tagpass leaves nothing of what"));
+}
+
+#[test]
+fn a_program_that_telegraf_cannot_start_is_told() {
+    if is_skipped() {
+        return;
+    }
+    let netns = namespace();
+    let folder = folder(&[("a.conf", "[[inputs.net]]\n"), ("telegraf-net", "")]);
+    let at = |name: &str| folder.path().join(name);
+    let (config, conf, program) = (at("a.conf"), at("telegraf.conf"), at("telegraf-net"));
+    let mode = |mode| fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+    let checked = |first: &Path| {
+        let started = format!("{first:?}");
+        let text = telegraf_conf(&config).replacen(&format!("{PLUGIN:?}"), &started, 1);
+        fs::write(&conf, text).unwrap();
+        let mut command = netns.command("env");
+        command.arg(format!("PATH={}", folder.path().display())).arg(PLUGIN);
+        command.args(["--check", "--config"]).arg(&config).arg("--telegraf").arg(&conf);
+        Checked::of(&mut command)
+    };
+    let other = |start: &str| [format!("WARN  {conf:?} line 5: {start}")];
+    let failed = |start: &str| [format!("FAIL  {conf:?} line 5: {start}")];
+    for first in [&program, Path::new("telegraf-net")] {
+        mode(0o755);
+        checked(first).assert_bad(&other(&format!("{first:?} is another file than this program")));
+    }
+    mode(0o644);
+    checked(&program).assert_bad(&failed(&format!("{program:?} may not be executed by this user")));
+    checked(Path::new("telegraf-net"))
+        .assert_bad(&other("\"telegraf-net\" is in no folder of PATH here"));
+    fs::remove_file(&program).unwrap();
+    checked(&program)
+        .assert_bad(&failed(&format!("{program:?} is not there: Telegraf does not start")));
+    fs::create_dir(&program).unwrap();
+    checked(&program)
+        .assert_bad(&failed(&format!("{program:?} is a folder, or no file, and no program")));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Telegraf's configuration -> what is wrong with its blocks for this plugin, and beside them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,23 @@ pub enum Found {
     File(PathBuf),
 }
 
+/// What becomes of a program that a command begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// It is not there.
+    Missing,
+    /// It is a bare name, and in no folder of this process's `PATH`.
+    NotInPath,
+    /// It is a folder, or something else that is no file.
+    NoFile,
+    /// This user may not execute it.
+    Forbidden,
+    /// It cannot be told.
+    Unknown,
+    /// It would be started; its path.
+    File(PathBuf),
+}
+
 /// What a block is compared with.
 pub struct Context<'a> {
     /// The configuration that was checked, if there was a file.
@@ -54,6 +72,8 @@ pub struct Context<'a> {
     pub program: Option<&'a Path>,
     /// Looks at a path.
     pub look: &'a dyn Fn(&Path) -> Found,
+    /// Looks for a program.
+    pub start: &'a dyn Fn(&str) -> Start,
     /// The system that Telegraf runs on.
     pub system: System,
 }
@@ -104,6 +124,17 @@ fn variables(block: &Block) -> BTreeMap<&str, &str> {
 /// What there is to say of Telegraf's configuration.
 #[must_use]
 pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
+    // Many blocks may name the same files.
+    let (seen, started) = (RefCell::new(BTreeMap::new()), RefCell::new(BTreeMap::new()));
+    let look = |path: &Path| -> Found {
+        let mut seen = seen.borrow_mut();
+        seen.entry(path.to_owned()).or_insert_with(|| (context.look)(path)).clone()
+    };
+    let start = |program: &str| -> Start {
+        let mut started = started.borrow_mut();
+        started.entry(program.to_owned()).or_insert_with(|| (context.start)(program)).clone()
+    };
+    let context = &Context { look: &look, start: &start, ..*context };
     let mut findings = Vec::new();
     for TelegrafFile { path, document } in files {
         for mistake in &document.mistakes {
@@ -215,9 +246,15 @@ fn command(block: &Block) -> Vec<&str> {
     text.or_else(|| option.value.texts()).unwrap_or_default()
 }
 
-/// Whether a command runs this plugin: by the name of its file, or somewhere within, as for a shell.
+/// Whether a command runs this plugin: by the name of its file, or by a word within, as for a shell.
 fn names_program(command: &[&str], program: Option<&Path>) -> bool {
-    place_of(command, program).is_some() || command.iter().any(|word| word.contains(PROGRAM))
+    let is_between = |one: char| one.is_whitespace() || ";|&()<>'\"`=$".contains(one);
+    let words = command.iter().flat_map(|word| word.split(is_between));
+    let stem = |word| Path::new(file_name(word)).file_stem();
+    place_of(command, program).is_some()
+        || words.into_iter().any(|word| {
+            place_of(&[word], program).is_some() || stem(word) == Some(PROGRAM.as_ref())
+        })
 }
 
 /// The place of this plugin's file in a command.
@@ -358,26 +395,38 @@ fn check_command(
         )));
         return false;
     }
-    let Some(program) = command.first().map(Path::new) else { return true };
-    // Others are looked for in Telegraf's PATH.
-    if !(program.has_root() || program.is_absolute()) {
-        return true;
-    }
-    let shown = QuotedPath(program);
-    match (context.look)(program) {
-        Found::Missing => findings
-            .push(Finding::fail(format!("{place}: {shown} is not there: Telegraf does not start"))),
-        Found::Unread(_) => {}
-        Found::File(found) => {
+    let Some(&program) = command.first() else { return true };
+    let shown = QuotedPath(Path::new(program));
+    let why = match (context.start)(program) {
+        Start::Missing if program.is_empty() => "command begins with an empty string".to_owned(),
+        Start::Missing => format!("{shown} is not there"),
+        Start::NoFile => format!("{shown} is a folder, or no file, and no program"),
+        Start::Forbidden => {
+            format!("{shown} may not be executed by this user: set its mode to 0755")
+        }
+        Start::NotInPath => {
+            findings.push(Finding::warn(format!(
+                "{place}: {shown} is in no folder of PATH here, and Telegraf does not start where it is in none of \
+                 Telegraf's: write the whole path"
+            )));
+            return true;
+        }
+        Start::Unknown => return true,
+        Start::File(found) => {
             let ours = context.program.map(|ours| (context.look)(ours));
             let is_plugin = place_of(&command, context.program) == Some(0);
-            if is_plugin && ours.is_some_and(|ours| ours != Found::File(found)) {
+            let found = (context.look)(&found);
+            let is_other =
+                matches!(found, Found::File(_)) && ours.is_some_and(|ours| ours != found);
+            if is_plugin && is_other {
                 findings.push(Finding::warn(format!(
                     "{place}: {shown} is another file than this program, which may be another version"
                 )));
             }
+            return true;
         }
-    }
+    };
+    findings.push(Finding::fail(format!("{place}: {why}: Telegraf does not start")));
     true
 }
 
@@ -480,7 +529,7 @@ fn check_format(
             "{place}: data_format = {shown} cannot read what --format json writes: leave --format out, or \
              write data_format = \"json_v2\""
         ))),
-        None | Some(FormatOption::Influx) if format != "influx" => {
+        None | Some(FormatOption::Influx) if !["influx", "influx_upstream"].contains(&format) => {
             findings.push(Finding::fail(format!(
                 "{place}: data_format = {shown} cannot read what the plugin writes: write data_format = \
                  \"influx\""
@@ -668,7 +717,7 @@ fn net_reports(block: &Block, context: &Context<'_>) -> Option<String> {
     let entries = block.get("interfaces").and_then(|option| option.value.texts());
     let patterns = entries.filter(|entries| !entries.is_empty());
     let patterns = patterns.filter(|entries| !entries.iter().any(|entry| entry.contains('$')));
-    let patterns = patterns.and_then(|entries| Patterns::new(&entries).ok());
+    let patterns = patterns.and_then(|entries| Patterns::of_telegraf(&entries).ok());
     let Some(patterns) = patterns.filter(|_| !reported.is_empty()) else {
         // Those that are up.
         return Some("interfaces".to_owned());
@@ -756,6 +805,17 @@ mod tests {
         }
     }
 
+    fn start(program: &str) -> Start {
+        match look(Path::new(program)) {
+            Found::File(found) => Start::File(found),
+            _ if program == "telegraf-net" => Start::NotInPath,
+            _ if program == "/opt" => Start::NoFile,
+            _ if program == "/bin/denied/telegraf-net" => Start::Forbidden,
+            _ if program == "${DIR}/telegraf-net" => Start::Unknown,
+            _ => Start::Missing,
+        }
+    }
+
     fn file(path: &str, text: &str) -> TelegrafFile {
         let document =
             telegraf_conf::read(text.as_bytes(), Variables::Replaced(&|_| None)).unwrap();
@@ -769,6 +829,7 @@ mod tests {
             tables,
             program: Some(Path::new("/bin/telegraf-net")),
             look: &look,
+            start: &start,
             system: System::Linux,
         };
         let findings = check(files, &context);
@@ -1009,6 +1070,32 @@ mod tests {
             ),
             (
                 COMMAND,
+                r#"["telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &[
+                    "WARN  line 2: \"telegraf-net\" is in no folder of PATH here, and Telegraf does not start where",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/denied/telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &[
+                    "FAIL  line 2: \"/bin/denied/telegraf-net\" may not be executed by this user: set its mode to 0755: Telegraf does not start",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/opt", "/bin/telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &[
+                    "FAIL  line 2: \"/opt\" is a folder, or no file, and no program: Telegraf does not start",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["", "/bin/telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &["FAIL  line 2: command begins with an empty string: Telegraf does not start"],
+            ),
+            (
+                COMMAND,
                 r#"["/bin/old/telegraf-net", "--config", "/etc/plugin.conf"]"#,
                 &[
                     "WARN  line 2: \"/bin/old/telegraf-net\" is another file than this program, which may be",
@@ -1038,6 +1125,25 @@ mod tests {
                      [[inputs.execd]]\n        command = [\"/bin/telegraf-net\", \"--config\", \"/a.conf\"]\n        \
                      signal = \"STDIN\"\n        data_format = \"influx\"\n        precision = \"1s\"";
         assert_eq!(said, [block]);
+    }
+
+    #[test]
+    fn a_block_is_ours_by_the_name_of_a_file_and_not_by_a_part_of_it() {
+        let program = Some(Path::new("/opt/telegraf-net-1.0"));
+        for (command, is_ours) in [
+            (&["/usr/bin/telegraf-net"][..], true),
+            (&[r"C:\Programs\telegraf-net.exe"], true),
+            (&["sudo", "/opt/telegraf-net-1.0"], true),
+            (&["sh", "-c", "exec '/bin/telegraf-net' --config /x"], true),
+            (&["sh", "-c", "A=b;telegraf-net&"], true),
+            (&["/usr/local/bin/telegraf-net.sh"], true),
+            (&["/opt/telegraf-network/run.sh"], false),
+            (&["/opt/telegraf-net/run.sh", "--config", "/etc/telegraf-network.conf"], false),
+            (&["/bin/my-telegraf-net"], false),
+            (&[], false),
+        ] {
+            assert_eq!(names_program(command, program), is_ours, "{command:?}");
+        }
     }
 
     #[test]
@@ -1082,6 +1188,9 @@ mod tests {
             ("'eth*'", Some("\"eth0\" and 1 more would be reported twice")),
             ("'eth1'", Some("\"eth1\" would be reported twice")),
             ("'lo', 'wlan*'", None),
+            // Without a wildcard, all of an entry is literal.
+            ("'{eth0,eth1}'", None),
+            ("'{eth0,eth1}', 'x*'", Some("\"eth0\" and 1 more would be reported twice")),
         ] {
             let conf = format!("{WELL}{net}  interfaces = [{entries}]\n");
             let said = said_of(&[file(CONF, &conf)], Some("/etc/plugin.conf"), &tables);

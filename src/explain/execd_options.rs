@@ -42,6 +42,8 @@ enum Takes {
     Boolean,
     /// One of these words, which are told so; what is no string is not looked at.
     Word(&'static [&'static str], &'static str),
+    /// The same, and no other word is looked at.
+    Choice(&'static [&'static str], &'static str),
     /// A string; anything else is not looked at.
     Text,
     /// A list of strings.
@@ -66,7 +68,7 @@ const TAKES: [(&str, Takes); 28] = [
     ("fieldpass", Takes::Texts),
     (
         "influx_parser_type",
-        Takes::Word(&["", "internal", "upstream"], r#""internal" or "upstream""#),
+        Takes::Choice(&["", "internal", "upstream"], r#""internal" or "upstream""#),
     ),
     ("log_level", Takes::Text),
     ("metricpass", Takes::Text),
@@ -109,7 +111,7 @@ pub(super) fn check(
     findings: &mut Vec<Finding>,
 ) {
     let format = block.text("data_format").map_or("", |(format, _)| format);
-    let is_influx = matches!(format, "" | "influx");
+    let is_influx = matches!(format, "" | "influx" | "influx_upstream");
     for option in &block.options {
         let key = option.key.as_str();
         let is_known = EXECD_OPTIONS.contains(&key)
@@ -178,6 +180,9 @@ fn wrong(takes: Takes, value: &Value) -> Option<Wrong> {
         Takes::Word(words, shown) => {
             (value.text().is_some_and(|text| words.contains(&text)), is_text, shown)
         }
+        Takes::Choice(words, shown) => {
+            (value.text().is_some_and(|text| words.contains(&text)), false, shown)
+        }
         Takes::Text => (is_text, false, "a string"),
         Takes::Texts => (value.items().is_some(), true, "a list of strings"),
         Takes::Tags => {
@@ -199,19 +204,32 @@ fn wrong(takes: Takes, value: &Value) -> Option<Wrong> {
     }
 }
 
-/// Whether it is a number of bytes, as Telegraf reads it (`ParseStrictBytes` of the package `units`).
-fn is_size(value: &Value) -> bool {
+/// Whether it is a number of bytes, as Telegraf reads it (`Size` of `config/types.go`, and `ParseStrictBytes` of the
+/// package `units`): with a sign or without, and with units that are added up.
+pub(super) fn is_size(value: &Value) -> bool {
     let text = match value {
-        Value::Number(number) => return number.replace('_', "").parse::<i64>().is_ok(),
+        Value::Number(number) => return number.parse::<i64>().is_ok(),
         Value::Text(text) => text,
         _ => return false,
     };
-    let end = text.find(|one: char| !one.is_ascii_digit() && one != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(end).unwrap_or((text, ""));
-    let prefix = unit.strip_suffix('B');
-    let prefix = prefix.map(|prefix| prefix.strip_suffix('i').unwrap_or(prefix));
-    let has_unit = prefix.is_some_and(|one| ["", "K", "M", "G", "T", "P", "E"].contains(&one));
-    number.parse::<f64>().is_ok() && (unit.is_empty() || has_unit)
+    if text.is_empty() || text.parse::<i64>().is_ok() {
+        return true;
+    }
+    let is_of_number = |one: char| one.is_ascii_digit() || one == '.';
+    let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
+    while !rest.is_empty() {
+        let behind = rest.trim_start_matches(is_of_number);
+        let number = rest.strip_suffix(behind).unwrap_or_default();
+        rest = behind.trim_start_matches(|one| !is_of_number(one));
+        let prefix = behind.strip_suffix(rest).and_then(|unit| unit.strip_suffix('B'));
+        let prefix = prefix.map(|prefix| prefix.strip_suffix('i').unwrap_or(prefix));
+        let is_unit =
+            prefix.is_some_and(|one| ["", "K", "k", "M", "G", "T", "P", "E"].contains(&one));
+        if number.parse::<f64>().is_err() || !is_unit {
+            return false;
+        }
+    }
+    text.contains('B')
 }
 
 #[cfg(test)]
@@ -251,6 +269,10 @@ mod tests {
             ),
             ("buffer_size = '64Kib'", "buffer_size takes a number of bytes, such as \"64KiB\": "),
             ("buffer_size = 'x'", "buffer_size takes a number of bytes"),
+            ("buffer_size = '1.5'", "buffer_size takes a number of bytes"),
+            ("buffer_size = '1ZB'", "buffer_size takes a number of bytes"),
+            ("buffer_size = '-'", "buffer_size takes a number of bytes"),
+            ("data_format = 'influx_upstream'\nfoo = 1", "Telegraf knows no \"foo\""),
             ("stop_on_error = 'true'", "stop_on_error takes true or false: "),
             ("stop_on_error = 1", "stop_on_error takes true or false: "),
             (
@@ -280,7 +302,8 @@ mod tests {
         ] {
             let said = said(options);
             assert_eq!(said.len(), 1, "{options}: {said:?}");
-            assert!(said[0].starts_with(&format!("FAIL  line 2: {what}")), "{options}: {said:?}");
+            let is_told = ["2", "3"].map(|line| format!("FAIL  line {line}: {what}"));
+            assert!(is_told.iter().any(|told| said[0].starts_with(told)), "{options}: {said:?}");
         }
     }
 
@@ -292,6 +315,10 @@ mod tests {
                 "tags takes a table of strings, and Telegraf does not look at anything else",
             ),
             ("alias = 5", "alias takes a string, and"),
+            (
+                "influx_parser_type = 'foo'",
+                "influx_parser_type takes \"internal\" or \"upstream\", and",
+            ),
             ("metricpass = 5", "metricpass takes a string, and"),
             ("name_override = 5", "name_override takes a string, and"),
             ("data_format = 5", "data_format takes a string, and"),
@@ -311,7 +338,10 @@ mod tests {
                        influx_timestamp_precision = '1ns'\nflush_interval = 'x'\norder = 1\n\
                        tags = { a = 'b' }\n[inputs.execd.labels]\na = 'b'\n";
         assert_eq!(said(options), [""; 0]);
-        assert_eq!(said("buffer_size = -1"), [""; 0]);
+        for size in ["-1", "'-1'", "'+1KiB'", "'1.5MB512B'", "'1kB'", "''"] {
+            assert_eq!(said(&format!("buffer_size = {size}")), [""; 0], "{size}");
+        }
+        assert_eq!(said("data_format = 'influx_upstream'"), [""; 0]);
         assert_eq!(said("buffer_size = ${SIZE}\nrestart_delay = '$DELAY'"), [""; 0]);
         // Those of another format are many.
         assert_eq!(said("data_format = 'json_v2'\njson_v2 = []"), [""; 0]);

@@ -5,19 +5,12 @@
 
 use super::check::Finding;
 use super::facts::TableFacts;
-use crate::config::Tag;
-use crate::model::counters::{Counters, MoreCounters};
-use crate::model::link::LinkState;
-use crate::model::protocol::Group;
 use crate::quoted::Quoted;
 use crate::select::patterns::{PatternError, PatternReason, Patterns};
 use crate::telegraf_conf::{Block, BlockOption, Value};
 
 /// The measurement of all that the plugin writes.
 const MEASUREMENT: &[u8] = b"net";
-
-/// The tags that it writes whatever `interface_tags` says.
-const TAGS: [&str; 3] = ["container", "interface", "namespace"];
 
 /// Adds what filters take that is hardly meant to be taken; `place` tells where an option stands, and `tables` what is
 /// reported.
@@ -47,12 +40,12 @@ pub(super) fn check(
             &format!("{key} leaves nothing of the plugin's measurement \"net\": leave it out"),
         );
     }
-    if let Some(option) = filters.takes_all_fields() {
+    if let Some(option) = filters.takes_all_fields(tables) {
         let key = &option.key;
         fail(
             option,
             &format!(
-                "{key} leaves no field of any interface: name those to keep, such as \"bytes_*\""
+                "{key} leaves no field of what is reported here: name those to keep, such as \"bytes_*\""
             ),
         );
     }
@@ -107,10 +100,8 @@ fn not_compiled(option: &BlockOption) -> Option<PatternError> {
     let own = KEYS.contains(&option.key.as_str()).then_some(&option.value);
     let lists = own.into_iter().chain(of_tags);
     lists.filter_map(Value::texts).find_map(|texts| {
-        // Without a wildcard, none is compiled.
-        let is_compiled = texts.iter().any(|text| text.contains(['*', '?', '[']));
         let is_known = !texts.iter().any(|text| text.contains('$'));
-        let error = Patterns::new(&texts).err().filter(|_| is_compiled && is_known)?;
+        let error = Patterns::of_telegraf(&texts).err().filter(|_| is_known)?;
         let is_limit_here = matches!(
             error.reason,
             PatternReason::TooDeep | PatternReason::TooMany | PatternReason::TooLong
@@ -134,7 +125,7 @@ impl<'b> Filters<'b> {
         if texts.is_empty() || texts.iter().any(|text| text.contains('$')) {
             return None;
         }
-        Some((options.first()?, Patterns::new(&texts).ok()?))
+        Some((options.first()?, Patterns::of_telegraf(&texts).ok()?))
     }
 
     /// The option that leaves nothing of the measurement.
@@ -146,30 +137,20 @@ impl<'b> Filters<'b> {
         pass.or(drop).map(|(option, _)| option)
     }
 
-    /// The option that leaves no field.
-    fn takes_all_fields(&self) -> Option<&'b BlockOption> {
+    /// The option that leaves no field of what the tables report.
+    fn takes_all_fields(&self, tables: &[TableFacts]) -> Option<&'b BlockOption> {
         let include = self.patterns(&["fieldinclude", "fieldpass", "pass"]);
         let exclude = self.patterns(&["fieldexclude", "fielddrop", "drop"]);
         let matches = |filter: &Option<(_, Patterns)>, name: &str, default| {
             filter.as_ref().map_or(default, |(_, patterns)| patterns.matches(name.as_bytes()))
         };
-        let counters = Counters::TABLE.iter().chain(&MoreCounters::TABLE).map(|one| one.name);
-        let rates = Counters::TABLE.iter().map(|one| format!("{}_rate", one.name));
-        let states = LinkState::FIELDS.iter().map(|field| field.name);
-        let names = counters.chain(states).chain(["speed"]).map(ToOwned::to_owned).chain(rates);
         let option = include.as_ref().or(exclude.as_ref()).map(|(option, _)| *option)?;
-        // Of statistics, the names are not known here.
-        let is_of_statistics = |text: &str| {
-            let plain = text.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default();
-            let mut groups = Group::ALL.iter().map(|group| group.name());
-            groups.any(|group| plain.starts_with(group) || group.starts_with(plain))
-        };
-        let texts = option.value.texts().unwrap_or_default();
-        let names_statistics = include.is_some() && texts.iter().any(|text| is_of_statistics(text));
-        let is_passed =
+        let mut fields = tables.iter().flat_map(|table| &table.fields).peekable();
+        // Nothing is known of them.
+        fields.peek()?;
+        let is_left =
             |name: &String| matches(&include, name, true) && !matches(&exclude, name, false);
-        let is_left = names_statistics || names.clone().any(|name| is_passed(&name));
-        (!is_left).then_some(option)
+        (!fields.any(is_left)).then_some(option)
     }
 
     /// The option that takes that tag away.
@@ -183,40 +164,66 @@ impl<'b> Filters<'b> {
 
     /// The option that leaves nothing by values of tags. A metric passes by one tag that matches, and is dropped by one.
     fn takes_all_tagged(&self, tables: &[TableFacts]) -> Option<&'b BlockOption> {
-        let interfaces = tables.iter().flat_map(|table| &table.interfaces);
-        let reported = interfaces.filter(|one| one.is_reported).map(|one| one.name.as_slice());
-        let has_statistics = tables.iter().any(|table| table.statistics > 0);
-        let all = has_statistics.then_some(&b"all"[..]);
-        let mut names = reported.chain(all).peekable();
-        // Nor is anything known without a configuration.
-        names.peek()?;
-        let names: Vec<_> = names.collect();
         let filters = |key: &str| {
             let option = self.block.get(key)?;
-            let entries = option.value.entries()?;
-            let filters = entries.iter().map(|entry| {
+            let filters = option.value.entries()?.iter().map(|entry| {
                 let texts = entry.value.texts()?;
                 let is_known = !texts.iter().any(|text| text.contains('$'));
-                Some((entry.key.as_str(), Patterns::new(&texts).ok().filter(|_| is_known)?))
+                let patterns = Patterns::of_telegraf(&texts).ok().filter(|_| is_known)?;
+                Some((entry.key.as_str(), patterns))
             });
-            Some((option, filters.collect::<Option<Vec<_>>>()?))
+            let filters = filters.collect::<Option<Vec<_>>>()?;
+            (!filters.is_empty()).then_some((option, filters))
         };
-        let passes = |(tag, patterns): &(&str, Patterns), name: &[u8]| match *tag {
-            "interface" => patterns.matches(name),
-            // Of others, the values are not known here; what there never is does not match.
-            tag => TAGS.contains(&tag) || Tag::ALL.iter().any(|known| known.key() == tag),
+        let (pass, drop) = (filters("tagpass"), filters("tagdrop"));
+        let option = pass.as_ref().or(drop.as_ref()).map(|(option, _)| *option)?;
+        let mut lines = tables.iter().flat_map(Line::all).peekable();
+        // Nothing is known of them.
+        lines.peek()?;
+        let is_left = |line: &Line<'_>| {
+            let may_pass = pass.as_ref().is_none_or(|(_, filters)| {
+                filters.iter().any(|filter| line.matches(filter) != Some(false))
+            });
+            let is_dropped = drop.as_ref().is_some_and(|(_, filters)| {
+                filters.iter().any(|filter| line.matches(filter) == Some(true))
+            });
+            may_pass && !is_dropped
         };
-        if let Some((option, filters)) = filters("tagpass")
-            && !filters.is_empty()
-            && !names.iter().any(|name| filters.iter().any(|filter| passes(filter, name)))
-        {
-            return Some(option);
+        (!lines.any(|line| is_left(&line))).then_some(option)
+    }
+}
+
+/// A line that a table reports, by its tags.
+struct Line<'f> {
+    table: &'f TableFacts,
+    interface: &'f [u8],
+    /// The name of its network namespace; empty for our own; `None` where it is not known.
+    namespace: Option<&'f [u8]>,
+}
+
+impl<'f> Line<'f> {
+    /// Those of a table.
+    fn all(table: &'f TableFacts) -> impl Iterator<Item = Self> {
+        let interfaces = table.interfaces.iter().filter(|one| one.is_reported);
+        let of_interfaces = interfaces.map(move |one| Self {
+            table,
+            interface: &one.name,
+            namespace: Some(&one.namespace),
+        });
+        let all = Self { table, interface: b"all", namespace: None };
+        of_interfaces.chain((table.statistics > 0).then_some(all))
+    }
+
+    /// Whether a filter matches; `None` where that cannot be told.
+    fn matches(&self, (tag, patterns): &(&str, Patterns)) -> Option<bool> {
+        match *tag {
+            "interface" => Some(patterns.matches(self.interface)),
+            tag if !self.table.tags.contains(tag) => Some(false),
+            "namespace" => self.namespace.map(|name| !name.is_empty() && patterns.matches(name)),
+            // The line of statistics has none of an interface's.
+            tag if self.namespace.is_none() && tag != "container" => Some(false),
+            _ => None,
         }
-        let (option, filters) = filters("tagdrop")?;
-        let of_interface: Vec<_> = filters.iter().filter(|(tag, _)| *tag == "interface").collect();
-        let is_dropped =
-            |name: &&[u8]| of_interface.iter().any(|(_, patterns)| patterns.matches(name));
-        names.iter().all(is_dropped).then_some(option)
     }
 }
 
@@ -236,7 +243,18 @@ mod tests {
             ..InterfaceFacts::default()
         };
         let interfaces = ["eth0", "lo", "down0"].map(interface).into();
-        let table = TableFacts { interfaces, statistics: 9, has_others, ..TableFacts::default() };
+        let fields =
+            ["bytes_recv", "bytes_sent", "err_in", "packets_recv", "speed", "tcp_retranssegs"];
+        let fields = fields.map(ToOwned::to_owned).into();
+        let tags = ["interface", "namespace", "role"].into();
+        let table = TableFacts {
+            interfaces,
+            statistics: 9,
+            has_others,
+            fields,
+            tags,
+            ..TableFacts::default()
+        };
         let mut findings = Vec::new();
         let place = |option: &BlockOption| format!("line {}", option.line);
         check(&document.unwrap().inputs[0].block, &[table], &place, &mut findings);
@@ -247,7 +265,7 @@ mod tests {
     fn filters_that_leave_nothing_fail() {
         // Seen with Telegraf 1.39.1.
         let measurement = "leaves nothing of the plugin's measurement \"net\"";
-        let field = "leaves no field of any interface";
+        let field = "leaves no field of what is reported here";
         let tags = "leaves nothing of what the plugin reports here";
         for (options, key, what) in [
             ("namepass = ['x']", "namepass", measurement),
@@ -263,9 +281,29 @@ mod tests {
                 "takes the tag \"interface\", so that all interfaces are one series",
             ),
             ("tagexclude = ['inter*']", "tagexclude", "takes the tag \"interface\""),
-            ("tagpass = { role = ['*'] }", "tagpass", tags),
+            ("tagpass = { kind = ['*'] }", "tagpass", tags),
+            (
+                "tagpass = { interface = ['eth0'] }\ntagdrop = { interface = ['e*'] }",
+                "tagpass",
+                tags,
+            ),
+            ("fieldinclude = ['oper_up', '*_rate', 'udp_*']", "fieldinclude", field),
+            (
+                "fieldinclude = ['tcp_*', 'speed']\nfieldexclude = ['tcp_*', 's*']",
+                "fieldinclude",
+                field,
+            ),
             ("tagpass = { interface = ['eth1', 'down0'] }", "tagpass", tags),
             ("tagdrop = { interface = ['eth*', '[la]*'] }", "tagdrop", tags),
+            // Without a wildcard, all of an entry is literal.
+            ("fieldinclude = ['bytes_{sent,recv}']", "fieldinclude", field),
+            ("namepass = ['{net,cpu}']", "namepass", measurement),
+            ("tagpass = { interface = ['{eth0,lo}'] }", "tagpass", tags),
+            (
+                "taginclude = ['{interface,x}']",
+                "taginclude",
+                "takes the tag \"interface\", so that all interfaces are one series",
+            ),
         ] {
             let said = said(options, false);
             assert_eq!(said.len(), 1, "{options}: {said:?}");
@@ -292,16 +330,22 @@ mod tests {
             "fieldpass = ['bytes*']",
             "fieldinclude = ['tcp_*']",
             "fieldinclude = ['*_retranssegs']",
-            "fieldinclude = ['bytes_recv_rate']",
+            "tagpass = { role = ['x'] }",
+            "tagpass = { interface = ['eth0'] }\ntagdrop = { interface = ['lo'], kind = ['*'] }",
+            "tagdrop = { role = ['*'] }",
             "fieldexclude = ['bytes_*', 'packets_*']",
             "taginclude = ['interface', 'host']",
             "tagexclude = ['namespace']",
             "tagpass = { interface = ['eth*'] }",
-            "tagpass = { interface = ['x'], kind = ['physical'] }",
+            "tagpass = { interface = ['x'], role = ['physical'] }",
             "tagpass = { interface = ['${X}'] }",
             "tagdrop = { interface = ['lo'], role = ['x'] }",
             "namepass = []\ntagpass = {}",
             "tagexclude = ['{']",
+            "tagexclude = ['{interface,x}']",
+            "fieldexclude = ['{']\nnamedrop = ['{net,x}']",
+            "tagdrop = { interface = ['{eth0,lo,all}'] }",
+            "fieldinclude = ['bytes_{sent,recv}', '*_in']",
         ] {
             assert_eq!(said(options, false), [""; 0], "{options}");
         }

@@ -1,10 +1,12 @@
 //! Which files Telegraf's configuration is, and what there is at the paths that it names.
 
+use std::env::{self, consts::EXE_SUFFIX};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
-use super::block::{Found, TelegrafFile};
+use super::block::{Found, Start, TelegrafFile};
 use super::check::Finding;
 use crate::config::Env;
 use crate::quoted::QuotedPath;
@@ -128,5 +130,36 @@ pub fn look(path: &Path) -> Found {
         Ok(found) => Found::File(found),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Missing,
         Err(error) => Found::Unread(format!("{error}{}", why_denied(path, &error))),
+    }
+}
+
+/// What becomes of a program that Telegraf would start by that name, which it looks for in `path` where it is a bare
+/// one.
+#[must_use]
+pub fn start(program: &str, path: Option<&OsStr>) -> Start {
+    let given = Path::new(program);
+    if given.has_root() || given.is_absolute() {
+        return start_of(given);
+    }
+    if program.is_empty() {
+        return Start::Missing;
+    }
+    // Another is looked for where Telegraf was started, and one with a variable is not known.
+    let is_bare = !program.contains(path::is_separator) && !program.contains('$');
+    let Some(path) = path.filter(|_| is_bare) else { return Start::Unknown };
+    let names = [program.to_owned(), format!("{program}{EXE_SUFFIX}")];
+    let folders = env::split_paths(path);
+    let mut found =
+        folders.flat_map(|folder| names.clone().map(|name| start_of(&folder.join(name))));
+    found.find(|found| matches!(found, Start::File(_))).unwrap_or(Start::NotInPath)
+}
+
+fn start_of(path: &Path) -> Start {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Start::NoFile,
+        Ok(_) if !file::is_executable(path) => Start::Forbidden,
+        Ok(_) => Start::File(path.to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Start::Missing,
+        Err(_) => Start::Unknown,
     }
 }
