@@ -392,8 +392,11 @@ fn the_block_for_the_plugin_is_checked_too() {
         (
             "\"10s\"",
             "${INTERVAL}",
-            1,
-            &["WARN line 2: the variable \"${INTERVAL}\" stands", "FAIL line 2: interval is "],
+            0,
+            &[
+                "WARN line 2: the variable \"${INTERVAL}\" stands",
+                "WARN line 2: the variable \"${INTERVAL}\" is not set here, so that interval was",
+            ],
         ),
         ("\"10s\"", "", 1, &["FAIL line 2: not valid TOML: "]),
     ] {
@@ -517,6 +520,26 @@ fn a_program_that_telegraf_cannot_start_is_told() {
     fs::create_dir(&program).unwrap();
     checked(&program)
         .assert_bad(&failed(&format!("{program:?} is a folder, or no file, and no program")));
+}
+
+#[test]
+fn of_one_file_of_a_folder_it_is_said_that_the_others_were_not_looked_at() {
+    let folder = folder(&[("a.conf", "[[inputs.net]]\n")]);
+    let at = |name: &str| folder.path().join(name);
+    let conf = at("telegraf.d/further/net.conf");
+    fs::create_dir_all(conf.parent().unwrap()).unwrap();
+    fs::write(&conf, telegraf_conf(&at("a.conf"))).unwrap();
+    let looked_at = |telegraf: &Path| {
+        let mut command = Command::new(PLUGIN);
+        command.args(["--check", "--config"]).arg(at("a.conf")).arg("--telegraf").arg(telegraf);
+        let checked = Checked::of(&mut command);
+        assert!(checked.told.contains(&format!("\nok    {conf:?} line 4: ")), "{}", checked.told);
+        !checked.told.contains(&format!("\nWARN  {conf:?}: only this file was looked at, and "))
+    };
+    assert!(!looked_at(&conf));
+    assert!(looked_at(&at("telegraf.d")));
+    fs::write(at("telegraf.conf"), "").unwrap();
+    assert!(looked_at(&at("telegraf.conf")));
 }
 
 #[test]

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use super::check::Finding;
 use super::facts::TableFacts;
-use super::{execd_options, filters};
+use super::{agent, execd_options, filters};
 use crate::cli::{self, Args, Asked, FormatOption};
 use crate::config::Origin;
 use crate::config::systems::System;
 use crate::quoted::{Quoted, QuotedPath};
 use crate::select::patterns::Patterns;
-use crate::telegraf_conf::{Block, BlockOption, Document, Input};
+use crate::telegraf_conf::{Block, BlockOption, Document, Input, variables};
 
 /// The name of this program's file.
 const PROGRAM: &str = "telegraf-net";
@@ -153,7 +153,7 @@ pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
             )));
         }
     }
-    findings.extend(files.iter().flat_map(check_agent));
+    findings.extend(files.iter().flat_map(agent::check));
     let ours = ours(files, context.program);
     if ours.is_empty() {
         findings.push(no_block(files, context));
@@ -171,35 +171,13 @@ pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Durations of `[agent]` with which Telegraf does not start.
-fn check_agent(TelegrafFile { path, document }: &TelegrafFile) -> Vec<Finding> {
-    const DURATIONS: [&str; 6] = [
-        "interval",
-        "flush_interval",
-        "collection_jitter",
-        "collection_offset",
-        "flush_jitter",
-        "precision",
-    ];
-    let options = document.agent.iter().flat_map(|agent| &agent.options);
-    // What is not TOML has been told.
-    let is_read = |line| document.mistakes.iter().all(|mistake| mistake.line != Some(line));
-    let options =
-        options.filter(|option| DURATIONS.contains(&option.key.as_str()) && is_read(option.line));
-    let findings = options.filter_map(|option| {
-        let key = &option.key;
-        let has_to_last = matches!(key.as_str(), "interval" | "flush_interval");
-        let text = match option.value.agent_duration() {
-            Some(Duration::ZERO) if has_to_last => {
-                format!("{key} has to be more than 0: Telegraf does not start")
-            }
-            None if key == "precision" && option.value.is_negative() => return None,
-            None => format!("{key} is no duration, so that Telegraf does not start"),
-            Some(_) => return None,
-        };
-        Some(Finding::fail(format!("{}: {text}: write \"10s\"", at(path, option.line))))
-    });
-    findings.collect()
+/// That an option could not be looked at for a variable in it.
+pub(super) fn not_set_here(option: &BlockOption, place: &str) -> Option<Finding> {
+    let variable = Quoted(option.value.variable()?.as_bytes());
+    Some(Finding::warn(format!(
+        "{place}: the variable {variable} is not set here, so that {} was not looked at",
+        option.key
+    )))
 }
 
 /// That blocks give variables other values: the configuration is read with those of the first.
@@ -279,6 +257,18 @@ fn check_block(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Duration {
+    // Of these, any is well, or what can be said is said elsewhere.
+    const NOT_LOOKED_AT: [&str; 9] = [
+        "alias",
+        "command",
+        "environment",
+        "log_level",
+        "metricpass",
+        "name_override",
+        "name_prefix",
+        "name_suffix",
+        "tags",
+    ];
     let place = at(file, block.line);
     let line = |key: &str| at(file, block.get(key).map_or(block.line, |option| option.line));
     let has_arguments = check_command(block, &line("command"), context, findings);
@@ -302,34 +292,21 @@ fn check_block(
     let clock = args.and_then(|args| args.clock());
     check_signal(block, clock, args.is_some(), &place, &line("signal"), context, findings);
     check_format(block, args.map(|args| args.format), &line, findings);
+    let options = block.options.iter();
+    let looked_at = options.filter(|option| !NOT_LOOKED_AT.contains(&option.key.as_str()));
+    findings.extend(looked_at.filter_map(|option| not_set_here(option, &at(file, option.line))));
     execd_options::check(block, &|option| at(file, option.line), findings);
     filters::check(block, context.tables, &|option| at(file, option.line), findings);
-    let agent = files.iter().rev().find_map(|file| {
-        let option = file.document.agent.as_ref()?.get("interval")?;
-        let interval = option.value.agent_duration().filter(|interval| !interval.is_zero())?;
-        Some((interval, at(&file.path, option.line)))
-    });
-    let own = text_option(block, "interval", file, findings);
-    let own = own.and_then(|option| match option.value.block_duration() {
-        // It is none then.
-        Some(Duration::ZERO) => None,
-        Some(interval) => Some((interval, line("interval"))),
-        None => {
-            findings.push(Finding::fail(format!(
-                "{}: interval is no duration, so that Telegraf does not start: write \"10s\"",
-                line("interval")
-            )));
-            None
-        }
-    });
-    let (interval, interval_place) = match clock {
-        Some(clock) => (clock, line("command")),
-        None => own.or(agent).unwrap_or_else(|| (INTERVAL, "the default".to_owned())),
-    };
-    if let Some(option) = text_option(block, "precision", file, findings) {
-        check_precision(option, interval, &interval_place, &line("precision"), findings);
+    let (interval, interval_place) = interval(block, clock, file, files, &line, findings);
+    // Nothing is compared with one that is not known.
+    let known = interval.unwrap_or_default();
+    let precision = text_option(block, "precision", file, findings);
+    if let Some(option) = precision.filter(|option| option.value.variable().is_none()) {
+        check_precision(option, known, &interval_place, &line("precision"), findings);
     }
-    check_dedup(interval, &interval_place, context, findings);
+    if interval.is_some() {
+        check_dedup(known, &interval_place, context, findings);
+    }
     if let Some(args) = args {
         check_config(args, &line("command"), context, findings);
     }
@@ -347,7 +324,44 @@ fn check_block(
             Some(_) => {}
         }
     }
-    interval
+    known
+}
+
+/// How often the block has the plugin gather, and where that stands; `None` where a variable has it that is not set
+/// here.
+fn interval(
+    block: &Block,
+    clock: Option<Duration>,
+    file: &Path,
+    files: &[TelegrafFile],
+    line: &dyn Fn(&str) -> String,
+    findings: &mut Vec<Finding>,
+) -> (Option<Duration>, String) {
+    let is_unknown = |option: &BlockOption| option.value.variable().is_some();
+    let agent = files.iter().rev().find_map(|file| {
+        let option = agent::get(file.document.agent.as_ref()?, "interval")?;
+        let interval = option.value.agent_duration().filter(|interval| !interval.is_zero());
+        let is_told = interval.is_some() || is_unknown(option);
+        is_told.then(|| (interval, at(&file.path, option.line)))
+    });
+    let own = text_option(block, "interval", file, findings);
+    let own = own.and_then(|option| match option.value.block_duration() {
+        // It is none then.
+        Some(Duration::ZERO) => None,
+        Some(interval) => Some((Some(interval), line("interval"))),
+        None if is_unknown(option) => Some((None, line("interval"))),
+        None => {
+            findings.push(Finding::fail(format!(
+                "{}: interval is no duration, so that Telegraf does not start: write \"10s\"",
+                line("interval")
+            )));
+            None
+        }
+    });
+    match clock {
+        Some(clock) => (Some(clock), line("command")),
+        None => own.or(agent).unwrap_or_else(|| (Some(INTERVAL), "the default".to_owned())),
+    }
 }
 
 /// An option whose value is a text; Telegraf does not look at any other.
@@ -396,6 +410,9 @@ fn check_command(
         return false;
     }
     let Some(&program) = command.first() else { return true };
+    if variables::first(program).is_some() {
+        return true;
+    }
     let shown = QuotedPath(Path::new(program));
     let why = match (context.start)(program) {
         Start::Missing if program.is_empty() => "command begins with an empty string".to_owned(),
@@ -435,7 +452,7 @@ fn run(block: &Block, program: Option<&Path>) -> Run {
     let command = command(block);
     let Some(place) = place_of(&command, program) else { return Run::Wrapped };
     let ours = command.get(place..).unwrap_or_default();
-    if ours.iter().any(|word| word.contains("${")) {
+    if ours.iter().any(|word| variables::first(word).is_some()) {
         return Run::Unknown;
     }
     let args = match cli::parse(ours.iter().map(OsString::from)) {
@@ -472,6 +489,9 @@ fn check_signal(
     findings: &mut Vec<Finding>,
 ) {
     let signal = block.get("signal");
+    if signal.is_some_and(|option| option.value.variable().is_some()) {
+        return;
+    }
     let text = signal.map(|option| option.value.text().unwrap_or_default());
     match text {
         None | Some("none") if clock.is_some() => {}
@@ -518,6 +538,9 @@ fn check_format(
     // What is no string is not looked at.
     let format = format.and_then(|option| option.value.text()).filter(|format| !format.is_empty());
     let format = format.unwrap_or("influx");
+    if variables::first(format).is_some() {
+        return;
+    }
     let is_json = ["json", "xpath_json"].iter().any(|name| format.starts_with(name));
     let shown = Quoted(format.as_bytes());
     match written {
@@ -811,7 +834,6 @@ mod tests {
             _ if program == "telegraf-net" => Start::NotInPath,
             _ if program == "/opt" => Start::NoFile,
             _ if program == "/bin/denied/telegraf-net" => Start::Forbidden,
-            _ if program == "${DIR}/telegraf-net" => Start::Unknown,
             _ => Start::Missing,
         }
     }
@@ -1101,6 +1123,57 @@ mod tests {
                     "WARN  line 2: \"/bin/old/telegraf-net\" is another file than this program, which may be",
                 ],
             ),
+            (
+                COMMAND,
+                r#"["/none/$DIR/telegraf-net", "--config", "$CONFIG"]"#,
+                &["WARN  line 2: the arguments of the plugin are not known here"],
+            ),
+            (
+                SIGNAL,
+                "  signal = \"${SIGNAL}\"\n",
+                &[
+                    "WARN  line 3: the variable \"${SIGNAL}\" is not set here, so that signal was not looked at",
+                ],
+            ),
+            (
+                FORMAT,
+                "  data_format = \"$FORMAT\"\n",
+                &[
+                    "WARN  line 4: the variable \"$FORMAT\" is not set here, so that data_format was",
+                ],
+            ),
+            (FORMAT, "  data_format = \"influx_upstream\"\n", &["ok    line 1: "]),
+            (
+                PRECISION,
+                "  precision = \"$PRECISION\"\n  namepass = [\"x\", \"$NAME\"]\n",
+                &[
+                    "WARN  line 5: the variable \"$PRECISION\" is not set here, so that precision was",
+                    "WARN  line 6: the variable \"$NAME\" is not set here, so that namepass was",
+                ],
+            ),
+            // Nothing is compared with an interval that is not known.
+            (
+                PRECISION,
+                "  precision = \"1m\"\n  interval = \"${I}\"\n",
+                &[
+                    "WARN  line 6: the variable \"${I}\" is not set here, so that interval was not looked at",
+                ],
+            ),
+            (
+                PRECISION,
+                "  precision = \"1m\"\n[agent]\n  interval = \"${I}\"\n",
+                &[
+                    "WARN  line 7: the variable \"${I}\" is not set here, so that interval was not looked at",
+                    "ok",
+                ],
+            ),
+            (
+                PRECISION,
+                "  precision = \"1s\"\n[agent]\n  Interval = \"200ms\"\n",
+                &[
+                    "FAIL  line 5: precision = \"1s\" with interval = \"200ms\" (\"/t/telegraf.conf\" line 7): 5",
+                ],
+            ),
             ("[[inputs.execd]]\n", "[[inputs.execd]]\n  [[\n", &["FAIL  line 2: not valid TOML: "]),
         ];
         for (part, other, expected) in cases {
@@ -1269,7 +1342,9 @@ mod tests {
         let expected = "WARN  \"/t/telegraf.conf\" line 6: the variable \"${INTERVAL}\" stands outside of quotes: ";
         assert!(said[0].starts_with(expected), "{said:?}");
         assert!(
-            said[1].starts_with("FAIL  \"/t/telegraf.conf\" line 6: interval is no duration"),
+            said[1].starts_with(
+                "WARN  \"/t/telegraf.conf\" line 6: the variable \"${INTERVAL}\" is not"
+            ),
             "{said:?}"
         );
     }

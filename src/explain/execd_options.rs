@@ -9,11 +9,12 @@ use crate::telegraf_conf::{Block, BlockOption, Value};
 /// What its documents have for every input, and its program refuses.
 const REFUSED: [&str; 2] = ["always_include_global_tags", "time_source"];
 
-/// What it takes in the block of any plugin, and does nothing with in that of an input.
-const OF_OTHER_PLUGINS: [&str; 15] = [
+/// What it takes in the block of any plugin, beside the options of every input.
+const OF_OTHER_PLUGINS: [&str; 17] = [
     "buffer_directory",
     "buffer_disk_sync",
     "buffer_strategy",
+    "data_format",
     "data_type",
     "delay",
     "drop_original",
@@ -21,6 +22,7 @@ const OF_OTHER_PLUGINS: [&str; 15] = [
     "flush_jitter",
     "grace",
     "id",
+    "influx_parser_type",
     "lvm",
     "metric_batch_size",
     "metric_buffer_limit",
@@ -114,10 +116,8 @@ pub(super) fn check(
     let is_influx = matches!(format, "" | "influx" | "influx_upstream");
     for option in &block.options {
         let key = option.key.as_str();
-        let is_known = EXECD_OPTIONS.contains(&key)
-            || INPUT_OPTIONS.contains(&key) && !REFUSED.contains(&key)
-            || OF_OTHER_PLUGINS.contains(&key)
-            || key == "influx_parser_type";
+        let is_known =
+            EXECD_OPTIONS.contains(&key) || is_of_any_plugin(key) || key == "influx_parser_type";
         // Those of other formats are many.
         if !is_known && is_influx {
             findings.push(Finding::fail(format!(
@@ -143,6 +143,11 @@ pub(super) fn check(
             findings.extend(timestamps(option, place));
         }
     }
+}
+
+/// Whether Telegraf takes that option in any table of its configuration, whether or not it does anything there.
+pub(super) fn is_of_any_plugin(key: &str) -> bool {
+    INPUT_OPTIONS.contains(&key) && !REFUSED.contains(&key) || OF_OTHER_PLUGINS.contains(&key)
 }
 
 /// What is wrong with the unit that times are read in.

@@ -7,6 +7,7 @@
 //! blocks for this plugin, `execd_options` what Telegraf does not start with, and `filters` what theirs take away. Whatever an entry matches, and which interface is reported, comes from the same
 //! code that reports: [`EntryOf`](crate::gather::entries::EntryOf), [`Selection`](crate::select::Selection).
 
+mod agent;
 pub mod block;
 pub mod check;
 pub mod cost;

@@ -21,9 +21,8 @@ use crate::quoted::Quoted;
 /// So many mistakes of a file are told.
 const MAX_MISTAKES: usize = 20;
 
-/// The tables of a file that are those of no input.
-const NO_INPUTS: [&str; 6] =
-    ["aggregators", "global_tags", "outputs", "processors", "secretstores", "tags"];
+/// The tables of plugins that are no inputs.
+const NO_INPUTS: [&str; 4] = ["aggregators", "outputs", "processors", "secretstores"];
 
 /// What becomes of variables.
 #[derive(Clone, Copy)]
@@ -39,6 +38,8 @@ pub enum Variables<'e> {
 pub struct Document {
     /// The table `[agent]`.
     pub agent: Option<Block>,
+    /// The tables `[global_tags]` and, as it was called before, `[tags]`.
+    pub global_tags: Vec<Block>,
     /// The tables of inputs, in the file's order.
     pub inputs: Vec<Input>,
     /// What Telegraf does not start with; of many, the first.
@@ -214,6 +215,17 @@ impl Value {
         }
     }
 
+    /// The first variable that still stands in it, or in what it holds, as it is written.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Variable(text) => variables::first(text),
+            Self::List(items) => items.iter().find_map(|item| item.value.variable()),
+            Self::Table(options) => options.iter().find_map(|option| option.value.variable()),
+            Self::Number(_) | Self::Boolean(_) | Self::Time => None,
+        }
+    }
+
     /// The texts, where it is a list of them alone.
     #[must_use]
     pub fn texts(&self) -> Option<Vec<&str>> {
@@ -354,6 +366,10 @@ impl Reader<'_> {
             };
             match key {
                 "agent" => document.agent = Some(self.block(value, document)),
+                "global_tags" | "tags" => {
+                    let block = self.block(value, document);
+                    document.global_tags.push(block);
+                }
                 "inputs" | "plugins" => {
                     self.dotted(name, document);
                     for (name, value) in table {

@@ -90,6 +90,15 @@ pub fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
+/// The first variable of a string, as it is written.
+#[must_use]
+pub fn first(text: &str) -> Option<&str> {
+    parts(text).into_iter().find_map(|part| match part {
+        Part::Text(_) => None,
+        Part::Variable(variable) => Some(variable.written),
+    })
+}
+
 /// The parts of what stands behind an operator, or behind a variable that has one.
 fn inner(text: &str, depth: usize) -> Result<Vec<Part<'_>>, NoTemplate> {
     if depth > MAX_DEPTH {
