@@ -285,6 +285,34 @@ fn it_can_be_suspended_and_continued() {
 }
 
 #[test]
+fn a_pause_changes_no_columns_and_rates_come_back_soon() {
+    if is_skipped() || tmux::is_skipped() {
+        return;
+    }
+    let netns = with_interfaces(1);
+    let terminal = terminal(&netns, SMALL);
+    let titles = |shown: &Shown| {
+        let titles = shown.row("INTERFACE")?;
+        Some(titles.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    terminal.type_line(&format!("{PLUGIN} --watch 1s"));
+    let before = terminal.wait_for("what is used of a speed", |shown| {
+        titles(shown).filter(|titles| titles.contains(" USE "))
+    });
+    terminal.press("C-z");
+    terminal.wait_for_prompt();
+    // Longer than a gap that has rates.
+    thread::sleep(Duration::from_secs(4));
+    terminal.type_line("clear; fg");
+    assert_eq!(terminal.wait_for("the screen", titles), before);
+    terminal.wait_for("rates", |shown| {
+        shown.cell("v0", "IN b/s", 0).filter(|rate| *rate != "-").map(drop)
+    });
+    terminal.press("q");
+    terminal.wait_for_prompt();
+}
+
+#[test]
 fn it_ends_with_its_terminal() {
     if tmux::is_skipped() {
         return;

@@ -324,7 +324,7 @@ impl Scene<'_> {
             let (shown, fitting) =
                 laid_out.find(|(_, rows)| rows.len() <= room).unwrap_or_default();
             rows = fitting;
-            let text = format!("{} more are not shown", pairs.len() - shown);
+            let text = format!("{} more statistics are not shown", pairs.len() - shown);
             rows.push(look.line(&text, Tone::Notice));
         }
         lines.extend(rows);

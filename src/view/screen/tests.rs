@@ -273,12 +273,16 @@ fn protocol_statistics_that_there_is_no_room_for_are_counted() {
     let (before, now, history) = (with(0), with(2), History::default());
     let options = Options { all: true, ..OPTIONS };
     let scene = Scene { before: Some(&before), options, ..scene(&now, &history) };
-    for size in [(80, 8), (80, 9), (80, 24), (200, 24), (30, 40), (500, 12)] {
+    for size in [(80, 8), (80, 9), (80, 24), (200, 24), (40, 40), (500, 12)] {
         let (columns, lines) = size;
         let lines = scene.lines(Size { columns, lines }, LOOK);
         let names = lines.iter().map(|line| line.matches("tcpext_").count()).sum::<usize>();
         let notice = lines.iter().rfind(|line| line.ends_with(" shown")).unwrap();
-        let hidden = notice.strip_suffix(" more are not shown").unwrap().parse::<usize>().unwrap();
+        let hidden = notice
+            .strip_suffix(" more statistics are not shown")
+            .unwrap()
+            .parse::<usize>()
+            .unwrap();
         assert_eq!(names + hidden, 200, "{lines:#?}");
         assert!(lines.iter().all(|line| width(line) <= columns), "{lines:#?}");
         // Those that are shown fill the lines that there are, or nearly so.
