@@ -123,7 +123,7 @@ fn read_config_in(file: Option<&Path>, env: Env<'_>, log: Log) -> Result<Config,
             if is_conf && file::lies_within(file, "telegraf.d") {
                 log.warn(format_args!(
                     "{name} lies in a folder telegraf.d, where Telegraf reads it too, so that its own \
-                     inputs.net reports every series a second time: move it elsewhere (--help names a place)"
+                     inputs.net reports interfaces a second time: move it elsewhere (--help names a place)"
                 ));
             }
             text
