@@ -38,7 +38,7 @@ pub fn read_all(path: &Path, env: Env<'_>) -> Result<(Vec<TelegrafFile>, Vec<Fin
         paths.extend(beside.filter(|beside| is_further && beside.is_file()));
     } else {
         paths.push(path.to_owned());
-        if lies_in_folder(path) {
+        if file::lies_within(path, FOLDER) {
             findings.push(Finding::warn(format!(
                 "{}: only this file was looked at, and Telegraf reads the others too: pass its folder telegraf.d, or \
                  telegraf.conf, to --telegraf",
@@ -78,13 +78,6 @@ pub fn read_all(path: &Path, env: Env<'_>) -> Result<(Vec<TelegrafFile>, Vec<Fin
         }
     }
     Ok((files, findings))
-}
-
-/// Whether a file is one of the further ones.
-fn lies_in_folder(path: &Path) -> bool {
-    let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut folders = path.ancestors().skip(1);
-    folders.any(|folder| folder.file_name().is_some_and(|name| name == FOLDER))
 }
 
 fn read(path: &Path, env: Env<'_>) -> Result<telegraf_conf::Document, String> {
