@@ -114,6 +114,8 @@ pub(super) fn check(
 ) {
     let format = block.text("data_format").map_or("", |(format, _)| format);
     let is_influx = matches!(format, "" | "influx" | "influx_upstream");
+    let parser = block.text("influx_parser_type").map_or("", |(parser, _)| parser);
+    let is_upstream = format == "influx_upstream" || parser == "upstream";
     for option in &block.options {
         let key = option.key.as_str();
         let is_known =
@@ -140,7 +142,7 @@ pub(super) fn check(
             None => {}
         }
         if key == "influx_timestamp_precision" && is_influx {
-            findings.extend(timestamps(option, place));
+            findings.extend(timestamps(option, place, is_upstream));
         }
     }
 }
@@ -150,20 +152,29 @@ pub(super) fn is_of_any_plugin(key: &str) -> bool {
     INPUT_OPTIONS.contains(&key) && !REFUSED.contains(&key) || OF_OTHER_PLUGINS.contains(&key)
 }
 
-/// What is wrong with the unit that times are read in.
-fn timestamps(option: &BlockOption, place: &dyn Fn(&BlockOption) -> String) -> Option<Finding> {
+/// What is wrong with the unit that times are read in, which only the upstream parser looks at here.
+fn timestamps(
+    option: &BlockOption,
+    place: &dyn Fn(&BlockOption) -> String,
+    is_upstream: bool,
+) -> Option<Finding> {
     let nanos = option.value.agent_duration().map(|unit| unit.as_nanos());
-    let text = match nanos {
+    let place = place(option);
+    Some(match nanos {
         Some(0 | 1) => return None,
-        Some(1_000 | 1_000_000 | 1_000_000_000) => {
-            "has Telegraf read the plugin's nanoseconds as a larger unit, so that every time is wrong"
-        }
-        _ => "takes \"1ns\", \"1us\", \"1ms\" or \"1s\": Telegraf does not start",
-    };
-    Some(Finding::fail(format!(
-        "{}: influx_timestamp_precision {text}: leave it out",
-        place(option)
-    )))
+        Some(1_000 | 1_000_000 | 1_000_000_000) if is_upstream => Finding::fail(format!(
+            "{place}: influx_timestamp_precision has Telegraf read the plugin's nanoseconds as a larger \
+             unit, so that every line is lost: leave it out"
+        )),
+        Some(1_000 | 1_000_000 | 1_000_000_000) => Finding::warn(format!(
+            "{place}: influx_timestamp_precision does nothing in [[inputs.execd]], whose lines Telegraf reads \
+             in nanoseconds: leave it out"
+        )),
+        _ => Finding::fail(format!(
+            "{place}: influx_timestamp_precision takes \"1ns\", \"1us\", \"1ms\" or \"1s\": Telegraf does \
+             not start: leave it out"
+        )),
+    })
 }
 
 fn wrong(takes: Takes, value: &Value) -> Option<Wrong> {
@@ -301,7 +312,7 @@ mod tests {
                 "influx_timestamp_precision takes \"1ns\", \"1us\", \"1ms\" or \"1s\": ",
             ),
             (
-                "influx_timestamp_precision = '1s'",
+                "data_format = 'influx_upstream'\ninflux_timestamp_precision = '1s'",
                 "influx_timestamp_precision has Telegraf read the plugin's nanoseconds as",
             ),
         ] {
@@ -323,6 +334,10 @@ mod tests {
             (
                 "influx_parser_type = 'foo'",
                 "influx_parser_type takes \"internal\" or \"upstream\", and",
+            ),
+            (
+                "influx_timestamp_precision = '1s'",
+                "influx_timestamp_precision does nothing in [[inputs.execd]]",
             ),
             ("metricpass = 5", "metricpass takes a string, and"),
             ("name_override = 5", "name_override takes a string, and"),
