@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use crate::format::Format;
 use crate::format::influx::Influx;
 use crate::format::json::Json;
 use crate::log;
-use crate::view::{Fold, Sort};
+use crate::view::lines::Lines;
+use crate::view::text::{Charset, wrapped};
+use crate::view::{Fold, Sort, terminal};
 
 /// The lines of the block of telegraf.conf that runs it, with these paths, or with those that are usual on
 /// that system.
@@ -196,15 +199,22 @@ impl Args {
             Some("'--all' is about a table: it needs '--once --format table' or '--watch'")
         } else if self.fold.is_some() && self.watch.is_none() {
             Some("'--fold <WHAT>' needs '--watch'")
+        } else if self.telegraf.is_some() && !self.check {
+            // Where `--check` could not stand beside another argument, it is not asked for.
+            Some("'--telegraf <FILE>' needs '--check'")
         } else {
             None
         }
     }
 
-    /// What metrics are written as.
+    /// What metrics are written as, to stdout.
     #[must_use]
     pub fn format(&self) -> &'static dyn Format {
         match self.format {
+            FormatOption::Influx if io::stdout().is_terminal() => match terminal::look().charset {
+                Charset::Ascii => &Lines(Charset::Ascii),
+                Charset::Unicode => &Lines(Charset::Unicode),
+            },
             // What a table shows is no record.
             FormatOption::Influx | FormatOption::Table => &Influx,
             FormatOption::Json => &Json,
@@ -234,7 +244,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, String> 
     }
     parsed.map(Asked::Run).or_else(|error| {
         if !error.use_stderr() {
-            return Ok(Asked::Print(error.to_string()));
+            return Ok(Asked::Print(narrowed(&error.to_string())));
         }
         // An argument that is quoted must not look like another line of the message.
         let shown = args.iter().map(|arg| log::escaped(&arg.to_string_lossy()));
@@ -245,6 +255,31 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, String> 
         let hint = if args.iter().any(is_negative) { "; a DURATION has no sign" } else { "" };
         Err(format!("{}{hint}; --help lists the arguments", line.trim_start_matches("error: ")))
     })
+}
+
+/// Help in lines of 80 characters. What a description goes on with stands below its start.
+fn narrowed(help: &str) -> String {
+    const WIDTH: usize = 80;
+    let mut narrow = String::new();
+    for line in help.lines() {
+        let text = line.trim_start();
+        // What is to be pasted stays as it is.
+        if line.len() <= WIDTH || text.starts_with("command = ") {
+            narrow = narrow + line + "\n";
+            continue;
+        }
+        let gap = text
+            .find("  ")
+            .map_or(0, |gap| text.len() - text.get(gap..).unwrap_or_default().trim_start().len());
+        let (head, description) = line.split_at(line.len() - text.len() + gap);
+        for (number, part) in
+            wrapped(description, WIDTH - head.len().min(WIDTH / 2)).iter().enumerate()
+        {
+            let head = if number == 0 { head.to_owned() } else { " ".repeat(head.len()) };
+            narrow = narrow + &head + part + "\n";
+        }
+    }
+    narrow
 }
 
 /// Whether that is a number below zero, which is taken for options of a single letter.

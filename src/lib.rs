@@ -30,4 +30,5 @@ pub mod parse;
 pub mod quoted;
 pub mod select;
 pub mod system;
+pub mod telegraf_conf;
 pub mod view;

@@ -5,8 +5,6 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::io::{self, IsTerminal as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::system::stderr::{MAX_LINE, write_line};
 
@@ -23,6 +21,19 @@ pub enum Level {
     Debug,
 }
 
+impl Level {
+    /// What its lines begin with.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Error => "E! ",
+            Self::Warn => "W! ",
+            Self::Info => "I! ",
+            Self::Debug => "D! ",
+        }
+    }
+}
+
 /// Writes log lines to stderr.
 #[derive(Debug, Clone, Copy)]
 pub struct Log {
@@ -34,23 +45,17 @@ impl Log {
     /// Writes one line at that level, or drops it where stderr is closed or cannot take it now: a
     /// log line must not hold metrics up.
     pub fn line(self, level: Level, message: fmt::Arguments<'_>) {
-        let prefix = match level {
-            Level::Error => "E! ",
-            Level::Warn => "W! ",
-            Level::Info => "I! ",
-            Level::Debug if self.debug => "D! ",
-            Level::Debug => return,
-        };
-        #[cfg(test)]
-        tests::keep(&record(prefix, message));
+        if level == Level::Debug && !self.debug {
+            return;
+        }
         let is_kept = KEPT.with_borrow_mut(|kept| {
             let kept = kept.as_mut().filter(|_| level != Level::Debug);
             kept.map(|kept| kept.push((level, message.to_string()))).is_some()
         });
-        let is_held = is_kept
-            || lock().as_mut().is_some_and(|held| held.take(level, || record(prefix, message)));
-        if !is_held {
-            write_line(|| record(prefix, message));
+        #[cfg(test)]
+        tests::keep(&record(level.prefix(), message));
+        if !is_kept {
+            write_line(|| record(level.prefix(), message));
         }
     }
 
@@ -84,68 +89,6 @@ pub fn kept<T>(work: impl FnOnce() -> T) -> (T, Vec<Kept>) {
     let before = KEPT.replace(Some(Vec::new()));
     let done = work();
     (done, KEPT.replace(before).unwrap_or_default())
-}
-
-/// Lines that are not written for now; `None` where all are written at once.
-static HELD: Mutex<Option<Held>> = Mutex::new(None);
-
-fn lock() -> MutexGuard<'static, Option<Held>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[derive(Debug)]
-struct Held {
-    /// stderr is a terminal, on which something else is shown.
-    is_terminal: bool,
-    /// The last one, if it was a warning or an error.
-    last: Option<String>,
-    lines: Vec<String>,
-}
-
-impl Held {
-    /// Takes a line in, and returns whether it is not to be written now.
-    fn take(&mut self, level: Level, record: impl FnOnce() -> String) -> bool {
-        const MOST: usize = 100;
-        if matches!(level, Level::Error | Level::Warn) {
-            let line = record();
-            if self.is_terminal && self.lines.len() < MOST {
-                self.lines.push(line.clone());
-            }
-            self.last = Some(line);
-        }
-        self.is_terminal
-    }
-}
-
-/// While it lives, a stderr that is a terminal gets no lines: something else is shown there. Warnings and
-/// errors, the first hundred, are written when it is dropped.
-#[derive(Debug)]
-pub struct HeldLines(());
-
-impl HeldLines {
-    /// Begins.
-    #[must_use]
-    pub fn begin() -> Self {
-        let is_terminal = io::stderr().is_terminal();
-        *lock() = Some(Held { is_terminal, last: None, lines: Vec::new() });
-        Self(())
-    }
-
-    /// The last warning or error.
-    #[must_use]
-    pub fn last(&self) -> Option<String> {
-        let line = lock().as_ref()?.last.clone()?;
-        Some(line.trim_end().to_owned())
-    }
-}
-
-impl Drop for HeldLines {
-    fn drop(&mut self) {
-        let held = lock().take();
-        for line in held.into_iter().flat_map(|held| held.lines) {
-            write_line(|| line);
-        }
-    }
 }
 
 /// The line of a message: one, and no longer than [`MAX_LINE`]. Telegraf stops reading stderr for good

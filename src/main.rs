@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{self, Path};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use telegraf_net::explain::{block, check, cost, facts, screen, telegraf_files};
 use telegraf_net::gather::Collector;
 use telegraf_net::log::{self, Log};
 use telegraf_net::quoted::QuotedPath;
-use telegraf_net::system::terminal::host_name;
+use telegraf_net::system::terminal::{end_by, host_name};
 use telegraf_net::system::{CurrentHost, Output, Triggers, close_output, file, lower_privileges};
 use telegraf_net::view::screen::Options;
 use telegraf_net::view::{self, table::table};
@@ -123,7 +123,7 @@ fn read_config_in(file: Option<&Path>, env: Env<'_>, log: Log) -> Result<Config,
             if is_conf && file::lies_within(file, "telegraf.d") {
                 log.warn(format_args!(
                     "{name} lies in a folder telegraf.d, where Telegraf reads it too, so that its own \
-                     inputs.net reports every series a second time: move it elsewhere (--help names a place)"
+                     inputs.net reports interfaces a second time: move it elsewhere (--help names a place)"
                 ));
             }
             text
@@ -154,6 +154,10 @@ fn print_converted(file: &Path) -> Result<(), Failure> {
     };
     let converted = convert(&text, System::current());
     let converted = converted.map_err(|error| Failure::unusable(format!("{name}: {error}")))?;
+    if io::stdout().is_terminal() {
+        let charset = view::terminal::look().charset;
+        return print(view::lines::harmless(converted.as_bytes(), charset).as_bytes());
+    }
     print(converted.as_bytes())
 }
 
@@ -176,10 +180,12 @@ fn explain(args: &Args, interface: Option<&OsStr>, log: Log) -> Result<(), Failu
     let tables = config.tables.clone();
     let mut facts = facts::collect(config, &config_name(file), interface);
     facts.degraded.splice(..0, warnings);
-    match interface {
-        Some(name) => print(screen::explain_one(&facts, name).map_err(Failure::failed)?.as_bytes()),
-        None => print(screen::explain(&facts, &cost::measure(&tables)).as_bytes()),
-    }
+    let charset = view::terminal::look().charset;
+    let text = match interface {
+        Some(name) => screen::explain_one(&facts, name, charset).map_err(Failure::failed)?,
+        None => screen::explain(&facts, &cost::measure(&tables), charset),
+    };
+    print(text.as_bytes())
 }
 
 /// Says whether the configuration, and Telegraf's, do what they are for.
@@ -204,6 +210,7 @@ fn check(args: &Args, log: Log) -> Result<(), Failure> {
     if telegraf.is_some() {
         // Telegraf works in another folder.
         let whole = file.map(|file| path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+        let search_path = env::var_os("PATH");
         findings.extend(block::check(
             &files,
             &block::Context {
@@ -211,6 +218,7 @@ fn check(args: &Args, log: Log) -> Result<(), Failure> {
                 tables: &facts.tables,
                 program: program.as_deref(),
                 look: &telegraf_files::look,
+                start: &|program| telegraf_files::start(program, search_path.as_deref()),
                 system: System::current(),
             },
         ));
@@ -239,7 +247,13 @@ fn print_table(args: &Args, log: Log) -> Result<(), Failure> {
 fn watch(args: &Args, interval: Duration, log: Log) -> Result<(), Failure> {
     let config = read_config(args.config.as_deref(), log)?;
     let options = Options { sort: args.sort, fold: args.fold, all: args.all };
-    view::watch::watch::<CurrentHost>(config, interval, options, log).map_err(Failure::unusable)
+    let by = view::watch::watch::<CurrentHost>(config, interval, options, log);
+    if let Some(signal) = by.map_err(Failure::unusable)? {
+        // What was logged is out then.
+        drop(close_output());
+        end_by(signal);
+    }
+    Ok(())
 }
 
 fn stdout() -> Result<Output, Failure> {

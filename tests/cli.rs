@@ -34,6 +34,18 @@ fn help_shows_the_block_to_paste() {
 }
 
 #[test]
+fn help_fits_in_80_columns_but_for_what_is_pasted() {
+    for arg in ["-h", "--help"] {
+        let help = text(&run(&mut plugin(&[arg])).stdout);
+        let wide = help.lines().filter(|line| line.len() > 80);
+        let wide: Vec<_> = wide.filter(|line| !line.starts_with("    command = ")).collect();
+        assert!(wide.is_empty(), "{arg}: {wide:#?}");
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("whatever --poll-interval says"), "{words}");
+    }
+}
+
+#[test]
 fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
     let cases = [
         ("[[inputs.net]]\ninterfacess = []\n", r#" line 2: "interfacess" is not an option"#),

@@ -1,11 +1,14 @@
 //! What the documents say of options, fields, messages and arguments is what the program has.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::CommandFactory as _;
+use common::is_skipped_without;
 use telegraf_net::cli::Args;
 use telegraf_net::config::options::OPTIONS;
 use telegraf_net::config::systems::{LINUX, System};
@@ -21,6 +24,7 @@ const OPTIONS_MD: &str = include_str!("../docs/OPTIONS.md");
 const FIELDS: &str = include_str!("../docs/FIELDS.md");
 const COMMANDS: &str = include_str!("../docs/COMMANDS.md");
 const TROUBLESHOOTING: &str = include_str!("../docs/TROUBLESHOOTING.md");
+const DEPLOYING: &str = include_str!("../docs/DEPLOYING.md");
 const BENCHMARKS: &str = include_str!("../docs/BENCHMARKS.md");
 const SECURITY: &str = include_str!("../SECURITY.md");
 const PLUGIN_CONF: &str = include_str!("../plugin.conf");
@@ -253,6 +257,8 @@ fn help_has_every_option_with_what_it_takes_and_its_default() {
     let help = Command::new(env!("CARGO_BIN_EXE_telegraf-net")).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let (_, options) = help.split_once("table in FILE").unwrap();
+    // A row goes on below its second column.
+    let options = options.replace(&format!("\n{}", " ".repeat(25)), " ");
     let rows: Vec<_> = options.lines().filter_map(|line| line.strip_prefix("  ")).collect();
     assert_eq!(rows.len(), OPTIONS.len(), "{options}");
     for (row, option) in rows.iter().zip(&OPTIONS) {
@@ -663,4 +669,108 @@ fn the_readme_has_what_was_measured() {
 fn vulnerabilities_are_reported_to_the_packages_maintainer() {
     let address = env!("CARGO_PKG_AUTHORS").split(['<', '>']).nth(1).unwrap();
     assert!(SECURITY.contains(&format!("<{address}>")), "{address}");
+}
+
+/// What the playbook of docs/DEPLOYING.md leaves of a `telegraf.conf`; `None` without Python, whose expressions
+/// it has.
+fn with_inputs_net_taken_out(text: &str) -> Option<String> {
+    let value = |key: &str| {
+        let lines = DEPLOYING.lines().map(str::trim_start);
+        let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(": '"));
+        let value = values.next().unwrap().strip_suffix('\'').unwrap();
+        assert_eq!(values.next(), None, "{key} is stated once");
+        value
+    };
+    // As ansible.builtin.replace does it.
+    let script =
+        "import re, sys\nsys.stdout.buffer.write(re.sub(*sys.argv[1:4], flags=re.M).encode())";
+    let mut python = Command::new("python3");
+    let output = python.args(["-c", script, value("regexp"), value("replace"), text]).output();
+    let has_it = output.as_ref().is_ok_and(|output| output.status.success());
+    (!is_skipped_without("python3", has_it))
+        .then(|| String::from_utf8(output.unwrap().stdout).unwrap())
+}
+
+#[test]
+fn the_playbook_takes_blocks_of_inputs_net_out_and_nothing_else() {
+    const GONE: &str =
+        "# telegraf-net reports what inputs.net did: see telegraf.d/telegraf-net.conf";
+    for (what, before, block, after) in [
+        (
+            "as Telegraf has it",
+            "[agent]\n  interval = \"1s\"\n\n# Of interfaces.\n",
+            "[[inputs.net]]\n  ## By default, all.\n  ##\n  # interfaces = [\"eth*\"]",
+            "\n\n\n# Of files.\n[[inputs.disk]]\n",
+        ),
+        (
+            "indented",
+            "",
+            "  [[inputs.net]]\n    interfaces = [\"lo\"]\n    [inputs.net.tags]\n      a = \"b\"",
+            "\n\n  # Of files.\n  [[inputs.disk]]\n",
+        ),
+        (
+            "not indented",
+            "",
+            "[[inputs.net]]\ninterfaces = [\"lo\"]\n[inputs.net.tags]\na = \"b\"\n[inputs.net.tagpass]\nb = []",
+            "\n[[inputs.netstat]]\nx = 1\n",
+        ),
+        (
+            "blank lines within",
+            "x = 1\n",
+            "[[inputs.net]]\n\n  interfaces = [\"lo\"]\n\n# one\n  # two\n\n  alias = \"a\"",
+            "\n\n# Of files.\n[[inputs.disk]]\n",
+        ),
+        (
+            "no end of the last line",
+            "[[inputs.disk]]\n",
+            "[[inputs.net]]\n  interfaces = [\"lo\"]",
+            "",
+        ),
+        ("a header alone", "[[inputs.disk]]\n", "[[inputs.net]]", ""),
+        (
+            "a comment behind the header",
+            "",
+            "[[inputs.net]] # [[inputs.x]]\n  alias = \"[[inputs.x]]\" # [x]",
+            "\n[[inputs.disk]]\n",
+        ),
+        (
+            "line breaks of Windows",
+            "[agent]\r\n",
+            "[[inputs.net]]\r\n  interfaces = [\"lo\"]\r\n\r\n  alias = \"a\"\r",
+            "\n\r\n# Of files.\r\n[[inputs.disk]]\r\n",
+        ),
+        ("single brackets", "", "[inputs.net]\n  interfaces = [\"lo\"]", "\n[inputs.disk]\n"),
+        (
+            "spaces within brackets",
+            "",
+            "[[ inputs . net ]]\n  interfaces = [\"lo\"]\n  [ inputs.net.tags ]\n  a = \"b\"",
+            "\n[ inputs.disk ]\n",
+        ),
+        (
+            "a list of several lines",
+            "",
+            "[[inputs.net]]\n  interfaces = [\n    \"lo\",\n# [both]\n\n\"[a-c]\",\n]",
+            "\n[[inputs.disk]]\n",
+        ),
+        (
+            "others of similar names",
+            "# [[inputs.net]]\n#   interfaces = [\"lo\"]\n[[inputs.net_response]]\n  x = 1\n[inputs.netflow]\n",
+            "",
+            "",
+        ),
+    ] {
+        let Some(left) = with_inputs_net_taken_out(&[before, block, after].concat()) else {
+            return;
+        };
+        let gone = if block.is_empty() { "" } else { GONE };
+        assert_eq!(left, [before, gone, after].concat(), "{what}");
+    }
+    // Each of several.
+    let several = "[[inputs.net]]\n  x = 1\n[[inputs.cpu]]\n[[inputs.net]]\n  x = 2\n# Of memory.\n[[inputs.mem]]\n";
+    let Some(left) = with_inputs_net_taken_out(several) else { return };
+    assert_eq!(left, format!("{GONE}\n[[inputs.cpu]]\n{GONE}\n# Of memory.\n[[inputs.mem]]\n"));
+    // Python would try each split of a long text of comments if the expression could match it in several ways.
+    let long = format!("[[inputs.net]]\r\n{}[[inputs.cpu]]\r\n", "# comment\r\n".repeat(5000));
+    let Some(left) = with_inputs_net_taken_out(&long) else { return };
+    assert_eq!(left.lines().count(), long.lines().count());
 }

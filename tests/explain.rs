@@ -159,7 +159,7 @@ fn one_interface_is_told_of_by_its_name_whatever_bytes_that_has() {
     for (name, message) in [
         ("eht0", "; did you mean \"eth0\"? (there: \"lo\", "),
         ("wan", "\"wan\" is an alternative name of \"eth0\": ask for that\n"),
-        ("nothing-like-it", "in the network namespaces that are reported (there: \"lo\", "),
+        ("nothing-like-it", "in the network namespaces that were read (there: \"lo\", "),
     ] {
         let output = one(name.as_bytes());
         let log = text(&output.stderr);

@@ -534,12 +534,15 @@ fn a_batch_has_the_time_at_which_the_kernel_told_the_first_counters() {
     let machine = Machine::new();
     machine.add("blue").ip_lines("link set lo up");
     let delay = Duration::from_millis(500);
-    for namespaces in ["['blue']", "['']", "['', 'blue']"] {
+    for (namespaces, lines) in [("['blue']", 1), ("['']", 1), ("['', 'blue']", 2)] {
         let table = format!("interfaces = ['*']\nnamespace_include = {namespaces}\n");
         // No other table reads anything.
         let table = format!("[[inputs.net]]\n{table}ignore_protocol_stats = true\n");
         let daemon = Daemon::start_as(machine.command(PLUGIN), &table);
         let mut watcher = Watcher { daemon };
+        // What it asks at its start is behind it.
+        watcher.daemon.trigger("");
+        (0..lines).for_each(|_| drop(watcher.daemon.read_line()));
         let trace = Trace::injecting("sendto:delay_enter=500000:when=1", watcher.pid());
         let start = SystemTime::now();
         watcher.daemon.trigger("");

@@ -700,7 +700,11 @@ const CONF_PIECES: &[&str] = &[
     "precision = ",
     "tags = {a = 'b'}\n",
     "[inputs.net.tags]\n",
-    "a.b = [1, # c\n 2]\n",
+    "a = [1, # c\n 2]\n",
+    "namepass = ",
+    "[ # x\n# ---- /x\n'net', \"\"\"\n# ---- /x\n\"\"\",\n# ---- /x\n]\n",
+    "'''\n# ---- /x\n'''\n",
+    "# ---- /x\n",
     "\"${K} \\\"\" = '''\n# x\n'''\n",
     "[[inputs.net]]\n",
     "[[inputs.nstat]]\n",
@@ -973,6 +977,11 @@ proptest! {
         let conf = format!("[[inputs.net]]\n{}", pieces.concat());
         match convert(conf.as_bytes(), System::Linux) {
             Ok(converted) => {
+                // What is copied stands at no margin, where a line can be taken for the head of a file.
+                let heads = ["# Converted ", "# ---- /etc/telegraf", "## In place of ", "[[inputs.net]]", "[[inputs.execd]]"];
+                for line in converted.lines().filter(|line| !line.is_empty() && !line.starts_with(char::is_whitespace)) {
+                    prop_assert!(heads.iter().any(|head| line.starts_with(head)), "{:?} of {}", line, conf);
+                }
                 // A variable can be anything, and not even Telegraf knows.
                 if !conf.contains('$') {
                     let parts: Vec<_> = converted.split("\n# ---- ").skip(1).collect();

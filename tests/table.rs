@@ -174,23 +174,40 @@ fn other_namespaces_have_a_column() {
     }
     let machine = Machine::new();
     let blue = machine.add("blue");
+    let [_red, _green] = ["red", "green"].map(|name| machine.add(name));
     machine.ip_lines(
         "link add v0 type veth peer name v1
          link set v1 netns blue
-         link set v0 up",
+         link set v0 up
+         link add v2 type veth peer name v3
+         link set v2 netns blue
+         link set v3 netns red
+         link add v4 type veth peer name v5
+         link set v5 netns green",
     );
     blue.ip_lines("link set v1 up");
-    let config = "[[inputs.net]]\nnamespace_include = ['', 'blue']\ninterfaces = ['v?']\nprotocols = ['ip']\n";
+    let config = "[[inputs.net]]\nnamespace_include = ['', 'blue', 'red']\ninterfaces = ['v?']\nprotocols = ['ip']\n";
     let shown = table(machine.command(PLUGIN), config, &[]);
     let place = |name| shown.row(name).unwrap().split_whitespace().nth(1).unwrap();
     assert_eq!(["v0", "v1"].map(place), ["-", "blue"], "{shown:#?}");
     assert!(shown.0[1].starts_with("INTERFACE  NAMESPACE  KIND"), "{shown:#?}");
-    for name in ["v0", "v1"] {
-        let labels = below(&shown, name);
-        assert!(
-            labels.starts_with("  peer is number ") && labels.ends_with(" of another namespace"),
-            "{labels}"
-        );
-    }
+    assert_eq!(below(&shown, "v0"), "  peer v1 of namespace blue");
+    assert_eq!(below(&shown, "v1"), "  peer v0 of our own namespace");
+    assert_eq!(below(&shown, "v2"), "  peer v3 of namespace red");
+    assert_eq!(below(&shown, "v3"), "  peer v2 of namespace blue");
+    // One that is not reported has no name here.
+    let unknown = below(&shown, "v4");
+    assert!(
+        unknown.starts_with("  peer is number ") && unknown.ends_with(" of another namespace"),
+        "{unknown}"
+    );
+    // Nor has an interface of ours, where these are not.
+    let config = config.replace("['', 'blue', 'red']", "['blue']");
+    let shown = table(machine.command(PLUGIN), &config, &[]);
+    let label = below(&shown, "v1");
+    assert!(
+        label.starts_with("  peer is number ") && label.ends_with(" of our own namespace"),
+        "{label}"
+    );
     assert!(shown.0.iter().any(|line| line.starts_with("PROTOCOLS of blue ")), "{shown:#?}");
 }

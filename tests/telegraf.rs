@@ -829,6 +829,12 @@ const BLOCKS: &[[&str; 2]] = &[
     ["COMMAND\nsignal = 'STDIN'\n", "['PLUGIN', '--config', 'CONFIG', '--poll-interval', '1s']\n"],
     ["data_format = 'influx'\n", ""],
     ["'influx'\n", "'influx'\ninflux_timestamp_precision = '1s'\n"],
+    ["'influx'\n", "'influx_upstream'\n"],
+    ["'influx'\n", "'influx_upstream'\ninflux_timestamp_precision = '1s'\n"],
+    [
+        "'influx'\n",
+        "'influx'\ninflux_parser_type = 'upstream'\ninflux_timestamp_precision = '1s'\n",
+    ],
     ["'influx'\n", "'influx'\nenvironment = ['A']\n"],
     ["'influx'\n", "'influx'\nenvironment = 'A=b'\n"],
     ["interval = '1s'", "interval = 'often'"],

@@ -1,5 +1,5 @@
 //! `--watch` in a real terminal: what the screen shows is what the kernel counts, and the terminal is left
-//! as it was, whatever ends it.
+//! as it was, whatever ends it. And what else is written to one.
 
 #![cfg(target_os = "linux")]
 
@@ -189,6 +189,28 @@ fn wait_for_screen(terminal: &Tmux) {
     terminal.wait_for("the screen", |shown| shown.row("if1").map(drop));
 }
 
+/// The signals that end a process unless it does something else, and that are not for people to end the
+/// watch by, but for those of faults and those that cannot be caught; two of the real-time ones.
+fn others_that_end() -> impl Iterator<Item = i32> {
+    let named = [
+        libc::SIGTRAP,
+        libc::SIGABRT,
+        libc::SIGBUS,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGALRM,
+        libc::SIGSTKFLT,
+        libc::SIGXCPU,
+        libc::SIGXFSZ,
+        libc::SIGVTALRM,
+        libc::SIGPROF,
+        libc::SIGIO,
+        libc::SIGPWR,
+        libc::SIGSYS,
+    ];
+    named.into_iter().chain([libc::SIGRTMIN() + 1, libc::SIGRTMAX()])
+}
+
 #[test]
 fn the_terminal_is_left_as_it_was_whatever_ends_it() {
     if tmux::is_skipped() {
@@ -198,9 +220,10 @@ fn the_terminal_is_left_as_it_was_whatever_ends_it() {
     let watch = of_files(&terminal);
     let before = terminal.state();
     assert_eq!(before.0, "0 1 1");
-    for (number, end) in
-        ["q", "C-c", "C-\\", "TERM", "INT", "HUP", "QUIT", "paused"].iter().enumerate()
-    {
+    let ends = ["q", "C-c", "C-\\", "TERM", "INT", "HUP", "QUIT", "paused"].map(str::to_owned);
+    // Those whose default action ends a process, by numbers: it ends by them.
+    let others = others_that_end().map(|signal| signal.to_string());
+    for (number, end) in ends.into_iter().chain(others).enumerate() {
         let status = terminal.file(&format!("status{number}"));
         terminal.type_line(&format!("{watch}; echo $? >{status}"));
         wait_for_screen(&terminal);
@@ -210,8 +233,10 @@ fn the_terminal_is_left_as_it_was_whatever_ends_it() {
         let kill = |signal: &str| {
             run(Command::new("kill").args(["-s", signal, &terminal.pid().to_string()]));
         };
-        match *end {
-            "q" | "C-c" | "C-\\" => terminal.press(end),
+        // This one does not.
+        kill("PIPE");
+        match &*end {
+            "q" | "C-c" | "C-\\" => terminal.press(&end),
             "paused" => {
                 terminal.press("C-s");
                 // Even the clock in the first line stands still.
@@ -225,8 +250,9 @@ fn the_terminal_is_left_as_it_was_whatever_ends_it() {
             signal => kill(signal),
         }
         let status =
-            eventually(end, || fs::read_to_string(&status).ok().filter(|text| !text.is_empty()));
-        assert_eq!(status, "0\n", "{end}");
+            eventually(&end, || fs::read_to_string(&status).ok().filter(|text| !text.is_empty()));
+        let expected = end.parse::<i32>().map_or(0, |signal| 128 + signal);
+        assert_eq!(status, format!("{expected}\n"), "{end}");
         terminal.wait_until_it_is(&before);
         terminal.wait_for("a prompt", |shown| {
             let last = shown.0.iter().rfind(|line| !line.is_empty())?;
@@ -256,6 +282,34 @@ fn it_can_be_suspended_and_continued() {
     terminal.press("q");
     terminal.wait_for_prompt();
     terminal.wait_until_it_is(&before);
+}
+
+#[test]
+fn a_pause_changes_no_columns_and_rates_come_back_soon() {
+    if is_skipped() || tmux::is_skipped() {
+        return;
+    }
+    let netns = with_interfaces(1);
+    let terminal = terminal(&netns, SMALL);
+    let titles = |shown: &Shown| {
+        let titles = shown.row("INTERFACE")?;
+        Some(titles.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    terminal.type_line(&format!("{PLUGIN} --watch 1s"));
+    let before = terminal.wait_for("what is used of a speed", |shown| {
+        titles(shown).filter(|titles| titles.contains(" USE "))
+    });
+    terminal.press("C-z");
+    terminal.wait_for_prompt();
+    // Longer than a gap that has rates.
+    thread::sleep(Duration::from_secs(4));
+    terminal.type_line("clear; fg");
+    assert_eq!(terminal.wait_for("the screen", titles), before);
+    terminal.wait_for("rates", |shown| {
+        shown.cell("v0", "IN b/s", 0).filter(|rate| *rate != "-").map(drop)
+    });
+    terminal.press("q");
+    terminal.wait_for_prompt();
 }
 
 #[test]
@@ -328,6 +382,64 @@ fn a_warning_stands_in_the_last_line_and_in_the_terminal_when_it_is_over() {
 }
 
 #[test]
+fn keys_are_told_again_once_a_warning_is_resolved() {
+    if tmux::is_skipped() {
+        return;
+    }
+    let terminal = Tmux::start(&[], SMALL);
+    let (watch, file) = (of_files(&terminal), terminal.file("proc/net/dev"));
+    terminal.type_line(&watch);
+    wait_for_screen(&terminal);
+    let text = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let wait_for_bottom = |text: &str| {
+        terminal.wait_for(text, |shown| shown.0.last()?.starts_with(text).then_some(()));
+    };
+    wait_for_bottom("E! cannot read ");
+    let why = "no interface to show: no interface can be read";
+    terminal.wait_for(why, |shown| (shown.0[1] == why).then_some(()));
+    fs::write(&file, text).unwrap();
+    wait_for_bottom("q quit ");
+    wait_for_screen(&terminal);
+    terminal.press("q");
+    terminal.wait_for_prompt();
+}
+
+#[test]
+fn where_nothing_is_to_be_shown_it_says_why() {
+    if tmux::is_skipped() {
+        return;
+    }
+    let terminal = Tmux::start(&[], SMALL);
+    let config = config_file("[[inputs.net]]\ninterfaces = ['nosuch']\n");
+    let watch = format!("{} --config {}", of_files(&terminal), config.path().display());
+    terminal.type_line(&watch);
+    terminal.wait_for("why", |shown| {
+        let why = [
+            "no interface to show: all 2 interfaces are left out (2 not in interfaces)",
+            "I! interfaces \"nosuch\" matches no interface at the start (line 2 of the",
+            "configuration)",
+        ];
+        (shown.0[0].contains("  0 of 2 interfaces") && shown.0[1..4] == why).then_some(())
+    });
+    terminal.press("q");
+    terminal.wait_for_prompt();
+}
+
+#[test]
+fn rates_are_there_after_a_second_however_long_the_interval() {
+    if tmux::is_skipped() {
+        return;
+    }
+    let terminal = Tmux::start(&[], SMALL);
+    terminal.type_line(&of_files(&terminal).replace("50ms", "1h"));
+    terminal.wait_for("rates", |shown| (shown.cell("if1", "IN b/s", 0)? == "0").then_some(()));
+    assert!(terminal.shown().0[0].ends_with("  every 1h"));
+    terminal.press("q");
+    terminal.wait_for_prompt();
+}
+
+#[test]
 fn keys_sort_and_fold() {
     if tmux::is_skipped() {
         return;
@@ -339,6 +451,10 @@ fn keys_sort_and_fold() {
         terminal.wait_for(text, |shown| shown.0.last()?.contains(text).then_some(()));
     };
     wait_for_bottom("s sort: none  f fold: off");
+    // What these send ends in letters, the first one in Q.
+    for key in ["F2", "S-F2", "Up", "Home"] {
+        terminal.press(key);
+    }
     for sorted in ["bytes", "drops", "errors", "name", "none"] {
         terminal.press("s");
         wait_for_bottom(&format!("s sort: {sorted} "));
@@ -371,4 +487,69 @@ fn it_takes_a_terminal_that_can_be_drawn_on() {
         assert_eq!(line, expected);
         terminal.wait_until_it_is(&before);
     }
+}
+
+#[test]
+fn no_name_steers_the_terminal_that_lines_are_written_to() {
+    if is_skipped() || tmux::is_skipped() {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip(&["link", "add", "v\x1b[2J\x7f\u{202e}", "type", "ifb"]);
+    netns.ip(&["link", "set", "v\x1b[2J\x7f\u{202e}", "up", "alias", "b\u{9b}31m\x1b[31m"]);
+    let config =
+        config_file("[[inputs.net]]\ninterface_tags = ['alias']\nignore_protocol_stats = true\n");
+    let terminal = terminal(&netns, LARGE);
+    let command = format!("{PLUGIN} --config {}", config.path().display());
+    let line = r"net,interface=v\u{1b}[2J\u{7f}\u{202e},alias=b\u{9b}31m\u{1b}[31m bytes_sent=";
+    let object = r#"{"name":"net","tags":{"interface":"v\u001b[2J\u007f\u202e","alias":"b\u009b31m\u001b[31m"},"#;
+    for (args, ends, expected) in [
+        ("--once", false, line),
+        ("", true, line),
+        ("--once --format json", false, object),
+        ("--format json", true, object),
+    ] {
+        terminal.type_line(&format!("clear; {command} {args}"));
+        if ends {
+            terminal.wait_for("a prompt", |shown| {
+                shown.0.iter().any(|line| line == "I! Enter gathers, Ctrl-C ends").then_some(())
+            });
+            terminal.press("Enter");
+        }
+        terminal.wait_for(expected, |shown| {
+            shown.0.iter().any(|line| line.starts_with(expected)).then_some(())
+        });
+        if ends {
+            terminal.press("C-c");
+            terminal.press("Enter");
+        }
+        terminal.wait_for_prompt();
+    }
+    // Elsewhere, a name has its bytes.
+    let output = run(netns.command(PLUGIN).args(["--once", "--config"]).arg(config.path()));
+    assert!(text(&output.stdout).starts_with("net,interface=v\x1b[2J\x7f\u{202e},alias="));
+}
+
+#[test]
+fn nothing_that_is_converted_steers_the_terminal_that_it_is_written_to() {
+    if tmux::is_skipped() {
+        return;
+    }
+    let terminal = Tmux::start(&[], LARGE);
+    let file = terminal.file("telegraf.conf");
+    let conf = "[[inputs.net]]\n  interfaces = [\"eth*\", \"a\u{9b}31m\u{202e}b\"]\n";
+    fs::write(&file, conf).unwrap();
+    let converted = terminal.file("converted");
+    terminal.type_line(&format!("clear; {PLUGIN} --convert {file} | cat >{converted}"));
+    terminal.wait_for_prompt();
+    let raw = eventually("a conversion", || {
+        fs::read_to_string(&converted).ok().filter(|text| text.contains("eth*"))
+    });
+    terminal.type_line(&format!("clear; {PLUGIN} --convert {file}"));
+    terminal.wait_for("what is converted", |shown| {
+        let mut lines = shown.0.iter().filter(|line| line.contains("eth*"));
+        lines.any(|line| line.contains(r"\u{9b}31m\u{202e}b")).then_some(())
+    });
+    // Elsewhere it has its characters.
+    assert!(raw.contains("a\u{9b}31m\u{202e}b"), "{raw:?}");
 }

@@ -107,52 +107,6 @@ pub(super) fn expand(text: &str, env: Env<'_>) -> Result<String, ConfigError> {
     Ok(expanded)
 }
 
-/// The text with a string of the same length in place of every bare value that holds a variable, so that it
-/// is TOML: in a `telegraf.conf`, a variable may stand for a number or a list as well.
-pub(crate) fn masked(text: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
-    let (mut place, mut is_value) = (Place::Bare, false);
-    let mut rest = text;
-    while !rest.is_empty() {
-        let word = if place == Place::Bare && is_value { bare_value(rest) } else { "" };
-        let (length, next) = match word {
-            "" => place.step(rest),
-            word => (word.len(), place),
-        };
-        let (copied, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
-        if word.contains('$') && length >= "\"\"".len() {
-            masked.push('"');
-            masked.extend(std::iter::repeat_n('$', length - "\"\"".len()));
-            masked.push('"');
-        } else {
-            masked.push_str(copied);
-        }
-        is_value = match copied {
-            "=" | "[" | "," => true,
-            " " | "\t" | "\r" | "\n" => is_value,
-            _ => false,
-        };
-        (rest, place) = (behind, next);
-    }
-    masked
-}
-
-/// What stands at the start of a text without quotes and brackets; what is within the braces of a variable
-/// belongs to it.
-fn bare_value(text: &str) -> &str {
-    let (mut length, mut rest) = (0, text);
-    while let Some(character) = rest.chars().next() {
-        let part = match rest.strip_prefix("${").map(up_to_closing_brace) {
-            Some(Some(inner)) => inner.len() + "${}".len(),
-            _ if character.is_whitespace() || "[]{},#\"'".contains(character) => break,
-            _ => character.len_utf8(),
-        };
-        length += part;
-        rest = rest.get(part..).unwrap_or_default();
-    }
-    text.get(..length).unwrap_or_default()
-}
-
 /// The value for `VAR}` or `VAR:-default}` at the start of `reference`, and its length.
 fn value_of(reference: &str, place: Place, env: Env<'_>) -> Result<(String, usize), String> {
     let Some(inner) = up_to_closing_brace(reference) else {

@@ -34,3 +34,20 @@ pub(crate) fn read(text: &str, has_days: bool) -> Option<Duration> {
     }
     (!text.is_empty()).then(|| Duration::try_from_secs_f64(seconds).ok()).flatten()
 }
+
+/// A duration as Go reads it, in the largest unit of which it is a whole number.
+#[must_use]
+pub(crate) fn written(duration: Duration) -> String {
+    const UNITS: [(&str, u128); 6] = [
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("ns", 1),
+    ];
+    let nanos = duration.as_nanos();
+    let unit = UNITS.into_iter().find(|(_, length)| nanos.is_multiple_of(*length));
+    let (unit, length) = unit.unwrap_or(("ns", 1));
+    format!("{}{unit}", nanos / length)
+}

@@ -27,8 +27,8 @@ use crate::select::kinds::KindClass;
 use crate::select::patterns::Patterns;
 
 pub use self::error::ConfigError;
-pub(crate) use self::error::line_at;
-pub(crate) use self::expand::{masked, toml_escaped};
+pub(crate) use self::error::LineEnds;
+pub(crate) use self::expand::toml_escaped;
 
 /// The configuration that is used without a file, and what `--sample-config` prints: every option
 /// with its default.

@@ -257,7 +257,7 @@ pub(crate) const INPUT_OPTIONS: [&str; 30] = [
 ];
 
 /// Those of `inputs.execd` itself.
-pub(super) const EXECD_OPTIONS: [&str; 8] = [
+pub(crate) const EXECD_OPTIONS: [&str; 8] = [
     "buffer_size",
     "command",
     "data_format",

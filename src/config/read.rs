@@ -9,7 +9,7 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::error::ConfigError;
+use super::error::{ConfigError, LineEnds};
 use super::expand::expand;
 use super::options::{CounterSet, EXECD_OPTIONS, INPUT_OPTIONS, OPTIONS, Options};
 use super::systems::{LINUX, System, Systems};
@@ -59,10 +59,10 @@ impl Config {
         let text = str::from_utf8(text)
             .map_err(|error| ConfigError::not_utf8(text, error.valid_up_to()))?;
         let text = expand(text, env)?;
-        let line_ends = text.match_indices('\n').map(|(place, _)| place).collect();
-        let reader = Reader { line_ends, system, env, room: Room::default() };
-        let document =
-            DeTable::parse(&text).map_err(|error| ConfigError::of_toml(&text, &error))?;
+        let reader = Reader { line_ends: LineEnds::of(&text), system, env, room: Room::default() };
+        let document = DeTable::parse(&text).map_err(|error| {
+            ConfigError::of_toml(&text, &error, |place| reader.line_ends.line_of(place))
+        })?;
         let mut tables = TablesRead::default();
         for (name, value) in document.get_ref() {
             let inputs = match (name.get_ref().as_ref(), value.get_ref()) {
@@ -123,8 +123,7 @@ impl TablesRead {
 struct Reader<'t> {
     /// What it is read for.
     system: System,
-    /// The places of the line breaks in the text.
-    line_ends: Vec<usize>,
+    line_ends: LineEnds,
     env: Env<'t>,
     /// For the patterns of all tables.
     room: Room,
@@ -311,7 +310,7 @@ impl Reader<'_> {
 
     /// The number of the line that something stands in.
     fn line_of(&self, span: Range<usize>) -> usize {
-        self.line_ends.partition_point(|&end| end < span.start) + 1
+        self.line_ends.line_of(span.start)
     }
 
     /// Has namespaces looked for only where they are reported, and in one `/proc`.

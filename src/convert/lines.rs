@@ -7,12 +7,13 @@ use crate::config::toml_escaped;
 /// How wide comments are at most.
 const WIDTH: usize = 80;
 
-/// Lines as they are written, but for what they are indented by.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// Lines as they are written, but for what they are indented by. None of them begins at the margin, where a line may
+/// be one that says which file follows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lines(Vec<String>);
 
 impl Lines {
-    /// Adds a line, or a value that has several.
+    /// Adds a line, or a value that has several, of which those that follow are indented.
     pub(super) fn line(&mut self, line: String) {
         self.0.push(line);
     }
@@ -54,9 +55,14 @@ impl fmt::Display for Lines {
     }
 }
 
+/// A text as it is written between double quotes.
+pub(super) fn escaped_text(text: &str) -> String {
+    text.chars().map(toml_escaped).collect()
+}
+
 /// A text as a string of TOML.
 pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.chars().map(toml_escaped).collect::<String>())
+    format!("\"{}\"", escaped_text(text))
 }
 
 /// Texts as a list of TOML.

@@ -4,20 +4,22 @@
 //! Values are copied as they are written, with their variables and comments. Whatever cannot be the same is
 //! said in a comment where it stands.
 
+mod input;
 mod lines;
 mod net;
 mod nstat;
-mod telegraf_conf;
+mod variables;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use toml::de::DeTable;
-
-use self::lines::Lines;
-use self::telegraf_conf::{Block, Entry, Input, TelegrafConf, seconds};
+use self::input::{Input, assignment};
+use self::lines::{Lines, quoted};
 use crate::config::options::INPUT_OPTIONS;
 use crate::config::systems::{System, quoted_path};
-use crate::config::{ConfigError, masked};
+use crate::config::{ConfigError, go_duration};
+use crate::telegraf_conf::{self, Block, BlockOption, Document, Value, Variables};
 
 /// Converts the text of a `telegraf.conf`, with paths that are usual on that system.
 ///
@@ -25,32 +27,33 @@ use crate::config::{ConfigError, masked};
 ///
 /// That there is nothing to convert, or one thing that Telegraf or this program could not read.
 pub fn convert(text: &[u8], system: System) -> Result<String, ConfigError> {
-    let text =
-        str::from_utf8(text).map_err(|error| ConfigError::not_utf8(text, error.valid_up_to()))?;
-    let masked = masked(text);
-    let document = DeTable::parse(&masked).map_err(|error| ConfigError::of_toml(text, &error))?;
-    let file = TelegrafConf { text, document: document.get_ref() };
-    let blocks = file.blocks()?;
+    let document = telegraf_conf::read(text, Variables::AsWritten)
+        .map_err(|message| ConfigError { line: None, message })?;
+    if let Some(mistake) = document.mistakes.first() {
+        return Err(mistake.clone());
+    }
+    let blocks = input::blocks(&document);
     if blocks.is_empty() {
         let message = "no [[inputs.net]] and no [[inputs.nstat]] to convert: name the file that has them, \
                        such as one of telegraf.d";
         return Err(ConfigError { line: None, message: message.into() });
     }
     let mut plugins: Vec<Plugin> = Vec::new();
-    for block in &blocks {
-        let files = nstat::files(&file, block)?;
-        let execd = execd(&file, block, &files);
-        // What Telegraf does with both is the same, so that one process can gather both.
-        let alike = plugins.iter().position(|one| one.input == block.input && one.execd == execd);
-        let place = alike.unwrap_or(plugins.len());
-        if alike.is_none() {
-            plugins.push(Plugin { input: block.input, tables: Vec::new(), execd });
-        }
+    // What Telegraf does with both is the same, so that one process can gather both.
+    let mut alike = BTreeMap::new();
+    for (input, block) in blocks {
+        let files = nstat::files(input, block)?;
+        let execd = execd(&document, input, block, &files)?;
+        let place = *alike.entry((input, execd.clone())).or_insert_with(|| {
+            plugins.push(Plugin { input, tables: Vec::new(), has_protocols: false, execd });
+            plugins.len() - 1
+        });
         let Some(plugin) = plugins.get_mut(place) else { continue };
-        let lines = match block.input {
-            Input::Net => net::table(&file, block, plugin.has_protocols())?,
+        let lines = match input {
+            Input::Net => net::table(&document, block, plugin.has_protocols)?,
             Input::Nstat => nstat::table(block, &files),
         };
+        plugin.has_protocols |= !net::is_without_protocols(&lines);
         plugin.tables.push(Table { line: block.line, lines });
     }
     Ok(written(&plugins, system))
@@ -60,6 +63,8 @@ pub fn convert(text: &[u8], system: System) -> Result<String, ConfigError> {
 struct Plugin {
     input: Input,
     tables: Vec<Table>,
+    /// One of its tables has the line `interface=all`.
+    has_protocols: bool,
     /// What the block holds beside the command.
     execd: Lines,
 }
@@ -71,36 +76,34 @@ struct Table {
     lines: Lines,
 }
 
-impl Plugin {
-    /// Whether one of its tables has the line `interface=all`.
-    fn has_protocols(&self) -> bool {
-        self.tables.iter().any(|table| !net::is_without_protocols(&table.lines))
-    }
-}
-
 /// What `[[inputs.execd]]` holds beside the command; `files` are those of `inputs.nstat`.
-fn execd(file: &TelegrafConf<'_>, block: &Block<'_>, files: &[&nstat::File]) -> Lines {
+fn execd(
+    document: &Document,
+    input: Input,
+    block: &Block,
+    files: &[&nstat::File],
+) -> Result<Lines, ConfigError> {
     let mut lines = Lines::default();
     lines.option("signal", r#""STDIN""#);
     lines.option("data_format", r#""influx""#);
-    precision(file, block, &mut lines);
-    let is_nstat = block.input == Input::Nstat;
+    precision(document, block, &mut lines)?;
+    let is_nstat = input == Input::Nstat;
     if is_nstat {
         nstat::names(block, &mut lines);
     }
     let (mut tables, mut left_out) = (Vec::new(), Vec::new());
-    for entry in &block.entries {
-        match entry.key() {
+    for option in &block.options {
+        match option.key.as_str() {
             "precision" => {}
-            key if block.input.has(key) => {}
-            key if !INPUT_OPTIONS.contains(&key) => left_out.push(entry),
-            _ if entry.value.get_ref().is_table() => tables.push(entry),
+            key if input.has(key) => {}
+            key if !INPUT_OPTIONS.contains(&key) => left_out.push(option),
+            _ if option.value.entries().is_some() => tables.push(option),
             key if is_nstat && nstat::NAMES_FIELDS.contains(&key) => {
-                nstat::field_filter(file, entry, &mut lines);
+                nstat::field_filter(document, option, &mut lines);
             }
             key if is_nstat && nstat::NAMES_MEASUREMENTS.contains(&key) => {
                 lines.note("It knows other names, and would see \"net\" here:");
-                lines.commented(&file.assignment(entry));
+                lines.commented(&assignment(document, option));
             }
             key => {
                 if key == "time_source" {
@@ -109,62 +112,95 @@ fn execd(file: &TelegrafConf<'_>, block: &Block<'_>, files: &[&nstat::File]) -> 
                          that they may get the time of the one before. Better leave this out.",
                     );
                 }
-                lines.line(file.assignment(entry));
+                lines.line(assignment(document, option));
             }
         }
     }
     if !left_out.is_empty() {
-        lines.note(&format!("Left out, for it is no option of inputs.{}:", block.input.name()));
-        for entry in left_out {
-            lines.commented(&file.assignment(entry));
+        lines.note(&format!("Left out, for it is no option of inputs.{}:", input.name()));
+        for option in left_out {
+            lines.commented(&assignment(document, option));
         }
     }
-    for entry in tables {
-        let Some(table) = entry.value.get_ref().as_table() else { continue };
-        let mut inner = Entry::all_of(table);
-        if is_nstat && nstat::NAMES_TAGS.contains(&entry.key()) && table.contains_key("name") {
-            nstat::note_of_name_filter(entry, files, &mut lines);
-            inner.retain(|inner| inner.key() != "name");
-            if inner.is_empty() {
+    for option in tables {
+        let mut entries: Vec<_> = option.value.entries().unwrap_or_default().iter().collect();
+        let is_filter = is_nstat && nstat::NAMES_TAGS.contains(&option.key.as_str());
+        if is_filter && entries.iter().any(|entry| entry.key == "name") {
+            nstat::note_of_name_filter(&option.key, files, &mut lines);
+            entries.retain(|entry| entry.key != "name");
+            if entries.is_empty() {
                 continue;
             }
         }
-        lines.line(format!("[inputs.execd.{}]", file.written(entry.key.span())));
-        for inner in &inner {
-            lines.line(format!("  {}", file.assignment(inner)));
+        lines.line(format!("[inputs.execd.{}]", document.key(option)));
+        for entry in entries {
+            lines.line(format!("  {}", assignment(document, entry)));
         }
     }
-    lines
+    Ok(lines)
 }
 
 /// What timestamps are rounded to: those of other inputs without being told, those of `[[inputs.execd]]`
 /// only where it says so.
-fn precision(file: &TelegrafConf<'_>, block: &Block<'_>, lines: &mut Lines) {
-    if let Some(own) = block.get("precision").filter(|entry| !entry.is_zero()) {
-        lines.option("precision", file.written(own.value.span()));
-        return;
-    }
-    let of_agent = file.of_agent("precision").filter(|entry| !entry.is_zero());
+fn precision(document: &Document, block: &Block, lines: &mut Lines) -> Result<(), ConfigError> {
     // Of a block, Telegraf takes strings alone.
-    let interval = block.get("interval").filter(|entry| entry.value.get_ref().is_str());
-    let interval = interval.filter(|entry| !entry.is_zero()).copied();
-    let interval = interval.or_else(|| file.of_agent("interval"));
-    let (precision, why) = match (of_agent, interval.map(|entry| seconds(entry.value.get_ref()))) {
-        (Some(of_agent), _) => (file.written(of_agent.value.span()), "as [agent] has it"),
-        (None, None) if !file.has_agent() => {
-            (r#""1s""#, "by the interval: that of [agent], which another file has")
+    let of_block = |key: &str| block.get(key).filter(|option| option.value.text().is_some());
+    let of_agent = |key: &str| document.agent.as_ref()?.get(key);
+    let is_told = |option: &&BlockOption| !counts_as_none(option);
+    if let Some(own) = of_block("precision").filter(is_told) {
+        if !has_variable(own) && own.value.block_duration().is_none() {
+            return Err(no_duration(own));
+        }
+        lines.option("precision", &document.written(own));
+        return Ok(());
+    }
+    let interval = of_block("interval").filter(is_told).or_else(|| of_agent("interval"));
+    let interval = interval.map(|option| option.value.agent_duration());
+    let (precision, why) = match (of_agent("precision").filter(is_told), interval) {
+        (Some(option), _) => (agent_precision(document, option)?, "as [agent] has it"),
+        (None, None) if document.agent.is_none() => {
+            (quoted("1s"), "by the interval: that of [agent], which another file has")
         }
         (None, Some(None)) => {
-            (r#""1s""#, "if the interval is a second or more; else write \"1ms\"")
+            (quoted("1s"), "if the interval is a second or more; else write \"1ms\"")
         }
         // It is 10 s without being told.
-        (None, None | Some(Some(1.0..))) => (r#""1s""#, "by the interval"),
-        (None, Some(Some(0.001..))) => (r#""1ms""#, "by the interval"),
-        (None, Some(Some(0.000_001..))) => (r#""1us""#, "by the interval"),
-        (None, Some(Some(_))) => (r#""1ns""#, "by the interval"),
+        (None, None) => (quoted("1s"), "by the interval"),
+        (None, Some(Some(interval))) => {
+            let units = [(1_000_000_000, "1s"), (1_000_000, "1ms"), (1_000, "1us")];
+            let unit = units.into_iter().find(|(nanos, _)| interval.as_nanos() >= *nanos);
+            (quoted(unit.map_or("1ns", |(_, unit)| unit)), "by the interval")
+        }
     };
     lines.note(&format!("What Telegraf rounds the times of other inputs to, {why}."));
-    lines.option("precision", precision);
+    lines.option("precision", &precision);
+    Ok(())
+}
+
+/// The precision of `[agent]` as a block may have it, which knows neither numbers nor days.
+fn agent_precision(document: &Document, option: &BlockOption) -> Result<String, ConfigError> {
+    if has_variable(option) || option.value.block_duration().is_some() {
+        return Ok(document.written(option));
+    }
+    let duration = option.value.agent_duration().ok_or_else(|| no_duration(option))?;
+    Ok(quoted(&go_duration::written(duration)))
+}
+
+fn has_variable(option: &BlockOption) -> bool {
+    match &option.value {
+        Value::Variable(_) => true,
+        value => value.text().is_some_and(|text| text.contains('$')),
+    }
+}
+
+/// Whether it is a duration of nothing or less, which Telegraf takes for none.
+fn counts_as_none(option: &BlockOption) -> bool {
+    option.value.is_negative() || option.value.agent_duration() == Some(Duration::ZERO)
+}
+
+fn no_duration(option: &BlockOption) -> ConfigError {
+    let message = format!("{:?} is no duration, such as \"10s\"", option.key);
+    ConfigError { line: Some(option.line), message }
 }
 
 /// The two parts, each with where it belongs.

@@ -1,9 +1,12 @@
 //! What gives the series of `[[inputs.net]]`.
 
-use super::lines::{Lines, quoted_list};
-use super::telegraf_conf::{Block, Entry, TelegrafConf, plain_strings};
+use super::input::assignment;
+use super::lines::Lines;
+use super::variables::{self, Notes, Quotes};
 use crate::config::ConfigError;
 use crate::select::patterns::Patterns;
+use crate::telegraf_conf::variables::{Part, parts};
+use crate::telegraf_conf::{Block, BlockOption, Document, Value};
 
 /// Its own options.
 pub(super) const OPTIONS: [&str; 2] = ["ignore_protocol_stats", "interfaces"];
@@ -13,13 +16,13 @@ const WITHOUT_PROTOCOLS: &str = "ignore_protocol_stats = true";
 /// The table in place of the block; `has_protocols` says whether one above it already has the line
 /// `interface=all`.
 pub(super) fn table(
-    file: &TelegrafConf<'_>,
-    block: &Block<'_>,
+    document: &Document,
+    block: &Block,
     has_protocols: bool,
 ) -> Result<Lines, ConfigError> {
     let mut lines = Lines::default();
-    if let Some(entry) = block.get("interfaces") {
-        interfaces(file, entry, &mut lines)?;
+    if let Some(option) = block.get("interfaces") {
+        interfaces(document, option, &mut lines).map_err(|message| error(option, &message))?;
     }
     lines.note(
         "Unsigned, as inputs.net has them. What is written stays as it was: outputs of Telegraf make them \
@@ -27,14 +30,21 @@ pub(super) fn table(
     );
     lines.option("influx_uint_support", "true");
     let told = block.get("ignore_protocol_stats");
-    let told = told.filter(|entry| entry.value.get_ref().as_bool() != Some(false));
-    if let Some(entry) = told {
-        // A variable stands for anything.
-        if !entry.value.get_ref().is_bool() && !file.is_variable(entry) {
-            let message = "\"ignore_protocol_stats\" takes true or false";
-            return Err(file.error(entry.value.span(), message));
-        }
-        lines.line(with_braces(&file.assignment(entry)));
+    let told = told.filter(|option| option.value != Value::Boolean(false));
+    if let Some(option) = told {
+        let assigned = match &option.value {
+            Value::Boolean(_) => assignment(document, option),
+            // It stands for anything.
+            Value::Variable(written) => {
+                let mut notes = Notes::default();
+                let written = variables::written(&parts(written), Quotes::None, &mut notes);
+                let written = written.map_err(|message| error(option, &message))?;
+                notes.iter().for_each(|note| lines.note(note));
+                format!("{} = {written}", document.key(option))
+            }
+            _ => return Err(error(option, "it takes true or false")),
+        };
+        lines.line(assigned);
     } else if has_protocols {
         lines.note(
             "The line interface=all with the protocol statistics is that of the table above.",
@@ -55,74 +65,92 @@ pub(super) fn is_without_protocols(lines: &Lines) -> bool {
     lines.has(WITHOUT_PROTOCOLS)
 }
 
-fn interfaces(
-    file: &TelegrafConf<'_>,
-    entry: &Entry<'_>,
-    lines: &mut Lines,
-) -> Result<(), ConfigError> {
-    let written = file.written(entry.value.span());
-    let texts = plain_strings(entry.value.get_ref());
-    let Some(texts) = texts else {
-        let items = entry.value.get_ref().as_array();
-        let texts = items.map(|items| items.iter().map(|item| item.get_ref().as_str()));
-        let texts = texts.and_then(Iterator::collect::<Option<Vec<_>>>);
-        if texts.is_none() && !file.is_variable(entry) {
-            let message =
-                r#""interfaces" takes a list of names and patterns, such as ["eth*", "lo"]"#;
-            return Err(file.error(entry.value.span(), message));
+/// That an option cannot be read, or not be had here.
+fn error(option: &BlockOption, message: &str) -> ConfigError {
+    ConfigError { line: Some(option.line), message: format!("{:?}: {message}", option.key) }
+}
+
+fn interfaces(document: &Document, option: &BlockOption, lines: &mut Lines) -> Result<(), String> {
+    let takes_a_list = || r#"it takes a list of names and patterns, such as ["eth*", "lo"]"#.into();
+    let texts = match (&option.value, option.value.items()) {
+        (Value::Variable(_), _) => None,
+        (_, None) => return Err(takes_a_list()),
+        (_, Some(items)) => {
+            let is_one = |value: &Value| matches!(value, Value::Text(_) | Value::Variable(_));
+            if !items.iter().all(|item| is_one(&item.value)) {
+                return Err(takes_a_list());
+            }
+            let texts = items.iter().map(|item| item.value.text().and_then(without_variables));
+            texts.collect::<Option<Vec<_>>>()
         }
-        let value = with_braces(written);
-        if value != written {
-            lines.note("Variables have braces here.");
-        }
-        if texts.is_some_and(|texts| texts.concat().contains(['{', '\\'])) {
-            lines.note(
-                "Whether inputs.net takes braces and backslashes literally is up to the variables. Here they \
-                 are those of a pattern.",
-            );
-        }
-        lines.option("interfaces", &value);
-        return Ok(());
     };
     // Where no entry has any of these, Telegraf takes all of them literally.
-    let is_literal = !texts.iter().any(|text| text.contains(['*', '?', '[']));
-    let as_here: Vec<String> = if is_literal {
-        texts.iter().map(|text| escaped(text)).collect()
-    } else {
-        texts.iter().map(|text| (*text).to_owned()).collect()
-    };
-    Patterns::new(&as_here)
-        .map_err(|error| file.error(entry.value.span(), format!("\"interfaces\": {error}")))?;
-    if as_here == texts {
-        lines.option("interfaces", written);
-        return Ok(());
+    let has_wildcard = |text: &String| text.contains(['*', '?', '[']);
+    let is_literal = texts.as_ref().is_some_and(|texts| !texts.iter().any(has_wildcard));
+    if let Some(texts) = &texts {
+        let as_here = |text| if is_literal { escaped(text) } else { text };
+        let texts: Vec<_> = texts.iter().cloned().map(as_here).collect();
+        Patterns::new(&texts).map_err(|error| error.to_string())?;
     }
-    lines.note(
-        "Where no entry has a *, ? or [, inputs.net takes braces and backslashes literally. Here they need a \
-         backslash.",
-    );
-    lines.option("interfaces", &quoted_list(&as_here));
+    let (mut notes, mut is_escaped, mut has_braces) = (Notes::default(), false, false);
+    let written = document.rewritten(option, &mut |value| {
+        let (text, quotes) = match value {
+            Value::Text(text) => (text, Quotes::Double),
+            Value::Variable(text) => (text, Quotes::None),
+            _ => return Ok(None),
+        };
+        let parts = parts(text);
+        has_braces |= texts.is_none() && parts.iter().any(has_literal_braces);
+        let literal = without_variables(text).filter(|_| is_literal);
+        let escaped = literal.as_ref().map(|literal| escaped(literal.clone()));
+        is_escaped |= escaped != literal;
+        let parts = escaped.as_deref().map_or(parts, |text| vec![Part::Text(text)]);
+        let written = variables::written(&parts, quotes, &mut notes)?;
+        // As it stands, if that is the same.
+        let is_same = match quotes {
+            Quotes::Double => written == super::lines::quoted(text),
+            Quotes::None => written == *text,
+        };
+        Ok((!is_same).then_some(written))
+    })?;
+    notes.iter().for_each(|note| lines.note(note));
+    if has_braces {
+        lines.note(
+            "Whether inputs.net takes braces and backslashes literally is up to the variables. Here they \
+             are those of a pattern.",
+        );
+    }
+    if is_escaped {
+        lines.note(
+            "Where no entry has a *, ? or [, inputs.net takes braces and backslashes literally. Here they \
+             need a backslash.",
+        );
+    }
+    lines.option("interfaces", &written);
     Ok(())
 }
 
-/// Variables with braces around their names: here they need them.
-fn with_braces(text: &str) -> String {
-    let is_of_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let mut parts = text.split('$');
-    let mut with_braces = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(|character| !is_of_name(character)).unwrap_or(part.len());
-        let (name, rest) = part.split_at(end);
-        if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
-            with_braces.extend(["$", part]);
-        } else {
-            with_braces.extend(["${", name, "}", rest]);
+/// A string, if no variable stands in it.
+fn without_variables(text: &str) -> Option<String> {
+    let parts = parts(text).into_iter().map(|part| match part {
+        Part::Text(text) => Some(text.to_owned()),
+        Part::Variable(_) => None,
+    });
+    parts.collect()
+}
+
+/// Whether a part has braces or backslashes that are none of a variable.
+fn has_literal_braces(part: &Part<'_>) -> bool {
+    match part {
+        Part::Text(text) => text.contains(['{', '\\']),
+        Part::Variable(variable) => {
+            let operand = variable.operator.as_ref().map(|(_, operand)| operand.as_slice());
+            operand.unwrap_or_default().iter().any(has_literal_braces)
         }
     }
-    with_braces
 }
 
 /// A pattern that matches that text alone.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('{', "\\{")
+fn escaped(text: String) -> String {
+    if text.contains(['\\', '{']) { text.replace('\\', "\\\\").replace('{', "\\{") } else { text }
 }

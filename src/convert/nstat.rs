@@ -1,10 +1,11 @@
 //! What gives the values of `[[inputs.nstat]]`, as near to its series as they can be had.
 
+use super::input::{Input, assignment, plain_strings};
 use super::lines::{Lines, quoted, quoted_list};
-use super::telegraf_conf::{Block, Entry, Input, TelegrafConf, plain_strings};
 use crate::config::ConfigError;
 use crate::model::protocol::Group;
 use crate::select::patterns::Patterns;
+use crate::telegraf_conf::{Block, BlockOption, Document, Value};
 
 /// A file that `inputs.nstat` reads: a row of the table.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,19 +55,20 @@ pub(super) fn is_option(key: &str) -> bool {
 }
 
 /// Which of its files the block's filters of the tag `name` leave; none for another input.
-pub(super) fn files(
-    file: &TelegrafConf<'_>,
-    block: &Block<'_>,
-) -> Result<Vec<&'static File>, ConfigError> {
-    if block.input != Input::Nstat {
+pub(super) fn files(input: Input, block: &Block) -> Result<Vec<&'static File>, ConfigError> {
+    if input != Input::Nstat {
         return Ok(Vec::new());
     }
     let mut files: Vec<_> = FILES.iter().collect();
     for option in NAMES_TAGS {
-        let table = block.get(option).and_then(|entry| entry.value.get_ref().as_table());
-        let Some(list) = table.and_then(|table| table.get("name")) else { continue };
-        let error = |message| file.error(list.span(), format!("{option:?}: {message}"));
-        let texts = plain_strings(list.get_ref()).ok_or_else(|| {
+        let entries = block.get(option).and_then(|option| option.value.entries());
+        let name = entries.and_then(|entries| entries.iter().find(|entry| entry.key == "name"));
+        let Some(name) = name else { continue };
+        let error = |message| ConfigError {
+            line: Some(name.line),
+            message: format!("{option:?}: {message}"),
+        };
+        let texts = plain_strings(&name.value).ok_or_else(|| {
             error(r#""name" takes a list out of "snmp", "netstat" and "snmp6""#.to_owned())
         })?;
         let patterns = Patterns::new(&texts).map_err(|wrong| error(wrong.to_string()))?;
@@ -80,7 +82,7 @@ pub(super) fn files(
 }
 
 /// The table in place of the block.
-pub(super) fn table(block: &Block<'_>, files: &[&File]) -> Lines {
+pub(super) fn table(block: &Block, files: &[&File]) -> Lines {
     let mut lines = Lines::default();
     let groups: Vec<_> =
         files.iter().flat_map(|file| file.groups).map(|group| group.name()).collect();
@@ -91,8 +93,7 @@ pub(super) fn table(block: &Block<'_>, files: &[&File]) -> Lines {
     lines.option("interface_exclude", r#"["*"]"#);
     lines.option("protocols", &quoted_list(&groups));
     host_proc(block, &mut lines);
-    let dumps_zeros = block.get("dump_zeros").and_then(|entry| entry.value.get_ref().as_bool());
-    if dumps_zeros != Some(true) {
+    if block.get("dump_zeros").is_none_or(|option| option.value != Value::Boolean(true)) {
         lines.note(
             "Without dump_zeros, inputs.nstat leaves out what is zero. Here it is written too.",
         );
@@ -101,9 +102,9 @@ pub(super) fn table(block: &Block<'_>, files: &[&File]) -> Lines {
 }
 
 /// Where the files of a block lie, as `host_proc`.
-fn host_proc(block: &Block<'_>, lines: &mut Lines) {
+fn host_proc(block: &Block, lines: &mut Lines) {
     let paths = FILES.iter().filter_map(|file| {
-        let path = block.get(file.option)?.value.get_ref().as_str()?;
+        let path = block.get(file.option)?.value.text()?;
         (!path.is_empty()).then_some((file, path))
     });
     let paths: Vec<_> = paths.collect();
@@ -139,7 +140,7 @@ fn host_proc(block: &Block<'_>, lines: &mut Lines) {
 }
 
 /// What its series are called here.
-pub(super) fn names(block: &Block<'_>, lines: &mut Lines) {
+pub(super) fn names(block: &Block, lines: &mut Lines) {
     lines.note(
         "These are the values of inputs.nstat, but not its series: in place of three with the tag name \
          (snmp, netstat, snmp6), there is one with interface=all, whose fields are called as \
@@ -152,8 +153,8 @@ pub(super) fn names(block: &Block<'_>, lines: &mut Lines) {
 }
 
 /// A filter of fields, by their names here.
-pub(super) fn field_filter(file: &TelegrafConf<'_>, entry: &Entry<'_>, lines: &mut Lines) {
-    if let Some(texts) = plain_strings(entry.value.get_ref()) {
+pub(super) fn field_filter(document: &Document, option: &BlockOption, lines: &mut Lines) {
+    if let Some(texts) = plain_strings(&option.value) {
         let fields: Vec<_> = texts.iter().flat_map(|text| fields(text)).collect();
         let has_case = |text: &&str| {
             let behind = text.split_once(WILDCARDS).map(|(_, behind)| behind);
@@ -164,17 +165,17 @@ pub(super) fn field_filter(file: &TelegrafConf<'_>, entry: &Entry<'_>, lines: &m
                 "Names are in lower case here: what stands behind a * may match more of them.",
             );
         }
-        lines.option(entry.key(), &quoted_list(&fields));
+        lines.option(&option.key, &quoted_list(&fields));
     } else {
         lines.note("It knows other names, such as TcpExtListenDrops for tcpext_listendrops:");
-        lines.commented(&file.assignment(entry));
+        lines.commented(&assignment(document, option));
     }
 }
 
-/// What became of the filter `entry` of the tag `name`.
-pub(super) fn note_of_name_filter(entry: &Entry<'_>, files: &[&File], lines: &mut Lines) {
+/// What became of the filter `option` of the tag `name`.
+pub(super) fn note_of_name_filter(option: &str, files: &[&File], lines: &mut Lines) {
     let files: Vec<_> = files.iter().map(|file| file.name).collect();
-    let (option, files) = (entry.key(), files.join(", "));
+    let files = files.join(", ");
     lines.note(&format!(
         "In place of {option} for the tag name, protocols has what is left: {files}."
     ));

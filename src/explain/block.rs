@@ -1,16 +1,20 @@
 //! Telegraf's configuration -> what is wrong with its blocks for this plugin, and beside them.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check::Finding;
 use super::facts::TableFacts;
-use super::telegraf_conf::{Block, BlockOption, Document, Input};
+use super::{agent, execd_options, filters};
 use crate::cli::{self, Args, Asked, FormatOption};
 use crate::config::Origin;
 use crate::config::systems::System;
 use crate::quoted::{Quoted, QuotedPath};
+use crate::select::patterns::Patterns;
+use crate::telegraf_conf::{Block, BlockOption, Document, Input, variables};
 
 /// The name of this program's file.
 const PROGRAM: &str = "telegraf-net";
@@ -41,6 +45,23 @@ pub enum Found {
     File(PathBuf),
 }
 
+/// What becomes of a program that a command begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// It is not there.
+    Missing,
+    /// It is a bare name, and in no folder of this process's `PATH`.
+    NotInPath,
+    /// It is a folder, or something else that is no file.
+    NoFile,
+    /// This user may not execute it.
+    Forbidden,
+    /// It cannot be told.
+    Unknown,
+    /// It would be started; its path.
+    File(PathBuf),
+}
+
 /// What a block is compared with.
 pub struct Context<'a> {
     /// The configuration that was checked, if there was a file.
@@ -51,6 +72,8 @@ pub struct Context<'a> {
     pub program: Option<&'a Path>,
     /// Looks at a path.
     pub look: &'a dyn Fn(&Path) -> Found,
+    /// Looks for a program.
+    pub start: &'a dyn Fn(&str) -> Start,
     /// The system that Telegraf runs on.
     pub system: System,
 }
@@ -75,28 +98,50 @@ enum Run {
     Mistaken(String),
 }
 
-/// What the only block for this plugin adds to its environment: `None` where there is not just one.
+/// What the blocks for this plugin add to its environment: of what several add, what the first of them does.
 #[must_use]
 pub fn environment(
     files: &[TelegrafFile],
     program: Option<&Path>,
 ) -> Option<Vec<(String, String)>> {
     let ours = ours(files, program);
-    let [Ours { block, .. }] = ours.as_slice() else { return None };
-    let variables = block.get("environment")?.value.texts()?;
-    let variables = variables.iter().filter_map(|variable| variable.split_once('='));
-    Some(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    let mut added = Vec::<(String, String)>::new();
+    for (name, value) in ours.iter().flat_map(|one| variables(one.block)) {
+        if added.iter().all(|(known, _)| known != name) {
+            added.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    (!added.is_empty()).then_some(added)
+}
+
+/// What a block adds to the environment, of which the last counts that has a name.
+fn variables(block: &Block) -> BTreeMap<&str, &str> {
+    let texts = block.get("environment").and_then(|option| option.value.texts());
+    let texts = texts.unwrap_or_default();
+    texts.into_iter().filter_map(|text| text.split_once('=')).collect()
 }
 
 /// What there is to say of Telegraf's configuration.
 #[must_use]
 pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
+    // Many blocks may name the same files.
+    let (seen, started) = (RefCell::new(BTreeMap::new()), RefCell::new(BTreeMap::new()));
+    let look = |path: &Path| -> Found {
+        let mut seen = seen.borrow_mut();
+        seen.entry(path.to_owned()).or_insert_with(|| (context.look)(path)).clone()
+    };
+    let start = |program: &str| -> Start {
+        let mut started = started.borrow_mut();
+        started.entry(program.to_owned()).or_insert_with(|| (context.start)(program)).clone()
+    };
+    let context = &Context { look: &look, start: &start, ..*context };
     let mut findings = Vec::new();
     for TelegrafFile { path, document } in files {
-        for (line, mistake) in &document.mistakes {
+        for mistake in &document.mistakes {
             findings.push(Finding::fail(format!(
-                "{}: not valid TOML: {mistake}: Telegraf does not start",
-                at(path, *line)
+                "{}: {}: Telegraf does not start",
+                at(path, mistake.line.unwrap_or(1)),
+                mistake.message
             )));
         }
         if let Some((line, variable)) = document.bare.first() {
@@ -108,6 +153,7 @@ pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
             )));
         }
     }
+    findings.extend(files.iter().flat_map(agent::check));
     let ours = ours(files, context.program);
     if ours.is_empty() {
         findings.push(no_block(files, context));
@@ -119,8 +165,42 @@ pub fn check(files: &[TelegrafFile], context: &Context<'_>) -> Vec<Finding> {
             findings.push(well(*one, interval));
         }
     }
+    findings.extend(other_environments(&ours));
     findings.extend(same_config_twice(&ours, context));
     findings.extend(nets_beside(files, &ours, context));
+    findings
+}
+
+/// That an option could not be looked at for a variable in it.
+pub(super) fn not_set_here(option: &BlockOption, place: &str) -> Option<Finding> {
+    let variable = Quoted(option.value.variable()?.as_bytes());
+    Some(Finding::warn(format!(
+        "{place}: the variable {variable} is not set here, so that {} was not looked at",
+        option.key
+    )))
+}
+
+/// That blocks give variables other values: the configuration is read with those of the first.
+fn other_environments(ours: &[Ours<'_>]) -> Vec<Finding> {
+    let mut first = BTreeMap::new();
+    let mut findings = Vec::new();
+    for one in ours {
+        let place = || {
+            let line = one.block.get("environment").map_or(one.block.line, |option| option.line);
+            at(one.file, line)
+        };
+        for (name, value) in variables(one.block) {
+            let (known, there) = first.entry(name).or_insert_with(|| (value, place()));
+            if *known != value {
+                findings.push(Finding::warn(format!(
+                    "{}: environment gives {} another value than {there}, with which the configuration was looked \
+                     at",
+                    place(),
+                    Quoted(name.as_bytes())
+                )));
+            }
+        }
+    }
     findings
 }
 
@@ -144,9 +224,15 @@ fn command(block: &Block) -> Vec<&str> {
     text.or_else(|| option.value.texts()).unwrap_or_default()
 }
 
-/// Whether a command runs this plugin: by the name of its file, or somewhere within, as for a shell.
+/// Whether a command runs this plugin: by the name of its file, or by a word within, as for a shell.
 fn names_program(command: &[&str], program: Option<&Path>) -> bool {
-    place_of(command, program).is_some() || command.iter().any(|word| word.contains(PROGRAM))
+    let is_between = |one: char| one.is_whitespace() || ";|&()<>'\"`=$".contains(one);
+    let words = command.iter().flat_map(|word| word.split(is_between));
+    let stem = |word| Path::new(file_name(word)).file_stem();
+    place_of(command, program).is_some()
+        || words.into_iter().any(|word| {
+            place_of(&[word], program).is_some() || stem(word) == Some(PROGRAM.as_ref())
+        })
 }
 
 /// The place of this plugin's file in a command.
@@ -171,6 +257,18 @@ fn check_block(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Duration {
+    // Of these, any is well, or what can be said is said elsewhere.
+    const NOT_LOOKED_AT: [&str; 9] = [
+        "alias",
+        "command",
+        "environment",
+        "log_level",
+        "metricpass",
+        "name_override",
+        "name_prefix",
+        "name_suffix",
+        "tags",
+    ];
     let place = at(file, block.line);
     let line = |key: &str| at(file, block.get(key).map_or(block.line, |option| option.line));
     let has_arguments = check_command(block, &line("command"), context, findings);
@@ -194,27 +292,21 @@ fn check_block(
     let clock = args.and_then(|args| args.clock());
     check_signal(block, clock, args.is_some(), &place, &line("signal"), context, findings);
     check_format(block, args.map(|args| args.format), &line, findings);
-    let agent = files.iter().rev().find_map(|file| {
-        let option = file.document.agent.as_ref()?.get("interval")?;
-        Some((option.value.agent_duration(), at(&file.path, option.line)))
-    });
-    let own = text_option(block, "interval", file, findings)
-        .map(|option| (option.value.block_duration(), line("interval")));
-    let (interval, interval_place) = match (clock, own.or(agent)) {
-        (Some(clock), _) => (clock, line("command")),
-        (None, Some((Some(interval), place))) => (interval, place),
-        (None, Some((None, place))) => {
-            findings.push(Finding::fail(format!(
-                "{place}: interval is no duration, so that Telegraf does not start: write \"10s\""
-            )));
-            (INTERVAL, place)
-        }
-        (None, None) => (INTERVAL, "the default".to_owned()),
-    };
-    if let Some(option) = text_option(block, "precision", file, findings) {
-        check_precision(option, interval, &interval_place, &line("precision"), findings);
+    let options = block.options.iter();
+    let looked_at = options.filter(|option| !NOT_LOOKED_AT.contains(&option.key.as_str()));
+    findings.extend(looked_at.filter_map(|option| not_set_here(option, &at(file, option.line))));
+    execd_options::check(block, &|option| at(file, option.line), findings);
+    filters::check(block, context.tables, &|option| at(file, option.line), findings);
+    let (interval, interval_place) = interval(block, clock, file, files, &line, findings);
+    // Nothing is compared with one that is not known.
+    let known = interval.unwrap_or_default();
+    let precision = text_option(block, "precision", file, findings);
+    if let Some(option) = precision.filter(|option| option.value.variable().is_none()) {
+        check_precision(option, known, &interval_place, &line("precision"), findings);
     }
-    check_dedup(interval, &interval_place, context, findings);
+    if interval.is_some() {
+        check_dedup(known, &interval_place, context, findings);
+    }
     if let Some(args) = args {
         check_config(args, &line("command"), context, findings);
     }
@@ -232,7 +324,44 @@ fn check_block(
             Some(_) => {}
         }
     }
-    interval
+    known
+}
+
+/// How often the block has the plugin gather, and where that stands; `None` where a variable has it that is not set
+/// here.
+fn interval(
+    block: &Block,
+    clock: Option<Duration>,
+    file: &Path,
+    files: &[TelegrafFile],
+    line: &dyn Fn(&str) -> String,
+    findings: &mut Vec<Finding>,
+) -> (Option<Duration>, String) {
+    let is_unknown = |option: &BlockOption| option.value.variable().is_some();
+    let agent = files.iter().rev().find_map(|file| {
+        let option = agent::get(file.document.agent.as_ref()?, "interval")?;
+        let interval = option.value.agent_duration().filter(|interval| !interval.is_zero());
+        let is_told = interval.is_some() || is_unknown(option);
+        is_told.then(|| (interval, at(&file.path, option.line)))
+    });
+    let own = text_option(block, "interval", file, findings);
+    let own = own.and_then(|option| match option.value.block_duration() {
+        // It is none then.
+        Some(Duration::ZERO) => None,
+        Some(interval) => Some((Some(interval), line("interval"))),
+        None if is_unknown(option) => Some((None, line("interval"))),
+        None => {
+            findings.push(Finding::fail(format!(
+                "{}: interval is no duration, so that Telegraf does not start: write \"10s\"",
+                line("interval")
+            )));
+            None
+        }
+    });
+    match clock {
+        Some(clock) => (Some(clock), line("command")),
+        None => own.or(agent).unwrap_or_else(|| (Some(INTERVAL), "the default".to_owned())),
+    }
 }
 
 /// An option whose value is a text; Telegraf does not look at any other.
@@ -280,26 +409,41 @@ fn check_command(
         )));
         return false;
     }
-    let Some(program) = command.first().map(Path::new) else { return true };
-    // Others are looked for in Telegraf's PATH.
-    if !(program.has_root() || program.is_absolute()) {
+    let Some(&program) = command.first() else { return true };
+    if variables::first(program).is_some() {
         return true;
     }
-    let shown = QuotedPath(program);
-    match (context.look)(program) {
-        Found::Missing => findings
-            .push(Finding::fail(format!("{place}: {shown} is not there: Telegraf does not start"))),
-        Found::Unread(_) => {}
-        Found::File(found) => {
+    let shown = QuotedPath(Path::new(program));
+    let why = match (context.start)(program) {
+        Start::Missing if program.is_empty() => "command begins with an empty string".to_owned(),
+        Start::Missing => format!("{shown} is not there"),
+        Start::NoFile => format!("{shown} is a folder, or no file, and no program"),
+        Start::Forbidden => {
+            format!("{shown} may not be executed by this user: set its mode to 0755")
+        }
+        Start::NotInPath => {
+            findings.push(Finding::warn(format!(
+                "{place}: {shown} is in no folder of PATH here, and Telegraf does not start where it is in none of \
+                 Telegraf's: write the whole path"
+            )));
+            return true;
+        }
+        Start::Unknown => return true,
+        Start::File(found) => {
             let ours = context.program.map(|ours| (context.look)(ours));
             let is_plugin = place_of(&command, context.program) == Some(0);
-            if is_plugin && ours.is_some_and(|ours| ours != Found::File(found)) {
+            let found = (context.look)(&found);
+            let is_other =
+                matches!(found, Found::File(_)) && ours.is_some_and(|ours| ours != found);
+            if is_plugin && is_other {
                 findings.push(Finding::warn(format!(
                     "{place}: {shown} is another file than this program, which may be another version"
                 )));
             }
+            return true;
         }
-    }
+    };
+    findings.push(Finding::fail(format!("{place}: {why}: Telegraf does not start")));
     true
 }
 
@@ -308,7 +452,7 @@ fn run(block: &Block, program: Option<&Path>) -> Run {
     let command = command(block);
     let Some(place) = place_of(&command, program) else { return Run::Wrapped };
     let ours = command.get(place..).unwrap_or_default();
-    if ours.iter().any(|word| word.contains("${")) {
+    if ours.iter().any(|word| variables::first(word).is_some()) {
         return Run::Unknown;
     }
     let args = match cli::parse(ours.iter().map(OsString::from)) {
@@ -345,6 +489,9 @@ fn check_signal(
     findings: &mut Vec<Finding>,
 ) {
     let signal = block.get("signal");
+    if signal.is_some_and(|option| option.value.variable().is_some()) {
+        return;
+    }
     let text = signal.map(|option| option.value.text().unwrap_or_default());
     match text {
         None | Some("none") if clock.is_some() => {}
@@ -388,7 +535,12 @@ fn check_format(
     findings: &mut Vec<Finding>,
 ) {
     let (format, place) = (block.get("data_format"), line("data_format"));
-    let format = format.map_or("influx", |option| option.value.text().unwrap_or_default());
+    // What is no string is not looked at.
+    let format = format.and_then(|option| option.value.text()).filter(|format| !format.is_empty());
+    let format = format.unwrap_or("influx");
+    if variables::first(format).is_some() {
+        return;
+    }
     let is_json = ["json", "xpath_json"].iter().any(|name| format.starts_with(name));
     let shown = Quoted(format.as_bytes());
     match written {
@@ -400,7 +552,7 @@ fn check_format(
             "{place}: data_format = {shown} cannot read what --format json writes: leave --format out, or \
              write data_format = \"json_v2\""
         ))),
-        None | Some(FormatOption::Influx) if format != "influx" => {
+        None | Some(FormatOption::Influx) if !["influx", "influx_upstream"].contains(&format) => {
             findings.push(Finding::fail(format!(
                 "{place}: data_format = {shown} cannot read what the plugin writes: write data_format = \
                  \"influx\""
@@ -418,6 +570,10 @@ fn check_precision(
     place: &str,
     findings: &mut Vec<Finding>,
 ) {
+    // That is none to Telegraf.
+    if option.value.is_negative() {
+        return;
+    }
     let Some(precision) = option.value.block_duration() else {
         findings.push(Finding::fail(format!(
             "{place}: precision is no duration, so that Telegraf does not start: write \"1s\""
@@ -499,32 +655,38 @@ fn check_config(args: &Args, place: &str, context: &Context<'_>, findings: &mut 
     }
 }
 
+/// What tells the series of a block from those of another: none where it has tags, which are not compared.
+type Names<'b> = Option<Vec<(&'b str, Option<&'b str>)>>;
+
 /// Blocks that run the plugin with the same configuration.
 fn same_config_twice(ours: &[Ours<'_>], context: &Context<'_>) -> Vec<Finding> {
-    let configs = ours.iter().map(|one| match run(one.block, context.program) {
-        Run::With(args) => Some(args.config),
-        _ => None,
-    });
-    let configs: Vec<_> = configs.collect();
-    let twice = ours.iter().zip(&configs).enumerate().filter_map(|(place, (one, config))| {
-        let before = configs.iter().take(place).position(|other| config.is_some() && other == config)?;
-        let first = ours.get(before)?;
-        if !is_same_series(&first.block.options_of_series(), &one.block.options_of_series()) {
-            return None;
+    let mut seen = BTreeMap::new();
+    let mut findings = Vec::new();
+    for one in ours {
+        let Run::With(args) = run(one.block, context.program) else { continue };
+        let Some(names) = names_of_series(one.block) else { continue };
+        let place = at(one.file, one.block.line);
+        let (first, first_place) =
+            seen.entry((args.config, names)).or_insert_with(|| (one.block, place.clone()));
+        if std::ptr::eq(*first, one.block) {
+            continue;
         }
-        Some(Finding::warn(format!(
-            "{}: another block runs the plugin with the same configuration ({}): every series would be \
-             reported twice",
-            at(one.file, one.block.line),
-            at(first.file, first.block.line)
-        )))
-    });
-    twice.collect()
+        findings.push(Finding::warn(format!(
+            "{place}: another block runs the plugin with the same configuration ({first_place}): {} reported twice",
+            what_is_twice("every series", &[first, one.block])
+        )));
+    }
+    findings
 }
 
 /// `[[inputs.net]]` beside the plugin.
 fn nets_beside(files: &[TelegrafFile], ours: &[Ours<'_>], context: &Context<'_>) -> Vec<Finding> {
     let config = context.config.map(|file| (context.look)(file));
+    let names: BTreeMap<_, _> = ours
+        .iter()
+        .rev()
+        .filter_map(|one| Some((names_of_series(one.block)?, one.block)))
+        .collect();
     let mut findings = Vec::new();
     for TelegrafFile { path, document } in files {
         let found = (context.look)(path);
@@ -533,38 +695,62 @@ fn nets_beside(files: &[TelegrafFile], ours: &[Ours<'_>], context: &Context<'_>)
             continue;
         }
         for Input { block, .. } in document.inputs.iter().filter(|input| input.name == "net") {
-            let net = block.options_of_series();
-            let is_twice = |one: &Ours<'_>| is_same_series(&net, &one.block.options_of_series());
-            if ours.iter().any(is_twice) {
-                findings.push(Finding::warn(format!(
-                    "{}: [[inputs.net]] is still there: every interface would be reported twice; take it \
-                     out, or give one of the two a name_override or tags",
-                    at(path, block.line)
-                )));
-            }
+            let beside = names_of_series(block).and_then(|net| names.get(&net));
+            let (Some(beside), Some(twice)) = (beside, net_reports(block, context)) else {
+                continue;
+            };
+            findings.push(Finding::warn(format!(
+                "{}: [[inputs.net]] is still there: {} reported twice; take it out, or give one of the two a \
+                 name_override or tags",
+                at(path, block.line),
+                what_is_twice(&twice, &[block, beside])
+            )));
         }
     }
     findings
 }
 
-impl Block {
-    /// What makes its series others than those of another block.
-    fn options_of_series(&self) -> Vec<&BlockOption> {
-        let keys = ["name_override", "name_prefix", "name_suffix", "tags"];
-        self.options.iter().filter(|option| keys.contains(&option.key.as_str())).collect()
+fn names_of_series(block: &Block) -> Names<'_> {
+    const KEYS: [&str; 3] = ["name_override", "name_prefix", "name_suffix"];
+    if block.get("tags").is_some() {
+        return None;
     }
+    let options = block.options.iter().filter(|option| KEYS.contains(&option.key.as_str()));
+    let mut names: Vec<_> =
+        options.map(|option| (option.key.as_str(), option.value.text())).collect();
+    names.sort_unstable();
+    Some(names)
 }
 
-/// Whether two blocks write the same series, by what makes them others: what tags are is not compared.
-fn is_same_series(one: &[&BlockOption], other: &[&BlockOption]) -> bool {
-    let has_tags = one.iter().chain(other).any(|option| option.key == "tags");
-    let names = |options: &[&BlockOption]| {
-        let mut names: Vec<_> =
-            options.iter().map(|option| (option.key.clone(), option.value.clone())).collect();
-        names.sort_by(|(one, _), (other, _)| one.cmp(other));
-        names
+/// What would be reported twice, and how surely: filters may leave something of it out.
+fn what_is_twice(what: &str, blocks: &[&Block]) -> String {
+    let has_filter = blocks.iter().flat_map(|block| &block.options).any(|option| {
+        let key = option.key.as_str();
+        ["pass", "drop", "include", "exclude"].iter().any(|end| key.ends_with(end))
+    });
+    let verb = if has_filter { "may be" } else { "would be" };
+    format!("{what} {verb}")
+}
+
+/// What a block of `inputs.net` reports of that which the tables do; `None` for nothing.
+fn net_reports(block: &Block, context: &Context<'_>) -> Option<String> {
+    let interfaces = context.tables.iter().flat_map(|table| &table.interfaces);
+    let reported = interfaces.filter(|one| one.is_reported && one.namespace.is_empty());
+    let reported: BTreeSet<_> = reported.map(|one| one.name.as_slice()).collect();
+    let entries = block.get("interfaces").and_then(|option| option.value.texts());
+    let patterns = entries.filter(|entries| !entries.is_empty());
+    let patterns = patterns.filter(|entries| !entries.iter().any(|entry| entry.contains('$')));
+    let patterns = patterns.and_then(|entries| Patterns::of_telegraf(&entries).ok());
+    let Some(patterns) = patterns.filter(|_| !reported.is_empty()) else {
+        // Those that are up.
+        return Some("interfaces".to_owned());
     };
-    !has_tags && names(one) == names(other)
+    let mut both = reported.into_iter().filter(|name| patterns.matches(name));
+    let first = Quoted(both.next()?).to_string();
+    Some(match both.count() {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    })
 }
 
 /// The plugin's own configuration lies where Telegraf reads it.
@@ -581,8 +767,8 @@ fn config_within(path: &Path, context: &Context<'_>) -> Finding {
              knows no {key}: move the file elsewhere (--help names a place)"
         )),
         None => Finding::warn(format!(
-            "{shown}: Telegraf reads this file too, so that its own inputs.net reports every series a second \
-             time: move it elsewhere (--help names a place)"
+            "{shown}: Telegraf reads this file too, so that its own inputs.net reports interfaces a second time: \
+             move it elsewhere (--help names a place)"
         )),
     }
 }
@@ -617,7 +803,8 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Given};
-    use crate::explain::telegraf_conf;
+    use crate::explain::facts::InterfaceFacts;
+    use crate::telegraf_conf::{self, Variables};
 
     const CONF: &str = "/t/telegraf.conf";
 
@@ -641,8 +828,19 @@ mod tests {
         }
     }
 
+    fn start(program: &str) -> Start {
+        match look(Path::new(program)) {
+            Found::File(found) => Start::File(found),
+            _ if program == "telegraf-net" => Start::NotInPath,
+            _ if program == "/opt" => Start::NoFile,
+            _ if program == "/bin/denied/telegraf-net" => Start::Forbidden,
+            _ => Start::Missing,
+        }
+    }
+
     fn file(path: &str, text: &str) -> TelegrafFile {
-        let document = telegraf_conf::read(text.as_bytes(), &|_| None).unwrap();
+        let document =
+            telegraf_conf::read(text.as_bytes(), Variables::Replaced(&|_| None)).unwrap();
         TelegrafFile { path: path.into(), document }
     }
 
@@ -653,6 +851,7 @@ mod tests {
             tables,
             program: Some(Path::new("/bin/telegraf-net")),
             look: &look,
+            start: &start,
             system: System::Linux,
         };
         let findings = check(files, &context);
@@ -765,6 +964,31 @@ mod tests {
                 ],
             ),
             (PRECISION, "  precision = \"often\"\n", &["FAIL  line 5: precision is no duration"]),
+            (
+                PRECISION,
+                "[agent]\n  interval = 0\n  flush_interval = \"0s\"\n  collection_jitter = \"-1s\"\n  precision = \"-1s\"\n",
+                &[
+                    "FAIL  line 6: interval has to be more than 0: Telegraf does not start: write \"10s\"",
+                    "FAIL  line 7: flush_interval has to be more than 0: ",
+                    "FAIL  line 8: collection_jitter is no duration, so that Telegraf does not start",
+                    "ok    line 1: [[inputs.execd]]",
+                ],
+            ),
+            (
+                PRECISION,
+                "  collection_offset = \"x\"\n",
+                &["FAIL  line 5: collection_offset takes a duration"],
+            ),
+            (
+                PRECISION,
+                "  namepass = [\"cpu\"]\n",
+                &["FAIL  line 5: namepass leaves nothing of the plugin's"],
+            ),
+            (
+                PRECISION,
+                "  tags.a = \"b\"\n",
+                &["FAIL  line 5: \"tags\" has a dot behind it, which Telegraf", "ok    line 1: "],
+            ),
             (PRECISION, "  interval = \"often\"\n", &["FAIL  line 5: interval is no duration"]),
             (
                 PRECISION,
@@ -868,9 +1092,86 @@ mod tests {
             ),
             (
                 COMMAND,
+                r#"["telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &[
+                    "WARN  line 2: \"telegraf-net\" is in no folder of PATH here, and Telegraf does not start where",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/bin/denied/telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &[
+                    "FAIL  line 2: \"/bin/denied/telegraf-net\" may not be executed by this user: set its mode to 0755: Telegraf does not start",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/opt", "/bin/telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &[
+                    "FAIL  line 2: \"/opt\" is a folder, or no file, and no program: Telegraf does not start",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["", "/bin/telegraf-net", "--config", "/etc/plugin.conf"]"#,
+                &["FAIL  line 2: command begins with an empty string: Telegraf does not start"],
+            ),
+            (
+                COMMAND,
                 r#"["/bin/old/telegraf-net", "--config", "/etc/plugin.conf"]"#,
                 &[
                     "WARN  line 2: \"/bin/old/telegraf-net\" is another file than this program, which may be",
+                ],
+            ),
+            (
+                COMMAND,
+                r#"["/none/$DIR/telegraf-net", "--config", "$CONFIG"]"#,
+                &["WARN  line 2: the arguments of the plugin are not known here"],
+            ),
+            (
+                SIGNAL,
+                "  signal = \"${SIGNAL}\"\n",
+                &[
+                    "WARN  line 3: the variable \"${SIGNAL}\" is not set here, so that signal was not looked at",
+                ],
+            ),
+            (
+                FORMAT,
+                "  data_format = \"$FORMAT\"\n",
+                &[
+                    "WARN  line 4: the variable \"$FORMAT\" is not set here, so that data_format was",
+                ],
+            ),
+            (FORMAT, "  data_format = \"influx_upstream\"\n", &["ok    line 1: "]),
+            (
+                PRECISION,
+                "  precision = \"$PRECISION\"\n  namepass = [\"x\", \"$NAME\"]\n",
+                &[
+                    "WARN  line 5: the variable \"$PRECISION\" is not set here, so that precision was",
+                    "WARN  line 6: the variable \"$NAME\" is not set here, so that namepass was",
+                ],
+            ),
+            // Nothing is compared with an interval that is not known.
+            (
+                PRECISION,
+                "  precision = \"1m\"\n  interval = \"${I}\"\n",
+                &[
+                    "WARN  line 6: the variable \"${I}\" is not set here, so that interval was not looked at",
+                ],
+            ),
+            (
+                PRECISION,
+                "  precision = \"1m\"\n[agent]\n  interval = \"${I}\"\n",
+                &[
+                    "WARN  line 7: the variable \"${I}\" is not set here, so that interval was not looked at",
+                    "ok",
+                ],
+            ),
+            (
+                PRECISION,
+                "  precision = \"1s\"\n[agent]\n  Interval = \"200ms\"\n",
+                &[
+                    "FAIL  line 5: precision = \"1s\" with interval = \"200ms\" (\"/t/telegraf.conf\" line 7): 5",
                 ],
             ),
             ("[[inputs.execd]]\n", "[[inputs.execd]]\n  [[\n", &["FAIL  line 2: not valid TOML: "]),
@@ -900,6 +1201,25 @@ mod tests {
     }
 
     #[test]
+    fn a_block_is_ours_by_the_name_of_a_file_and_not_by_a_part_of_it() {
+        let program = Some(Path::new("/opt/telegraf-net-1.0"));
+        for (command, is_ours) in [
+            (&["/usr/bin/telegraf-net"][..], true),
+            (&[r"C:\Programs\telegraf-net.exe"], true),
+            (&["sudo", "/opt/telegraf-net-1.0"], true),
+            (&["sh", "-c", "exec '/bin/telegraf-net' --config /x"], true),
+            (&["sh", "-c", "A=b;telegraf-net&"], true),
+            (&["/usr/local/bin/telegraf-net.sh"], true),
+            (&["/opt/telegraf-network/run.sh"], false),
+            (&["/opt/telegraf-net/run.sh", "--config", "/etc/telegraf-network.conf"], false),
+            (&["/bin/my-telegraf-net"], false),
+            (&[], false),
+        ] {
+            assert_eq!(names_program(command, program), is_ours, "{command:?}");
+        }
+    }
+
+    #[test]
     fn series_that_would_be_reported_twice_are_told() {
         let net = "[[inputs.net]]\n";
         let twice = "WARN  \"/t/telegraf.d/net.conf\" line 1: [[inputs.net]] is still there: ";
@@ -922,6 +1242,34 @@ mod tests {
         }
         let said = said_with(&format!("{WELL}{renamed}"), &format!("{net}{renamed}"));
         assert!(said[1].starts_with(twice), "{said:?}");
+        // What filters leave is not known.
+        let filtered = format!("{net}  fieldinclude = [\"speed\"]\n");
+        let said = said_with(WELL, &filtered);
+        assert!(said[1].contains(": interfaces may be reported twice; take it out"), "{said:?}");
+        let said = said_with(WELL, "[[plugins.net]]\n");
+        assert!(said[1].contains(": interfaces would be reported twice; take it out"), "{said:?}");
+        // What is reported here is.
+        let interface = |name: &str, is_reported| InterfaceFacts {
+            name: name.into(),
+            is_reported,
+            ..InterfaceFacts::default()
+        };
+        let interfaces =
+            vec![interface("eth0", true), interface("eth1", true), interface("lo", false)];
+        let tables = [TableFacts { interfaces, ..TableFacts::default() }];
+        for (entries, told) in [
+            ("'eth*'", Some("\"eth0\" and 1 more would be reported twice")),
+            ("'eth1'", Some("\"eth1\" would be reported twice")),
+            ("'lo', 'wlan*'", None),
+            // Without a wildcard, all of an entry is literal.
+            ("'{eth0,eth1}'", None),
+            ("'{eth0,eth1}', 'x*'", Some("\"eth0\" and 1 more would be reported twice")),
+        ] {
+            let conf = format!("{WELL}{net}  interfaces = [{entries}]\n");
+            let said = said_of(&[file(CONF, &conf)], Some("/etc/plugin.conf"), &tables);
+            assert_eq!(said.len() == 2, told.is_some(), "{said:?}");
+            assert!(told.is_none_or(|told| said[1].contains(told)), "{said:?}");
+        }
         let said = said_with(WELL, WELL);
         let expected = "WARN  \"/t/telegraf.d/net.conf\" line 1: another block runs the plugin with the same \
                         configuration (\"/t/telegraf.conf\" line 1): every series would be reported twice";
@@ -946,6 +1294,12 @@ mod tests {
     }
 
     #[test]
+    fn many_blocks_are_checked() {
+        let text = "[[inputs.net]]\nalias = 'a'\n".repeat(5000) + &WELL.repeat(500);
+        assert_eq!(said(&text).len(), 500 + 499 + 5000);
+    }
+
+    #[test]
     fn a_dedup_interval_that_leaves_nothing_out_is_told() {
         let text = "[[inputs.net]]\ndedup_interval = '10s'\n";
         let table = Config::parse(text.as_bytes(), &|_| None).unwrap().tables.remove(0);
@@ -965,14 +1319,20 @@ mod tests {
     }
 
     #[test]
-    fn the_only_block_tells_its_environment() {
+    fn blocks_tell_their_environment() {
         let with = |value: &str| format!("{WELL}  environment = {value}\n");
         let environment = |text: &str| environment(&[file(CONF, text)], None);
         let expected = [("HOST_PROC".to_owned(), "/p=q".to_owned())];
         assert_eq!(environment(&with("['HOST_PROC=/p=q', 'x']")), Some(expected.into()));
         assert_eq!(environment(&with("'x=y'")), None);
         assert_eq!(environment(WELL), None);
-        assert_eq!(environment(&with("['A=b']").repeat(2)), None);
+        let two = with("['A=b', 'B=1']") + &with("['A=c', 'C=1']");
+        let expected = [("A", "b"), ("B", "1"), ("C", "1")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(environment(&two), Some(expected.into()));
+        let told = "WARN  \"/t/telegraf.conf\" line 12: environment gives \"A\" another value than \
+                    \"/t/telegraf.conf\" line 6, with which the configuration was looked at";
+        assert_eq!(said(&two)[2], told);
     }
 
     #[test]
@@ -982,7 +1342,9 @@ mod tests {
         let expected = "WARN  \"/t/telegraf.conf\" line 6: the variable \"${INTERVAL}\" stands outside of quotes: ";
         assert!(said[0].starts_with(expected), "{said:?}");
         assert!(
-            said[1].starts_with("FAIL  \"/t/telegraf.conf\" line 6: interval is no duration"),
+            said[1].starts_with(
+                "WARN  \"/t/telegraf.conf\" line 6: the variable \"${INTERVAL}\" is not"
+            ),
             "{said:?}"
         );
     }

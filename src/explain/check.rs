@@ -14,7 +14,7 @@ use crate::config::systems::System;
 use crate::config::{Given, List, Origin};
 use crate::log::Level;
 use crate::quoted::Quoted;
-use crate::system::facts::{CapabilityFacts, ProcessFacts};
+use crate::system::facts::{CapabilityFacts, Fate, ProcessFacts};
 
 /// So many tables have all of their options shown; of more, those that were given.
 const MAX_WHOLE: usize = 5;
@@ -24,9 +24,6 @@ const MAX_TABLES: usize = 20;
 
 /// So many reasons are told of.
 const MAX_REASONS: usize = 4;
-
-/// About how many files this process has open beside those of other network namespaces.
-const OWN_FILES: usize = 48;
 
 /// How bad something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +94,7 @@ pub fn text(findings: &[Finding]) -> (String, bool) {
     text.push_str(if is_failure {
         "exit status 1: something would not be reported, or be lost: see FAIL\n"
     } else {
-        "exit status 0: nothing would be lost\n"
+        "exit status 0: nothing was found that would be lost\n"
     });
     (text, is_failure)
 }
@@ -327,12 +324,17 @@ fn lost_namespaces(facts: &Facts, number: usize, table: &TableFacts) -> Option<F
     let reported = ours.clone().filter(|row| row.is_reported).count();
     let lost: Vec<_> = ours.filter(|row| row.is_lost).collect();
     let first = lost.first()?;
-    let mut reasons = BTreeMap::<_, usize>::new();
+    let mut counts = BTreeMap::<_, usize>::new();
     for row in &lost {
-        *reasons.entry(row.because.as_str()).or_default() += 1;
+        *counts.entry(row.because.as_str()).or_default() += 1;
     }
-    let reasons = reasons.iter().take(MAX_REASONS);
-    let reasons = reasons.map(|(because, count)| format!("{count}: {because}")).collect();
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let shown = counts.iter().take(MAX_REASONS);
+    let mut reasons: Vec<_> = shown.map(|(because, count)| format!("{count}: {because}")).collect();
+    if let Some(rest) = counts.len().checked_sub(MAX_REASONS).filter(|rest| *rest > 0) {
+        reasons.push(format!("... {rest} more reasons"));
+    }
     let text = format!(
         "{}: table {} selects {}, of which {} are not reported, such as {}",
         place(facts, table.line_of("namespace_include")),
@@ -352,7 +354,8 @@ fn files(facts: &Facts) -> Option<Finding> {
     let text = format!(
         "open files: other network namespaces take about {wanted}, and the limit is {most}"
     );
-    Some(if wanted + OWN_FILES > most {
+    let mut fates = facts.others.namespaces.iter().flat_map(|one| &one.fates);
+    Some(if fates.any(|(_, fate)| *fate == Fate::NoFiles) {
         Finding::fail(format!("{text}: raise it (LimitNOFILE)"))
     } else {
         Finding::ok(text)
@@ -391,7 +394,7 @@ fn capabilities(facts: &Facts) -> Vec<Finding> {
             "NoNewPrivs is set, so that setcap on this file has no effect: give Telegraf's service ambient \
              ones (AmbientCapabilities=)"
         } else {
-            "give Telegraf's service ambient ones (AmbientCapabilities=), as the README says"
+            "give Telegraf's service ambient ones (AmbientCapabilities=), as docs/NAMESPACES.md says"
         };
         Finding::warn(format!("{name} is missing, which {purpose} takes: {way_out}"))
     });
@@ -404,7 +407,7 @@ mod tests {
     use crate::config::Config;
     use crate::explain::facts::{InterfaceFacts, NamespaceRow};
     use crate::gather::UnmatchedEntry;
-    use crate::system::facts::{Others, Way};
+    use crate::system::facts::{NamespaceFacts, Others, Way};
 
     /// What a table says, of which one interface is reported.
     fn table(options: &str) -> TableFacts {
@@ -462,7 +465,8 @@ mod tests {
         assert_eq!(understood.lines().count(), 2 + options.count());
         let (text, is_failure) = text(&findings);
         assert!(
-            text.ends_with("\nexit status 0: nothing would be lost\n") && !is_failure,
+            text.ends_with("\nexit status 0: nothing was found that would be lost\n")
+                && !is_failure,
             "{text}"
         );
     }
@@ -594,15 +598,21 @@ mod tests {
             row("d", false, true, "forbidden"),
             row("e", false, false, "not selected"),
         ];
-        all.others = Others { files_wanted: Some(600), ..Others::default() };
+        let no_files =
+            NamespaceFacts { name: "b".into(), container: None, fates: vec![(0, Fate::NoFiles)] };
+        all.others =
+            Others { files_wanted: Some(600), namespaces: vec![no_files], ..Others::default() };
         all.process.file_limit = Some([256, 512]);
         let expected = [
             "FAIL  \"a.conf\" line 3: table 1 selects 4 other network namespaces, of which 3 are not reported, such \
-             as \"b\"\n      1: forbidden\n      2: no files",
+             as \"b\"\n      2: no files\n      1: forbidden",
             "FAIL  open files: other network namespaces take about 600, and the limit is 512: raise it \
              (LimitNOFILE)",
         ];
         assert_eq!(said(&all), expected);
+        // Where all have theirs, a limit that is near is none of it.
+        all.others.namespaces.clear();
+        assert_eq!(said(&all), expected[..1]);
     }
 
     #[test]
@@ -628,7 +638,7 @@ mod tests {
             (
                 true,
                 false,
-                "give Telegraf's service ambient ones (AmbientCapabilities=), as the README says",
+                "give Telegraf's service ambient ones (AmbientCapabilities=), as docs/NAMESPACES.md says",
             ),
             (true, true, "NoNewPrivs is set, so that setcap on this file has no effect: give"),
             (

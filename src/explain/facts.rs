@@ -5,14 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use crate::config::{Config, ConfigWarning, Given, List, ListEntry, Origin, Table};
-use crate::format::Format as _;
 use crate::format::choice::Choice;
 use crate::format::influx::Influx;
+use crate::format::{Fields, Format as _};
 use crate::gather::entries::{EntryOf, Match, Seen};
 use crate::gather::report::Shown;
 use crate::gather::{Collector, UnmatchedEntry};
 use crate::log::{self, Kept, Level, Log};
-use crate::model::counters::MoreCounters;
+use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Presence, telegraf_name};
 use crate::model::link::LinkState;
 use crate::quoted::{Quoted, QuotedPath};
@@ -88,6 +88,10 @@ pub struct TableFacts {
     pub without_speed: usize,
     /// For how long lines that say nothing new are left out.
     pub dedup_interval: Option<Duration>,
+    /// The fields that its lines have here, and those of interfaces that they may have at another time.
+    pub fields: BTreeSet<String>,
+    /// The tags that its lines may have.
+    pub tags: BTreeSet<&'static str>,
 }
 
 /// What becomes of a network namespace by a table.
@@ -340,6 +344,7 @@ impl<'t> TableLook<'t> {
             Shown::Protocol { statistic, .. } => {
                 let is_written = self.table.dump_zeros || statistic.value != 0;
                 self.facts.statistics += usize::from(is_written);
+                self.facts.fields.insert(statistic.field.to_owned());
                 let entries = self.table.entries.iter().zip(&mut self.facts.entries);
                 for (entry, facts) in entries.filter(|(entry, _)| entry.list == List::Protocols) {
                     let item = self.table.protocols.get(entry.index);
@@ -369,6 +374,11 @@ impl<'t> TableLook<'t> {
     fn end(mut self) -> TableFacts {
         let is_any = self.facts.interfaces.iter().any(|one| one.is_reported);
         let fields = &self.table.fields;
+        self.facts.fields.extend(self.told.iter().cloned().chain(fields_of_interfaces(*fields)));
+        let tags = self.table.interface_tags.iter().map(|tag| tag.key());
+        let of_others = ["container", "namespace"].into_iter().filter(|_| self.facts.has_others);
+        let tags = tags.chain(of_others);
+        self.facts.tags.extend(tags.chain(["interface"]).chain(self.told_tags.iter().copied()));
         let since = |counter: &crate::model::counters::Counter| {
             counter.stats.iter().find_map(|stat| stat.since())
         };
@@ -391,6 +401,18 @@ impl<'t> TableLook<'t> {
         }
         self.facts
     }
+}
+
+/// The fields that lines of interfaces may have, but for protocol statistics.
+fn fields_of_interfaces(fields: Fields) -> BTreeSet<String> {
+    let counters = Counters::TABLE.iter().map(|one| one.name);
+    let rates = counters.clone().filter(|_| fields.rates).map(|name| format!("{name}_rate"));
+    // Those without are other systems'.
+    let more =
+        MoreCounters::TABLE.iter().filter(|one| fields.all_counters && !one.stats.is_empty());
+    let states = LinkState::FIELDS.iter().filter(|_| fields.link_state).map(|one| one.name);
+    let names = counters.chain(more.map(|one| one.name)).chain(states).chain(["speed"]);
+    names.map(ToOwned::to_owned).chain(rates).collect()
 }
 
 /// The keys of the fields of a line, which are words.

@@ -3,16 +3,18 @@
 //!
 //! [`facts`] asks a collector, once, for all that these say, and makes plain data of it; [`cost`] measures
 //! what options take. From these, [`screen`] makes the text of `--explain`, and [`check`] the lines of
-//! `--check`. [`telegraf_conf`] reads Telegraf's configuration, and [`block`] says what is wrong with its
-//! blocks for this plugin. Whatever an entry matches, and which interface is reported, comes from the same
+//! `--check`. [`telegraf_conf`](crate::telegraf_conf) reads Telegraf's configuration, and [`block`] says what is wrong with its
+//! blocks for this plugin, `execd_options` what Telegraf does not start with, and `filters` what theirs take away. Whatever an entry matches, and which interface is reported, comes from the same
 //! code that reports: [`EntryOf`](crate::gather::entries::EntryOf), [`Selection`](crate::select::Selection).
 
+mod agent;
 pub mod block;
 pub mod check;
 pub mod cost;
+mod execd_options;
 pub mod facts;
+mod filters;
 pub mod screen;
-pub mod telegraf_conf;
 pub mod telegraf_files;
 
 use std::fmt;

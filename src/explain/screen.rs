@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::cost::{Cost, Costs, OptionCost};
+use super::counted;
 use super::facts::{EntryFacts, Facts, InterfaceFacts, TableFacts};
-use super::{Plain, counted};
 use crate::config::{List, Origin};
 use crate::gather::UnmatchedEntry;
 use crate::log::Level;
 use crate::quoted::{Quoted, QuotedPath};
 use crate::system::facts::{ProcessFacts, Purpose, ReadFile};
+use crate::view::grid::{Cell, Column, Layout};
+use crate::view::style::Look;
+use crate::view::text::{self, Charset, printable};
 
 /// More rows than so many are folded, where they are alike.
 const MAX_ROWS: usize = 40;
@@ -27,55 +30,55 @@ const MAX_NAMES: usize = 10;
 /// The longest name that may be another one with a slip.
 const MAX_LIKE_A_NAME: usize = 64;
 
-/// All that there is to say.
+/// All that there is to say, in these characters.
 #[must_use]
-pub fn explain(facts: &Facts, costs: &Costs) -> String {
+pub fn explain(facts: &Facts, costs: &Costs, charset: Charset) -> String {
     let mut text = String::new();
-    let config = log_safe(&facts.config);
+    let config = safe(&facts.config, charset);
     let tables = counted(facts.tables.len(), "table");
-    let _ = writeln!(text, "{config}: {tables}{}", process(&facts.process));
+    let _ = writeln!(text, "{config}: {tables}{}", process(&facts.process, charset));
     for (number, table) in facts.tables.iter().enumerate().take(MAX_TABLES) {
-        explain_table(facts, number, table, &mut text);
+        explain_table(facts, number, table, charset, &mut text);
     }
     if let Some(more) = facts.tables.len().checked_sub(MAX_TABLES).filter(|more| *more > 0) {
         let _ = writeln!(text, "\n... {more} more tables");
     }
-    explain_namespaces(facts, &mut text);
-    explain_degraded(facts, &mut text);
-    explain_costs(costs, &mut text);
+    explain_namespaces(facts, charset, &mut text);
+    explain_degraded(facts, charset, &mut text);
+    explain_costs(costs, charset, &mut text);
     text
 }
 
-/// What there is to say of the interface of that name.
+/// What there is to say of the interface of that name, in these characters.
 ///
 /// # Errors
 ///
 /// That there is none, and what there is that is like it, in one line.
-pub fn explain_one(facts: &Facts, name: &[u8]) -> Result<String, String> {
+pub fn explain_one(facts: &Facts, name: &[u8], charset: Charset) -> Result<String, String> {
     let mut text = String::new();
     for (number, table) in facts.tables.iter().enumerate() {
         for one in table.interfaces.iter().filter(|one| one.name == name) {
             let namespace = match one.namespace.as_slice() {
                 b"" => String::new(),
-                namespace => format!(" of network namespace {}", Quoted(namespace)),
+                namespace => format!(" of network namespace {}", quoted(namespace, charset)),
             };
             let reported = if one.is_reported { "reported" } else { "not reported" };
-            let because = log_safe(&one.because);
+            let because = safe(&one.because, charset);
             let _ = writeln!(
                 text,
                 "{}{namespace}: {reported} by table {} (line {}): {because}",
-                Quoted(name),
+                quoted(name, charset),
                 number + 1,
                 table.line
             );
             if let Some(line) = &one.line {
-                let line = Plain(line.as_bytes());
+                let line = safe(line, charset);
                 let _ = writeln!(text, "  its line has {}: {line}", counted(one.fields, "field"));
             }
             if one.namespace.is_empty()
                 && let Some(way) = &table.way
             {
-                let (source, because) = (log_safe(&way.source), log_safe(&way.because));
+                let (source, because) = (safe(&way.source, charset), safe(&way.because, charset));
                 let _ = writeln!(text, "  read by {source}: {because}");
             }
         }
@@ -85,7 +88,7 @@ pub fn explain_one(facts: &Facts, name: &[u8]) -> Result<String, String> {
     }
     let altname = facts.altnames.iter().find(|[altname, _]| altname == name);
     if let Some([_, interface]) = altname {
-        let (name, interface) = (Quoted(name), Quoted(interface));
+        let (name, interface) = (quoted(name, charset), quoted(interface, charset));
         return Err(format!("{name} is an alternative name of {interface}: ask for that"));
     }
     let mut names: Vec<&[u8]> = Vec::new();
@@ -95,18 +98,18 @@ pub fn explain_one(facts: &Facts, name: &[u8]) -> Result<String, String> {
         }
     }
     let hint = match nearest(name, &names) {
-        Some(name) => format!("; did you mean {}?", Quoted(name)),
+        Some(name) => format!("; did you mean {}?", quoted(name, charset)),
         None => String::new(),
     };
-    let shown = names.iter().take(MAX_NAMES).map(|name| Quoted(name).to_string());
+    let shown = names.iter().take(MAX_NAMES).map(|name| quoted(name, charset));
     let mut shown = shown.collect::<Vec<_>>().join(", ");
     if let Some(more) = names.len().checked_sub(MAX_NAMES).filter(|more| *more > 0) {
         let _ = write!(shown, ", ... {more} more");
     }
     let shown = if shown.is_empty() { "none".to_owned() } else { shown };
     Err(format!(
-        "no interface is called {} in the network namespaces that are reported{hint} (there: {shown})",
-        Quoted(name)
+        "no interface is called {} in the network namespaces that were read{hint} (there: {shown})",
+        quoted(name, charset)
     ))
 }
 
@@ -123,10 +126,10 @@ fn nearest<'a>(name: &[u8], names: &[&'a [u8]]) -> Option<&'a [u8]> {
 }
 
 /// What this process is, behind the configuration's name.
-fn process(process: &ProcessFacts) -> String {
+fn process(process: &ProcessFacts, charset: Charset) -> String {
     let mut text = String::new();
     if let Some(kernel) = &process.kernel {
-        let _ = write!(text, "; Linux {}", Plain(kernel.as_bytes()));
+        let _ = write!(text, "; Linux {}", safe(kernel, charset));
     }
     if let Some(user) = process.user {
         let _ = write!(text, "; as user {user}");
@@ -134,7 +137,13 @@ fn process(process: &ProcessFacts) -> String {
     text
 }
 
-fn explain_table(facts: &Facts, number: usize, table: &TableFacts, text: &mut String) {
+fn explain_table(
+    facts: &Facts,
+    number: usize,
+    table: &TableFacts,
+    charset: Charset,
+    text: &mut String,
+) {
     let fields: usize = table.interfaces.iter().map(|one| one.fields).sum();
     let _ = writeln!(
         text,
@@ -181,46 +190,60 @@ fn explain_table(facts: &Facts, number: usize, table: &TableFacts, text: &mut St
         let names = table.absent.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         rows.push("absent", format!("{names}: netlink alone tells them"));
     }
-    rows.write(text);
+    rows.write(charset, text);
     if table.interfaces.is_empty() {
         return;
     }
     let has_namespaces = table.interfaces.iter().any(|one| !one.namespace.is_empty());
-    let rows = folded(&table.interfaces);
-    let width = |column: fn(&InterfaceFacts) -> &[u8], title: &str| {
-        let shown = rows.iter().map(|row| match row {
-            Row::One(one) => Plain(column(one)).to_string().chars().count(),
-            Row::More(..) => 0,
-        });
-        shown.max().unwrap_or_default().max(title.len())
-    };
-    let (namespaces, names) =
-        (width(|one| &one.namespace, "NAMESPACE"), width(|one| &one.name, "INTERFACE"));
+    let place = has_namespaces.then_some("NAMESPACE");
     text.push('\n');
-    let mut lines = String::new();
-    let mut line = |namespace: Plain<'_>, name: Plain<'_>, reported: &str, because: &str| {
-        lines.push_str("  ");
-        if has_namespaces {
-            let _ = write!(lines, "{namespace:namespaces$}  ");
-        }
-        let _ = writeln!(lines, "{name:names$}  {reported:8}  {because}");
+    write_folded(place, "INTERFACE", &table.interfaces, charset, text);
+}
+
+/// A table of those, under these titles, the first of which is of their namespaces.
+fn write_folded(
+    place: Option<&'static str>,
+    name: &'static str,
+    all: &[InterfaceFacts],
+    charset: Charset,
+    text: &mut String,
+) {
+    let columns: Vec<_> =
+        place.into_iter().chain([name, "REPORTED", "BECAUSE"]).map(Column::words).collect();
+    let folded = folded(all);
+    let cells = |one: &InterfaceFacts| -> Vec<Cell> {
+        let place = place.map(|_| text::name(&one.namespace, charset));
+        let reported = if one.is_reported { "yes" } else { "no" };
+        let others = [reported.to_owned(), safe(&one.because, charset)];
+        let name = text::name(&one.name, charset);
+        place.into_iter().chain([name]).chain(others).map(Cell::plain).collect()
     };
-    line(Plain(b"NAMESPACE"), Plain(b"INTERFACE"), "REPORTED", "BECAUSE");
-    for row in &rows {
-        match row {
-            Row::One(one) => {
-                let reported = if one.is_reported { "yes" } else { "no" };
-                line(Plain(&one.namespace), Plain(&one.name), reported, &log_safe(&one.because));
+    let rows: Vec<_> = folded
+        .iter()
+        .filter_map(|row| match row {
+            Row::One(one) => Some(cells(one)),
+            Row::More(..) => None,
+        })
+        .collect();
+    let look = Look { width: None, has_colours: false, charset };
+    let layout = Layout::of(&columns, &rows, look.width);
+    let _ = writeln!(text, "  {}", layout.titles(&columns, look));
+    let before_name = match place {
+        Some(_) => layout.width_of(0).unwrap_or_default() + "  ".len(),
+        None => 0,
+    };
+    let mut rows = rows.iter();
+    for row in &folded {
+        let line = match row {
+            Row::One(_) => {
+                rows.next().map(|row| layout.line(&columns, row, look)).unwrap_or_default()
             }
             Row::More(count, one) => {
-                let more = format!("... {count} more like {}", Plain(&one.name));
-                line(Plain(b""), Plain(more.as_bytes()), "", "");
+                let name = text::name(&one.name, charset);
+                format!("{:before_name$}... {count} more like {name}", "")
             }
-        }
-    }
-    for line in lines.lines() {
-        text.push_str(line.trim_end());
-        text.push('\n');
+        };
+        let _ = writeln!(text, "  {}", line.trim_end());
     }
 }
 
@@ -268,12 +291,12 @@ fn show_entry(facts: &Facts, number: usize, table: &TableFacts, entry: &EntryFac
     shown
 }
 
-fn explain_namespaces(facts: &Facts, text: &mut String) {
+fn explain_namespaces(facts: &Facts, charset: Charset, text: &mut String) {
     let names = || facts.others.namespaces.iter().map(|one| one.name.as_slice());
     if facts.namespaces.is_empty() {
         let count = names().count();
         if count > 0 {
-            let names = names().take(MAX_NAMES).map(|name| Quoted(name).to_string());
+            let names = names().take(MAX_NAMES).map(|name| quoted(name, charset));
             let names = names.collect::<Vec<_>>().join(", ");
             let more = if count > MAX_NAMES { ", ..." } else { "" };
             let _ = writeln!(
@@ -299,36 +322,16 @@ fn explain_namespaces(facts: &Facts, text: &mut String) {
             }
         })
         .collect();
-    let folded = folded(&rows);
-    let names = folded.iter().map(|row| match row {
-        Row::One(one) => Plain(&one.name).to_string().chars().count(),
-        Row::More(..) => 0,
-    });
-    let width = names.max().unwrap_or_default().max("NAMESPACE".len());
-    let _ = writeln!(text, "  TABLE  {:width$}  REPORTED  BECAUSE", "NAMESPACE");
-    for row in &folded {
-        match row {
-            Row::One(one) => {
-                let reported = if one.is_reported { "yes" } else { "no" };
-                let (table, name) = (Plain(&one.namespace), Plain(&one.name));
-                let because = log_safe(&one.because);
-                let _ = writeln!(text, "  {table:5}  {name:width$}  {reported:8}  {because}");
-            }
-            Row::More(count, one) => {
-                let _ = writeln!(text, "         ... {count} more like {}", Plain(&one.name));
-            }
-        }
-    }
+    write_folded(Some("TABLE"), "NAMESPACE", &rows, charset, text);
     if let Some(unread) = &facts.others.unread {
-        let _ = writeln!(text, "  {}", log_safe(unread));
+        let _ = writeln!(text, "  {}", safe(unread, charset));
     }
 }
 
 /// What is wrong, each with the way out, as lines without their ends.
 #[must_use]
 pub fn degraded(facts: &Facts) -> Vec<(Level, String)> {
-    let mut lines: Vec<_> =
-        facts.degraded.iter().map(|(level, text)| (*level, log_safe(text))).collect();
+    let mut lines = facts.degraded.clone();
     for (number, table) in facts.tables.iter().enumerate().take(MAX_TABLES) {
         if table.without_speed > 0 {
             let line = format!(
@@ -342,16 +345,15 @@ pub fn degraded(facts: &Facts) -> Vec<(Level, String)> {
     lines
 }
 
-fn explain_degraded(facts: &Facts, text: &mut String) {
+fn explain_degraded(facts: &Facts, charset: Charset, text: &mut String) {
     let mut lines = degraded(facts);
     let ways = facts.tables.iter().enumerate().filter_map(|(number, table)| {
         let lost = table.way.as_ref()?.lost.as_ref()?;
-        Some((Level::Info, format!("table {}: {}", number + 1, log_safe(lost))))
+        Some((Level::Info, format!("table {}: {}", number + 1, lost)))
     });
     lines.extend(ways.take(MAX_TABLES));
     let warnings = facts.warnings.iter().map(|warning| (Level::Warn, warning.to_string()));
-    lines
-        .extend(warnings.chain(facts.doubles.iter().map(|double| (Level::Warn, log_safe(double)))));
+    lines.extend(warnings.chain(facts.doubles.iter().map(|double| (Level::Warn, double.clone()))));
     if lines.is_empty() {
         text.push_str("\nDEGRADED: nothing\n");
         return;
@@ -363,11 +365,11 @@ fn explain_degraded(facts: &Facts, text: &mut String) {
             Level::Warn => "W!",
             Level::Info | Level::Debug => "I!",
         };
-        let _ = writeln!(text, "  {level} {line}");
+        let _ = writeln!(text, "  {level} {}", safe(&line, charset));
     }
 }
 
-fn explain_costs(costs: &Costs, text: &mut String) {
+fn explain_costs(costs: &Costs, charset: Charset, text: &mut String) {
     let Costs { whole: Cost { us, lines, fields }, options, is_complete } = costs;
     let _ = writeln!(
         text,
@@ -385,7 +387,8 @@ fn explain_costs(costs: &Costs, text: &mut String) {
             let sign = if *more_us < 0.0 { "-" } else { "+" };
             format!("{sign}{}", show_time(more_us.abs()))
         };
-        let _ = writeln!(text, "  {is_set:3}  {time:>9}  {more:+6} fields  {}", log_safe(option));
+        let _ =
+            writeln!(text, "  {is_set:3}  {time:>9}  {more:+6} fields  {}", safe(option, charset));
     }
     if !is_complete {
         text.push_str("  the others were not measured: it would take too long here\n");
@@ -402,8 +405,13 @@ fn show_time(us: f64) -> String {
 }
 
 /// What a message holds of the outside is quoted there; this is for what is not.
-fn log_safe(text: &str) -> String {
-    Plain(text.as_bytes()).to_string()
+fn safe(text: &str, charset: Charset) -> String {
+    printable(text.as_bytes(), charset)
+}
+
+/// The name of something, as tables show it, in quotes.
+fn quoted(name: &[u8], charset: Charset) -> String {
+    format!("\"{}\"", text::name(name, charset).replace('"', "\\\""))
 }
 
 /// A row of a table that may be folded.
@@ -454,11 +462,11 @@ impl Rows {
         self.0.push((title, row));
     }
 
-    fn write(&self, text: &mut String) {
+    fn write(&self, charset: Charset, text: &mut String) {
         let mut before = "";
         for (title, row) in &self.0 {
             let shown = if *title == before { "" } else { title };
-            let _ = writeln!(text, "  {shown:9}  {}", log_safe(row));
+            let _ = writeln!(text, "  {shown:9}  {}", safe(row, charset));
             before = title;
         }
     }
@@ -579,7 +587,7 @@ COSTS, about, of processors' time, on this host at this moment: a gather takes 1
   set    about 0      -8 fields  counters
   the others were not measured: it would take too long here
 "#;
-        assert_eq!(explain(&facts, &costs), expected);
+        assert_eq!(explain(&facts, &costs, Charset::Unicode), expected);
     }
 
     #[test]
@@ -591,7 +599,7 @@ COSTS, about, of processors' time, on this host at this moment: a gather takes 1
             interfaces.push(interface(&format!("veth{:08x}", number * 12_345), true, kept));
         }
         interfaces.push(interface("wg0", true, kept));
-        let text = explain(&facts(vec![table(interfaces)]), &Costs::default());
+        let text = explain(&facts(vec![table(interfaces)]), &Costs::default(), Charset::Unicode);
         let rows: Vec<_> =
             text.lines().skip_while(|line| !line.contains("BECAUSE")).skip(1).collect();
         let names: Vec<_> = rows.iter().take_while(|row| !row.is_empty()).collect();
@@ -600,7 +608,10 @@ COSTS, about, of processors' time, on this host at this moment: a gather takes 1
         assert_eq!(names[5].trim(), "... 147 more like veth000090ab");
         // Few are not.
         let few = (0..40).map(|number| interface(&format!("veth{number}"), true, "up")).collect();
-        assert!(!explain(&facts(vec![table(few)]), &Costs::default()).contains("more like"));
+        assert!(
+            !explain(&facts(vec![table(few)]), &Costs::default(), Charset::Unicode)
+                .contains("more like")
+        );
     }
 
     #[test]
@@ -617,7 +628,7 @@ COSTS, about, of processors' time, on this host at this moment: a gather takes 1
         let mut all = facts(vec![table(vec![interface("eth0", true, "up"), blue])]);
         all.namespaces =
             vec![row("", true, "namespace_include \"\" (line 2)"), row("red", false, "no")];
-        let text = explain(&all, &Costs::default());
+        let text = explain(&all, &Costs::default(), Charset::Unicode);
         let expected = "\n  NAMESPACE  INTERFACE  REPORTED  BECAUSE\n             eth0       yes       up\n  \
                         blue       eth0       yes       up\n";
         assert!(text.contains(expected), "{text}");
@@ -629,7 +640,7 @@ COSTS, about, of processors' time, on this host at this moment: a gather takes 1
         let one = NamespaceFacts { name: b"blue".to_vec(), container: None, fates };
         all.namespaces.clear();
         all.others = Others { namespaces: vec![one], ..Others::default() };
-        let text = explain(&all, &Costs::default());
+        let text = explain(&all, &Costs::default(), Charset::Unicode);
         assert!(
             text.contains("\nOTHER NETWORK NAMESPACES: 1 with a name, none reported: "),
             "{text}"
@@ -648,28 +659,28 @@ COSTS, about, of processors' time, on this host at this moment: a gather takes 1
         let expected = "\"eth0\": reported by table 1 (line 1): up\n  its line has 9 fields: \
                         net,interface=eth0 a=1i\n\"eth0\" of network namespace \"blue\": not reported by \
                         table 1 (line 1): down\n";
-        assert_eq!(explain_one(&all, b"eth0"), Ok(expected.into()));
+        assert_eq!(explain_one(&all, b"eth0", Charset::Unicode), Ok(expected.into()));
         let there = "(there: \"eth0\", \"lo\")";
         for (name, expected) in [
             (&b"wan"[..], "\"wan\" is an alternative name of \"eth0\": ask for that".to_owned()),
             (
                 b"eht0",
                 format!(
-                    "no interface is called \"eht0\" in the network namespaces that are reported; did you \
+                    "no interface is called \"eht0\" in the network namespaces that were read; did you \
                      mean \"eth0\"? {there}"
                 ),
             ),
             (
                 b"\xff\n",
                 format!(
-                    "no interface is called \"\u{fffd}\\n\" in the network namespaces that are reported \
+                    "no interface is called \"\\xff\\n\" in the network namespaces that were read \
                      {there}"
                 ),
             ),
         ] {
-            assert_eq!(explain_one(&all, name), Err(expected));
+            assert_eq!(explain_one(&all, name, Charset::Unicode), Err(expected));
         }
-        let nothing = explain_one(&facts(Vec::new()), b"a").unwrap_err();
+        let nothing = explain_one(&facts(Vec::new()), b"a", Charset::Unicode).unwrap_err();
         assert!(nothing.ends_with(" (there: none)"), "{nothing}");
     }
 
@@ -679,5 +690,48 @@ COSTS, about, of processors' time, on this host at this moment: a gather takes 1
         let expected =
             ["0 us", "10 us", "53 us", "100 us", "120 us", "1300 us", "99000 us", "1200000 us"];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn names_are_shown_as_in_the_table_and_columns_are_straight() {
+        let names = ["網路🦀".as_bytes(), b"a\xff\\", "שלו".as_bytes(), "a\u{2003}up".as_bytes()];
+        let of_name = |name: &[u8]| InterfaceFacts {
+            name: name.to_vec(),
+            namespace: name.to_vec(),
+            ..interface("", true, "up")
+        };
+        let mut all = facts(vec![table(names.map(of_name).to_vec())]);
+        let row = |name: &[u8]| NamespaceRow {
+            table: 0,
+            name: name.to_vec(),
+            is_reported: true,
+            is_lost: false,
+            because: "up".into(),
+        };
+        all.namespaces = names.map(row).to_vec();
+        let cells_of_reported = |line: &str| {
+            let (before, _) =
+                line.rsplit_once("yes       up").or_else(|| line.split_once("REPORTED"))?;
+            Some(text::width(before))
+        };
+        for charset in [Charset::Unicode, Charset::Ascii] {
+            let text = explain(&all, &Costs::default(), charset);
+            for name in names {
+                let shown = text::name(name, charset);
+                assert_eq!(text.matches(&format!(" {shown} ")).count(), 3, "{shown}: {text}");
+            }
+            let (interfaces, namespaces) = text.split_once("NETWORK NAMESPACES").unwrap();
+            for table in [interfaces, namespaces] {
+                let mut places: Vec<_> = table.lines().filter_map(cells_of_reported).collect();
+                assert_eq!(places.len(), 5, "{text}");
+                places.dedup();
+                assert_eq!(places.len(), 1, "{text}");
+            }
+        }
+        let told = explain_one(&all, b"a\xff\\", Charset::Unicode).unwrap();
+        assert!(
+            told.starts_with(r#""a\xff\\" of network namespace "a\xff\\": reported "#),
+            "{told}"
+        );
     }
 }

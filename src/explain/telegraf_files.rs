@@ -1,15 +1,17 @@
 //! Which files Telegraf's configuration is, and what there is at the paths that it names.
 
+use std::env::{self, consts::EXE_SUFFIX};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
-use super::block::{Found, TelegrafFile};
+use super::block::{Found, Start, TelegrafFile};
 use super::check::Finding;
-use super::telegraf_conf;
 use crate::config::Env;
 use crate::quoted::QuotedPath;
 use crate::system::file;
+use crate::telegraf_conf::{self, Variables};
 
 /// The folder of further files that lies beside `telegraf.conf`.
 const FOLDER: &str = "telegraf.d";
@@ -36,6 +38,13 @@ pub fn read_all(path: &Path, env: Env<'_>) -> Result<(Vec<TelegrafFile>, Vec<Fin
         paths.extend(beside.filter(|beside| is_further && beside.is_file()));
     } else {
         paths.push(path.to_owned());
+        if file::lies_within(path, FOLDER) {
+            findings.push(Finding::warn(format!(
+                "{}: only this file was looked at, and Telegraf reads the others too: pass its folder telegraf.d, or \
+                 telegraf.conf, to --telegraf",
+                QuotedPath(path)
+            )));
+        }
         let folder = path.parent().unwrap_or(Path::new("")).join(FOLDER);
         if let Err(error) = walk(&folder, 0, &mut paths)
             && error.kind() != io::ErrorKind::NotFound
@@ -56,6 +65,15 @@ pub fn read_all(path: &Path, env: Env<'_>) -> Result<(Vec<TelegrafFile>, Vec<Fin
         match read(&file, env) {
             Ok(document) => files.push(TelegrafFile { path: file, document }),
             Err(why) if number == 0 && !is_folder => return Err(why),
+            // A link that leads nowhere, or to a folder.
+            Err(why)
+                if fs::metadata(&file).map_or_else(
+                    |error| error.kind() == io::ErrorKind::NotFound,
+                    |metadata| metadata.is_dir(),
+                ) =>
+            {
+                findings.push(Finding::fail(format!("{why}: Telegraf does not start")));
+            }
             Err(why) => findings.push(Finding::warn(format!("{why}: it was not looked at"))),
         }
     }
@@ -65,7 +83,8 @@ pub fn read_all(path: &Path, env: Env<'_>) -> Result<(Vec<TelegrafFile>, Vec<Fin
 fn read(path: &Path, env: Env<'_>) -> Result<telegraf_conf::Document, String> {
     let mut text = Vec::new();
     file::read(path, file::MAX_CONFIG, &mut text).map_err(|error| cannot_read(path, &error))?;
-    telegraf_conf::read(&text, env).map_err(|why| format!("{}: {why}", QuotedPath(path)))
+    telegraf_conf::read(&text, Variables::Replaced(env))
+        .map_err(|why| format!("{}: {why}", QuotedPath(path)))
 }
 
 /// That a file cannot be read, why, and the way out where that is known.
@@ -118,5 +137,36 @@ pub fn look(path: &Path) -> Found {
         Ok(found) => Found::File(found),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Missing,
         Err(error) => Found::Unread(format!("{error}{}", why_denied(path, &error))),
+    }
+}
+
+/// What becomes of a program that Telegraf would start by that name, which it looks for in `path` where it is a bare
+/// one.
+#[must_use]
+pub fn start(program: &str, path: Option<&OsStr>) -> Start {
+    let given = Path::new(program);
+    if given.has_root() || given.is_absolute() {
+        return start_of(given);
+    }
+    if program.is_empty() {
+        return Start::Missing;
+    }
+    // Another is looked for where Telegraf was started, and one with a variable is not known.
+    let is_bare = !program.contains(path::is_separator) && !program.contains('$');
+    let Some(path) = path.filter(|_| is_bare) else { return Start::Unknown };
+    let names = [program.to_owned(), format!("{program}{EXE_SUFFIX}")];
+    let folders = env::split_paths(path);
+    let mut found =
+        folders.flat_map(|folder| names.clone().map(|name| start_of(&folder.join(name))));
+    found.find(|found| matches!(found, Start::File(_))).unwrap_or(Start::NotInPath)
+}
+
+fn start_of(path: &Path) -> Start {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Start::NoFile,
+        Ok(_) if !file::is_executable(path) => Start::Forbidden,
+        Ok(_) => Start::File(path.to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Start::Missing,
+        Err(_) => Start::Unknown,
     }
 }

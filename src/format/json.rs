@@ -5,19 +5,21 @@
 //! ```
 //!
 //! Counters are whole numbers up to 18446744073709551615, floating-point numbers always have a point or an
-//! exponent, and the time is in nanoseconds since 1970. A text that is no UTF-8 has U+FFFD for what is
+//! exponent, and the time is in nanoseconds since 1970. What steers a terminal is escaped, `\u009b`, and not
+//! only what JSON asks for. A text that is no UTF-8 has U+FFFD for what is
 //! none, as Telegraf writes it; that two names may not become the same one by that, a member `tags_hex`
 //! has the bytes of such values in hexadecimal.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Write};
 
 use serde::Serializer as _;
 use serde::ser::{Serialize, SerializeMap as _};
-use serde_json::ser::{CompactFormatter, Compound};
+use serde_json::ser::{Compound, Formatter};
 
 use super::choice::Choice;
 use super::{FieldKey, FieldSink, Fields, Format, Tags};
+use crate::log::steers;
 use crate::model::counters::Counters;
 use crate::model::interface::Interface;
 use crate::model::protocol::ProtocolStatistic;
@@ -94,7 +96,7 @@ fn begin(record: &mut Vec<u8>, name: &[u8], tags: Tags<'_, '_>) {
 
 /// Appends an object, which that fills.
 fn object(record: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_, '_>)) {
-    let mut serializer = serde_json::Serializer::new(record);
+    let mut serializer = serde_json::Serializer::with_formatter(record, Harmless);
     // Writing to memory does not fail, here and below.
     let Ok(map) = serializer.serialize_map(None) else { return };
     let mut object = Object(map);
@@ -103,7 +105,30 @@ fn object(record: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_, '_>)) {
 }
 
 /// An object that is being written.
-struct Object<'a, 'r>(Compound<'a, &'r mut Vec<u8>, CompactFormatter>);
+struct Object<'a, 'r>(Compound<'a, &'r mut Vec<u8>, Harmless>);
+
+/// JSON without spaces, harmless to a terminal.
+#[derive(Debug, Clone, Copy)]
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((place, character)) = rest.char_indices().find(|(_, one)| steers(*one)) {
+            let (before, behind) = rest.split_at(place);
+            writer.write_all(before.as_bytes())?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = behind.strip_prefix(character).unwrap_or_default();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
 
 impl Object<'_, '_> {
     /// Appends a member.
@@ -188,6 +213,23 @@ mod tests {
         assert!(text.contains("\"bytes_sent\":18446744073709551615,"), "{text}");
         // Not the whole number 2.
         assert!(text.contains("\"bytes_sent_rate\":2.0,"), "{text}");
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_read_as_it_was() {
+        let text: String =
+            (0..0x3000).chain([0xfeff, 0x1_f980]).filter_map(char::from_u32).collect();
+        let (mut record, interface) = (Vec::new(), Interface::default());
+        Json.interface(&mut record, text.as_bytes(), &mut [("alias", text.as_bytes())].into_iter());
+        Json.fields(&mut record, &Counters::default(), &interface, &Fields::default(), None);
+        Json.end(&mut record, 1);
+        assert_eq!(read(&record)["tags"], json!({"interface": text, "alias": text}));
+        let written = String::from_utf8(record).unwrap();
+        let written = written.trim_end_matches('\n');
+        assert!(!written.contains(steers), "{written}");
+        assert!(
+            written.contains(r"~\u007f\u0080") && written.contains("ü") && written.contains('🦀')
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod first_gather;
 pub mod namespace;
 pub mod report;
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::entries::Seen;
@@ -16,7 +17,7 @@ use crate::log::{Level, Log, Problems};
 use crate::quoted::Quoted;
 use crate::select::Tally;
 use crate::system::facts::{Others, Way};
-use crate::system::{self, Altname, CurrentHost, Events, Host, Source as _};
+use crate::system::{self, Altname, CurrentHost, Events, Host, NamedByNumber, Source as _};
 
 pub use self::first_gather::UnmatchedEntry;
 
@@ -88,6 +89,12 @@ impl<H: Host> Collector<H> {
     /// report them.
     pub fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>)) {
         self.host.show_altnames(see);
+    }
+
+    /// Which network namespaces others name by these numbers, as
+    /// [the host tells](Host::names_by_numbers).
+    pub fn names_by_numbers(&mut self, wanted: &NamedByNumber) -> HashMap<(Vec<u8>, i32), Vec<u8>> {
+        self.host.names_by_numbers(wanted)
     }
 
     /// Where log lines go.
@@ -186,6 +193,28 @@ impl<H: Host> Collector<H> {
     /// Why the last gather had no line, though nothing was left out for having been written before.
     #[must_use]
     pub fn why_nothing(&self) -> String {
+        let mut reasons = self.reasons();
+        if !H::HAS_PROTOCOLS {
+            return reasons.join(", and ");
+        }
+        let is_off = self.tables.iter().all(|table| table.protocols.is_empty());
+        if is_off {
+            reasons.push("no protocol statistics are asked for".to_owned());
+        } else if self.tally().total() > 0 {
+            reasons.push("there are no protocol statistics".to_owned());
+        }
+        reasons.join(", and ")
+    }
+
+    /// Why the last gather had no line of an interface, though none was left out for having been written
+    /// before.
+    #[must_use]
+    pub fn why_no_interface(&self) -> String {
+        self.reasons().join(", and ")
+    }
+
+    /// Why no interface is reported.
+    fn reasons(&self) -> Vec<String> {
         let tally = self.tally();
         let mut reasons = Vec::new();
         for table in self.tables.iter().filter(|table| self.selects_no_namespace(table)) {
@@ -205,16 +234,7 @@ impl<H: Host> Collector<H> {
             1 => reasons.push(format!("the only interface is left out ({left_out})")),
             total => reasons.push(format!("all {total} interfaces are left out ({left_out})")),
         }
-        if !H::HAS_PROTOCOLS {
-            return reasons.join(", and ");
-        }
-        let is_off = self.tables.iter().all(|table| table.protocols.is_empty());
-        if is_off {
-            reasons.push("no protocol statistics are asked for".to_owned());
-        } else if tally.total() > 0 {
-            reasons.push("there are no protocol statistics".to_owned());
-        }
-        reasons.join(", and ")
+        reasons
     }
 
     /// Whether the table reports others than our own namespace, and selects none of those that there

@@ -29,8 +29,9 @@ pub struct Properties {
 pub struct Peer {
     /// The kernel's number of it, in its own network namespace.
     pub ifindex: u32,
-    /// Whether that is another one.
-    pub is_elsewhere: bool,
+    /// The number by which the interface's own network namespace names that one, where it is another;
+    /// below zero where it has none.
+    pub elsewhere: Option<i32>,
 }
 
 /// A link-layer address in hexadecimal; empty when it is none.

@@ -34,6 +34,7 @@ use self::linux as current;
 #[cfg(windows)]
 use self::windows as current;
 
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use self::facts::{Others, Way};
@@ -65,6 +66,9 @@ pub struct Altname<'a> {
     /// The other one.
     pub altname: &'a [u8],
 }
+
+/// Namespaces that others name by numbers, as those of peers are: who names it, and its number there.
+pub type NamedByNumber = HashSet<(Vec<u8>, i32)>;
 
 /// The interfaces of one network namespace.
 ///
@@ -172,6 +176,13 @@ pub trait Host: Sized {
     /// Shows the names of interfaces with their alternative ones, by the numbers of the tables that
     /// report them.
     fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>));
+
+    /// Which network namespaces others name by these numbers, each the name of who names it, and the number:
+    /// the name of that namespace, both empty for our own, where that can be told.
+    fn names_by_numbers(&mut self, wanted: &NamedByNumber) -> HashMap<(Vec<u8>, i32), Vec<u8>> {
+        let _ = wanted;
+        HashMap::new()
+    }
 
     /// How the table of that number reads our own network namespace, or the host's, as of the last gather;
     /// `None` where it does not report that.

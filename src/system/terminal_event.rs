@@ -9,8 +9,8 @@ pub enum TerminalEvent {
     Resized,
     /// The process is to stop until it is continued (Ctrl-Z).
     Suspend,
-    /// The process is to end, or the terminal is gone.
-    End,
+    /// The process is to end, by the signal of that number if there is one, or the terminal is gone.
+    End(Option<i32>),
 }
 
 /// How many cells it has.

@@ -3,7 +3,7 @@
 use super::grid::Cell;
 use super::snapshot::{Count, InterfaceView, Labels, PeerView, Traffic};
 use super::style::Tone;
-use super::text::{Charset, printable};
+use super::text::{self, Charset, printable};
 use super::units;
 
 /// What is said of speeds that [`speed`] marks.
@@ -15,10 +15,15 @@ pub fn is_marked(interface: &InterfaceView) -> bool {
     interface.speed_mbits.is_some() && interface.is_speed_made_up
 }
 
-/// Text from outside.
+/// The name of something that an interface need not have.
 #[must_use]
-pub fn outside(text: &[u8], charset: Charset) -> Cell {
-    if text.is_empty() { Cell::unknown() } else { Cell::plain(printable(text, charset)) }
+pub fn outside(name: &[u8], charset: Charset) -> Cell {
+    match name {
+        b"" => Cell::unknown(),
+        // It would look like none.
+        b"-" => Cell::plain(r"\u{2d}"),
+        name => Cell::plain(text::name(name, charset)),
+    }
 }
 
 /// Its state.
@@ -104,21 +109,73 @@ pub fn labels(interface: &InterfaceView, charset: Charset) -> String {
     let Labels { alias, altname, lower, master, peer, driver } = &interface.labels;
     let container = interface.container.get(..12).unwrap_or(&interface.container);
     let mut labels = Vec::new();
-    for (before, text, behind) in [
-        ("\"", alias.as_slice(), "\""),
-        ("altname ", altname, ""),
-        ("on ", lower, ""),
-        ("port of ", master, ""),
-        ("driver ", driver, ""),
-        ("container ", container, ""),
+    if !alias.is_empty() {
+        // It is any text: its end has to be known from what it says.
+        let parts = alias.split_inclusive(|byte| matches!(byte, b'"' | b'\\'));
+        let escaped: Vec<u8> = parts
+            .flat_map(|part| match part {
+                [before @ .., last @ (b'"' | b'\\')] => [before, b"\\", &[*last]].concat(),
+                part => part.to_vec(),
+            })
+            .collect();
+        labels.push(format!("\"{}\"", printable(&escaped, charset)));
+    }
+    for (before, name) in [
+        ("altname", altname.as_slice()),
+        ("on", lower),
+        ("port of", master),
+        ("driver", driver),
+        ("container", container),
     ] {
-        if !text.is_empty() {
-            labels.push(format!("{before}{}{behind}", printable(text, charset)));
+        if !name.is_empty() {
+            labels.push(format!("{before} {}", text::name(name, charset)));
         }
     }
+    let named = |place: &[u8]| match place {
+        b"" => "our own namespace".to_owned(),
+        place => format!("namespace {}", text::name(place, charset)),
+    };
     labels.extend(peer.as_ref().map(|peer| match peer {
-        PeerView::Here(name) => format!("peer {}", printable(name, charset)),
+        PeerView::In(place, _, Some(name)) => {
+            format!("peer {} of {}", text::name(name, charset), named(place))
+        }
+        PeerView::In(place, ifindex, None) => {
+            format!("peer is number {ifindex} of {}", named(place))
+        }
+        PeerView::Here(name) => format!("peer {}", text::name(name, charset)),
         PeerView::Elsewhere(ifindex) => format!("peer is number {ifindex} of another namespace"),
     }));
     labels.join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_forges_no_other_label() {
+        let labels = |alias: &[u8]| {
+            let labels =
+                Labels { alias: alias.to_vec(), master: b"br0".to_vec(), ..Labels::default() };
+            super::labels(&InterfaceView { labels, ..InterfaceView::default() }, Charset::Unicode)
+        };
+        for (alias, expected) in [
+            (&b"uplink"[..], r#""uplink"  port of br0"#),
+            (b"a\"  port of br1  \"b", r#""a\"  port of br1  \"b"  port of br0"#),
+            (b"a\\\"", r#""a\\\""  port of br0"#),
+            (b"\x1b\\u{1b}", r#""\u{1b}\\u{1b}"  port of br0"#),
+        ] {
+            assert_eq!(labels(alias), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_forges_no_label_and_none_looks_like_no_name() {
+        let labels = Labels { lower: b"a  port of br1\\".to_vec(), ..Labels::default() };
+        let labels =
+            super::labels(&InterfaceView { labels, ..InterfaceView::default() }, Charset::Unicode);
+        assert_eq!(labels, r"on a\u{20}\u{20}port of br1\\");
+        assert_eq!(outside(b"", Charset::Unicode), Cell::unknown());
+        assert_eq!(outside(b"-", Charset::Unicode).text, r"\u{2d}");
+    }
 }

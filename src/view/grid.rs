@@ -10,8 +10,13 @@ use super::text;
 pub struct Column {
     title: &'static str,
     is_number: bool,
-    /// The order in which columns are left out for want of room, the highest first; 0: never.
+    /// The order in which columns are left out for want of room, the highest first, those of one rank
+    /// together; 0: never.
     rank: u8,
+    /// It stays where it tells nothing.
+    is_kept: bool,
+    /// It tells the other direction of the column of rank 0 before it.
+    is_second: bool,
     /// To so many cells it may be cut.
     shortest: usize,
     /// So many cells it has at least.
@@ -22,7 +27,15 @@ impl Column {
     /// One of words, which stand at its left.
     #[must_use]
     pub fn words(title: &'static str) -> Self {
-        Self { title, is_number: false, rank: 0, shortest: usize::MAX, narrowest: 0 }
+        Self {
+            title,
+            is_number: false,
+            rank: 0,
+            is_kept: false,
+            is_second: false,
+            shortest: usize::MAX,
+            narrowest: 0,
+        }
     }
 
     /// One of numbers, which stand at its right.
@@ -31,10 +44,22 @@ impl Column {
         Self { is_number: true, ..Self::words(title) }
     }
 
-    /// It may be left out, those of a higher rank before it.
+    /// It may be left out, those of a higher rank before it, those of the same one with it.
     #[must_use]
     pub fn rank(self, rank: u8) -> Self {
         Self { rank, ..self }
+    }
+
+    /// It stays, or not, where it tells nothing.
+    #[must_use]
+    pub fn kept(self, is_kept: bool) -> Self {
+        Self { is_kept, ..self }
+    }
+
+    /// It is the second of a pair, neither of which says enough alone.
+    #[must_use]
+    pub fn second(self) -> Self {
+        Self { is_second: true, ..self }
     }
 
     /// It may be cut to so many cells.
@@ -91,12 +116,12 @@ pub struct Layout {
 impl Layout {
     /// Finds one in which the rows take no more cells than there are, if there is one: with less space
     /// between columns, with those cut that may be, and at last without some. A column that may be left
-    /// out is, where it tells nothing.
+    /// out is, where it tells nothing and need not be kept.
     #[must_use]
     pub fn of(columns: &[Column], rows: &[Vec<Cell>], room: Option<usize>) -> Self {
         let natural = columns.iter().enumerate().map(|(place, column)| {
             let cells = rows.iter().filter_map(|row| row.get(place));
-            if column.rank > 0 && cells.clone().all(Cell::is_unknown) {
+            if column.rank > 0 && !column.is_kept && cells.clone().all(Cell::is_unknown) {
                 return None;
             }
             let widest = cells.map(|cell| text::width(&cell.text)).max().unwrap_or(0);
@@ -109,13 +134,13 @@ impl Layout {
             layout.gap = 1;
         }
         layout.shorten(columns, room);
-        while layout.width() > room && layout.leave_one_out(columns) {}
+        while layout.width() > room && layout.leave_some_out(columns) {}
         // What was cut for the sake of those that are left out need not be.
         for (width, natural) in layout.widths.iter_mut().zip(natural) {
             *width = width.and(natural);
         }
         layout.shorten(columns, room);
-        layout.squeeze(room);
+        layout.squeeze(columns, room);
         layout
     }
 
@@ -131,18 +156,29 @@ impl Layout {
         }
     }
 
-    /// Leaves the column of the highest rank out, the last one of these. Returns whether there was one.
-    fn leave_one_out(&mut self, columns: &[Column]) -> bool {
-        let there = self.widths.iter_mut().zip(columns).filter(|(width, _)| width.is_some());
-        let last = there.filter(|(_, column)| column.rank > 0).max_by_key(|(_, one)| one.rank);
-        last.is_some_and(|(width, _)| width.take().is_some())
+    /// Leaves the columns of the highest rank out. Returns whether there were any.
+    fn leave_some_out(&mut self, columns: &[Column]) -> bool {
+        let there = columns.iter().zip(&self.widths).filter(|(_, width)| width.is_some());
+        let highest = there.map(|(column, _)| column.rank).max().unwrap_or(0);
+        if highest == 0 {
+            return false;
+        }
+        let of_rank = columns.iter().zip(&mut self.widths).filter(|(one, _)| one.rank == highest);
+        of_rank.for_each(|(_, width)| *width = None);
+        true
     }
 
     /// Leaves out even what should be there, from the right, and cuts the first column.
-    fn squeeze(&mut self, room: usize) {
+    fn squeeze(&mut self, columns: &[Column], room: usize) {
         while self.width() > room && self.widths.iter().flatten().count() > 1 {
-            if let Some(last) = self.widths.iter_mut().rfind(|width| width.is_some()) {
-                *last = None;
+            let mut there =
+                self.widths.iter_mut().zip(columns).filter(|(width, _)| width.is_some());
+            let Some((last, column)) = there.next_back() else { break };
+            *last = None;
+            if column.is_second
+                && let Some((first, _)) = there.next_back()
+            {
+                *first = None;
             }
         }
         let over = self.width().saturating_sub(room);
@@ -273,6 +309,28 @@ mod tests {
         ];
         let rows = [["a", "-", "1"], ["b", "", "2"]].map(|row| row.map(Cell::plain).to_vec());
         assert_eq!(drawn(&columns, &rows, 80), ["NAME     IN", "a         1", "b         2"]);
+    }
+
+    #[test]
+    fn of_a_pair_neither_is_left_out_alone() {
+        let columns = [
+            Column::words("NAME"),
+            Column::numbers("IN"),
+            Column::numbers("USE").rank(2),
+            Column::numbers("OUT").second(),
+            Column::numbers("USE").rank(2),
+            Column::numbers("ERR").rank(1),
+        ];
+        let rows = [["a", "1", "2%", "3", "4%", "5"].map(Cell::plain).to_vec()];
+        for (width, titles) in [
+            (24, "NAME IN USE OUT USE ERR"),
+            (22, "NAME IN OUT ERR"),
+            (15, "NAME IN OUT ERR"),
+            (14, "NAME IN OUT"),
+            (10, "NAME"),
+        ] {
+            assert_eq!(drawn(&columns, &rows, width)[0], titles);
+        }
     }
 
     #[test]

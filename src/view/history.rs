@@ -61,12 +61,20 @@ impl History {
     }
 }
 
+/// It is told by its number, where that is known: it may get another name.
 fn key(interface: &InterfaceView) -> (Place, u32, Vec<u8>) {
     let InterfaceView { place, ifindex, name, .. } = interface;
-    (place.clone(), *ifindex, name.clone())
+    let name = if *ifindex == 0 { name.clone() } else { Vec::new() };
+    (place.clone(), *ifindex, name)
 }
 
 impl Track {
+    /// Whether there were any rates.
+    #[must_use]
+    pub fn has_rates(&self) -> bool {
+        self.received.peak().is_some() || self.sent.peak().is_some()
+    }
+
     /// Whether there was no traffic, no error and no drop of late.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -155,6 +163,21 @@ mod tests {
         let peak = |name| history.of(&interface(name, "veth")).map(|track| track.received.peak());
         assert_eq!(peak("a"), Some(Some(8.0)));
         assert_eq!(peak("b"), None);
+    }
+
+    #[test]
+    fn who_gets_another_name_keeps_what_was_and_a_name_gives_it_to_no_other() {
+        let one = |name, ifindex, bytes| InterfaceView {
+            ifindex,
+            received: traffic(bytes, 1.0),
+            ..interface(name, "veth")
+        };
+        let mut history = History::default();
+        history.take(&snapshot(0, vec![one("eth0", 7, 1000.0), one("eth1", 8, 1.0)]));
+        let last = snapshot(1, vec![one("wan", 7, 1.0), one("eth0", 9, 1.0)]);
+        history.take(&last);
+        let peaks = last.interfaces.iter().map(|one| history.of(one).unwrap().received.peak());
+        assert_eq!(peaks.collect::<Vec<_>>(), [Some(8000.0), Some(8.0)]);
     }
 
     #[test]

@@ -7,12 +7,16 @@
 //!
 //! [`snapshot`] is plain data. [`table`] and [`screen`] make text of it, of a given width, by the rows and
 //! columns of [`grid`] and the [`cells`] that both have; they know nothing of a terminal. [`watch`] has the
-//! loop, and [`terminal`] the screen that it draws on. Whatever comes from outside goes through
+//! loop, [`keys`] what is typed meanwhile, [`notices`] what is logged, and [`terminal`] the screen that it
+//! draws on. [`lines`] are what Telegraf gets, on a terminal. Whatever comes from outside goes through
 //! [`text::printable`].
 
 pub mod cells;
 pub mod grid;
 pub mod history;
+pub mod keys;
+pub mod lines;
+pub mod notices;
 pub mod screen;
 pub mod snapshot;
 pub mod style;
@@ -94,5 +98,5 @@ pub fn once<H: Host>(mut config: Config, log: Log) -> Result<Snapshot, String> {
         records.clear();
         collector.gather(&mut records, || false);
     }
-    Ok(Snapshot::of(&collector, at, time))
+    Ok(Snapshot::of(&mut collector, at, time))
 }

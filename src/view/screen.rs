@@ -8,7 +8,7 @@
 //! = 150 veth ...                        the sums of kinds some of which are folded
 //! 21 more interfaces are not shown
 //! protocol statistics ...               those that grow, where there is room
-//! the last warning, or what keys do
+//! what was just warned of, or what keys do
 //! ```
 
 use std::collections::HashMap;
@@ -19,10 +19,11 @@ use super::grid::{Cell, Column, Layout};
 use super::history::{History, Series, Track};
 use super::snapshot::{Count, InterfaceView, ProtocolView, Snapshot, Traffic};
 use super::style::{Look, Tone};
-use super::table::{side_by_side, time_of_day};
+use super::table::{MOST_SIDE_BY_SIDE, side_by_side, time_of_day};
 use super::text::{self, printable};
 use super::units;
 use super::{Fold, Sort};
+use crate::log::{Kept, Level};
 use crate::system::terminal_event::Size;
 
 /// What there is to show.
@@ -38,8 +39,12 @@ pub struct Scene<'a> {
     pub host: &'a str,
     /// How often there is another one.
     pub interval: Duration,
-    /// The last warning or error.
-    pub warning: Option<&'a str>,
+    /// A warning or an error, in place of what keys do.
+    pub warning: Option<&'a Kept>,
+    /// Whether a key shows one again.
+    pub has_warning: bool,
+    /// What says why there is no interface, where there is none.
+    pub why_empty: &'a [String],
     /// How it was asked for.
     pub options: Options,
 }
@@ -63,8 +68,17 @@ fn shortest(columns: usize) -> usize {
     if columns < 90 { 6 } else { 10 }
 }
 
+/// So much is shown of names at least.
+const NAME: usize = 14;
+
+/// So much is of the names of sums, as `+1000 wireguard idle`.
+const LONGEST_SUM: usize = 24;
+
 /// So much is shown of labels; the rest is the sparklines'.
 const LABELS: usize = 40;
+
+/// The places of what may have the mark of a speed that was made up.
+const MARKED: [usize; 3] = [4, 6, 10];
 
 /// The places of the sparklines.
 const SPARKLINES: [usize; 2] = [7, 11];
@@ -75,14 +89,14 @@ impl Scene<'_> {
     pub fn lines(&self, size: Size, look: Look) -> Vec<String> {
         let look = Look { width: Some(size.columns), ..look };
         let Some(room) = size.lines.checked_sub(3) else {
-            let mut lines = vec![self.header(look), self.bottom(look)];
+            let mut lines = vec![self.header(look), self.bottom(false, look)];
             lines.truncate(size.lines);
             return lines;
         };
         let mut lines = vec![self.header(look)];
-        self.body(room, look, &mut lines);
+        let has_mark = self.body(room, look, &mut lines);
         lines.resize(size.lines - 1, String::new());
-        lines.push(self.bottom(look));
+        lines.push(self.bottom(has_mark, look));
         lines
     }
 
@@ -93,7 +107,7 @@ impl Scene<'_> {
         let is_narrow = look.width.is_some_and(|width| width < 100);
         let time = time.split_once(' ').filter(|_| is_narrow).map_or(&*time, |(_, time)| time);
         let parts = [
-            printable(self.host.as_bytes(), look.charset),
+            text::name(self.host.as_bytes(), look.charset),
             time.to_owned(),
             sources.join(", "),
             format!("{} of {known} interfaces", interfaces.len()),
@@ -102,11 +116,12 @@ impl Scene<'_> {
         look.line(&parts.join("  "), Tone::Title)
     }
 
-    /// What was warned of last, or else what keys do, and signs mean.
-    fn bottom(&self, look: Look) -> String {
-        if let Some(warning) = self.warning {
-            let tone = if warning.starts_with("E! ") { Tone::Alert } else { Tone::Notice };
-            return look.line(&printable(warning.as_bytes(), look.charset), tone);
+    /// What was just warned of, or else what keys do, and what signs mean that are shown.
+    fn bottom(&self, has_mark: bool, look: Look) -> String {
+        if let Some((level, message)) = self.warning {
+            let tone = if *level == Level::Error { Tone::Alert } else { Tone::Notice };
+            let text = level.prefix().to_owned() + &printable(message.as_bytes(), look.charset);
+            return look.line(&text, tone);
         }
         let sorted = match self.options.sort {
             Some(Sort::Bytes) => "bytes",
@@ -116,24 +131,32 @@ impl Scene<'_> {
             None => "none",
         };
         let folded = if self.options.fold.is_some() { "on" } else { "off" };
-        let mut text = format!("q quit  s sort: {sorted}  f fold: {folded}  ! grows now");
-        if self.snapshot.interfaces.iter().any(cells::is_marked) {
+        let mut text = format!("q quit  s sort: {sorted}  f fold: {folded}");
+        if self.has_warning {
+            text.push_str("  w warning");
+        }
+        text.push_str("  ! grows now");
+        if has_mark {
             text = text + "  " + cells::MADE_UP;
         }
         look.line(&text, Tone::Faint)
     }
 
-    /// The titles and that many lines at most.
-    fn body(&self, room: usize, look: Look, lines: &mut Vec<String>) {
+    /// The titles and that many lines at most. Returns whether a speed that is shown has the mark of those that
+    /// were made up.
+    fn body(&self, room: usize, look: Look, lines: &mut Vec<String>) -> bool {
+        if self.snapshot.interfaces.is_empty() {
+            self.empty(room + 1, look, lines);
+            return false;
+        }
         let (folded, shown) = self.fold();
         let sums = sums(&folded, &shown);
+        let all = shown.len() + sums.len();
+        let of_rows = if all <= room { room } else { room.saturating_sub(1) };
         // Sums say more than single interfaces, but not alone.
-        let of_sums = sums.len().min(room.saturating_sub(shown.len()).max(room.div_ceil(2)));
-        let mut of_interfaces = room - of_sums;
-        let are_all_shown = shown.len() <= of_interfaces;
-        if !are_all_shown {
-            of_interfaces = of_interfaces.saturating_sub(1);
-        }
+        let of_sums = sums.len().min(of_rows.saturating_sub(shown.len()).max(of_rows.div_ceil(2)));
+        let of_interfaces = shown.len().min(of_rows - of_sums);
+        let hidden = all - of_sums - of_interfaces;
         let rows_of = |cells: usize| {
             let shown = shown.iter().copied().take(of_interfaces);
             let rows = shown.map(|one| self.row(one, cells, look));
@@ -141,7 +164,9 @@ impl Scene<'_> {
             rows.chain(sums).collect::<Vec<_>>()
         };
         let shortest = shortest(look.width.unwrap_or_default());
-        let columns = columns(shortest);
+        let longest_sum = sums.iter().take(of_sums).map(|sum| sum.name.len()).max();
+        let longest_sum = longest_sum.unwrap_or(0).clamp(NAME, LONGEST_SUM);
+        let columns = columns(longest_sum, shortest, self.had_rates(), self.had_use());
         let mut rows = rows_of(shortest);
         let mut layout = Layout::of(&columns, &rows, look.width);
         // What is left over is the sparklines'.
@@ -151,19 +176,50 @@ impl Scene<'_> {
             rows = rows_of((shortest + more).min(LONGEST));
             layout = Layout::of(&columns, &rows, look.width);
         }
-        lines.push(layout.titles(&columns, look));
+        if room > 0 {
+            lines.push(layout.titles(&columns, look));
+        }
         lines.extend(rows.iter().map(|row| layout.line(&columns, row, look)));
-        if are_all_shown {
+        if hidden == 0 {
             let left = room - rows.len();
             self.protocols(left, look, lines);
         } else {
-            let hidden = shown.len() - of_interfaces;
             let text = match self.options.sort {
                 Some(_) => format!("{hidden} more are not shown"),
                 None => format!("{hidden} more are not shown; s sorts"),
             };
             lines.push(look.line(&text, Tone::Notice));
         }
+        rows.iter().any(|row| {
+            MARKED.iter().any(|&place| {
+                let is_there = layout.width_of(place).is_some();
+                is_there && row.get(place).is_some_and(|cell| cell.text.ends_with('*'))
+            })
+        })
+    }
+
+    /// Whether rates are known, or were: their columns stay, where they are not for a moment.
+    fn had_rates(&self) -> bool {
+        self.had(|_| true)
+    }
+
+    /// The same of the part of a speed.
+    fn had_use(&self) -> bool {
+        self.had(|one| one.speed_mbits.is_some())
+    }
+
+    fn had(&self, is_it: impl Fn(&InterfaceView) -> bool) -> bool {
+        let interfaces = self.snapshot.interfaces.iter().filter(|one| is_it(one));
+        interfaces.filter_map(|one| self.history.of(one)).any(Track::has_rates)
+    }
+
+    /// Why there is no interface, in that many lines at most.
+    fn empty(&self, room: usize, look: Look, lines: &mut Vec<String>) {
+        let cells = look.width.unwrap_or(usize::MAX);
+        let texts = self.why_empty.iter().map(|text| printable(text.as_bytes(), look.charset));
+        let texts: Vec<_> = texts.flat_map(|text| text::wrapped(&text, cells)).take(room).collect();
+        lines.extend(texts.iter().map(|text| look.line(text, Tone::Notice)));
+        self.protocols(room - texts.len(), look, lines);
     }
 
     /// The interfaces that are folded, and those that are not: all of a kind that are idle are, unless there
@@ -192,7 +248,7 @@ impl Scene<'_> {
         let InterfaceView { place, name, kind, received, sent, .. } = interface;
         let track = self.history.of(interface);
         let mut row = vec![
-            Cell::plain(printable(name, look.charset)),
+            Cell::plain(text::name(name, look.charset)),
             cells::outside(place, look.charset),
             cells::outside(kind, look.charset),
             cells::state(interface),
@@ -220,8 +276,6 @@ impl Scene<'_> {
 
     /// The protocol statistics in that many lines at most: those that grow, and by how much each second.
     fn protocols(&self, room: usize, look: Look, lines: &mut Vec<String>) {
-        // One that is empty, and one for the title.
-        let Some(room) = room.checked_sub(2).filter(|&room| room > 0) else { return };
         let Some(before) = self.before else { return };
         let seconds = self.snapshot.since(before).as_secs_f64();
         let same_place = before.protocols.iter().zip(&self.snapshot.protocols);
@@ -237,57 +291,77 @@ impl Scene<'_> {
             let text = if now.place.is_empty() {
                 now.field.clone()
             } else {
-                format!("{} {}", printable(&now.place, look.charset), now.field)
+                format!("{} {}", text::name(&now.place, look.charset), now.field)
             };
             let rate = units::as_float(grown.max(0).cast_unsigned()) / seconds;
-            let value = if grown > 0 {
+            let is_shown_as_rate = grown > 0 && !now.is_gauge;
+            let value = if is_shown_as_rate {
                 Cell::plain(format!("{}/s", units::human(rate)))
             } else {
                 Cell::new(now.value.to_string(), Tone::Faint)
             };
-            (grown > 0 || self.options.all).then(|| [Cell::plain(text), value])
+            (is_shown_as_rate || self.options.all).then(|| [Cell::plain(text), value])
         };
         let pairs: Vec<_> = same_place.filter_map(pair).collect();
-        if pairs.is_empty() {
+        if pairs.is_empty() || room == 0 {
             return;
         }
         let title = if self.options.all { "PROTOCOLS" } else { "PROTOCOLS that count now" };
+        // One that is empty, and one for the title.
+        let Some(room) = room.checked_sub(2).filter(|&room| room > 0) else {
+            let text = format!("{title}: {} are not shown", pairs.len());
+            lines.push(look.line(&text, Tone::Notice));
+            return;
+        };
         lines.extend([String::new(), look.line(title, Tone::Title)]);
         let mut rows = side_by_side(&pairs, look);
-        rows.truncate(room);
+        if rows.len() > room {
+            // As many columns of that height as there is room for.
+            let room = room - 1;
+            let shown = (1..=MOST_SIDE_BY_SIDE).rev().map(|count| pairs.len().min(count * room));
+            let mut laid_out = shown
+                .map(|shown| (shown, side_by_side(pairs.get(..shown).unwrap_or_default(), look)));
+            let (shown, fitting) =
+                laid_out.find(|(_, rows)| rows.len() <= room).unwrap_or_default();
+            rows = fitting;
+            let text = format!("{} more statistics are not shown", pairs.len() - shown);
+            rows.push(look.line(&text, Tone::Notice));
+        }
         lines.extend(rows);
     }
 }
 
-/// The columns of [`Scene::row`], with sparklines of that length at least.
-fn columns(sparkline: usize) -> [Column; 22] {
+/// The columns of [`Scene::row`], with names of that length where they are cut, and sparklines of that length
+/// at least. Those of rates stay even where they tell nothing, if there were any, or of what they are a part of.
+fn columns(name: usize, sparkline: usize, had_rates: bool, had_use: bool) -> [Column; 22] {
     let number = |title| Column::numbers(title).narrowest(5);
-    let utilization = Column::numbers("USE").narrowest(4).rank(3);
-    let sparkline = Column::words("TREND").narrowest(sparkline).rank(1);
-    let peak = number("PEAK").rank(1);
+    let utilization = Column::numbers("USE").narrowest(4).rank(4).kept(had_use);
+    let sparkline = Column::words("TREND").narrowest(sparkline).rank(2);
+    let peak = number("PEAK").rank(3);
     [
-        Column::words("INTERFACE").shortest(14),
-        Column::words("NAMESPACE").shortest(10).rank(2),
-        Column::words("KIND").rank(6),
-        Column::words("STATE").rank(4),
-        Column::numbers("SPEED").rank(5),
+        Column::words("INTERFACE").shortest(name),
+        // Without it, names say little where there are several.
+        Column::words("NAMESPACE").shortest(10).rank(1),
+        Column::words("KIND").rank(7),
+        Column::words("STATE").rank(5),
+        Column::numbers("SPEED").rank(6),
         number("IN b/s"),
         utilization,
         sparkline,
         peak,
-        number("OUT b/s"),
+        number("OUT b/s").second(),
         utilization,
         sparkline,
         peak,
-        number("IN p/s").rank(7),
-        number("OUT p/s").rank(7),
-        number("IN B").rank(9),
-        number("OUT B").rank(9),
-        number("ERR/s").rank(8),
-        number("DROP/s").rank(8),
+        number("IN p/s").rank(8).kept(had_rates),
+        number("OUT p/s").rank(8).kept(had_rates),
+        number("IN B").rank(10),
+        number("OUT B").rank(10),
+        number("ERR/s").rank(9).kept(had_rates),
+        number("DROP/s").rank(9).kept(had_rates),
         Column::numbers("ERR").narrowest(4),
         Column::numbers("DROP").narrowest(4),
-        Column::words("").shortest(12).rank(10),
+        Column::words("").shortest(12).rank(11),
     ]
 }
 

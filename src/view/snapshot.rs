@@ -12,7 +12,7 @@ use crate::model::link::{Flags, LinkState, Operstate, is_known_speed};
 use crate::model::properties::Peer;
 use crate::model::protocol::ProtocolStatistic;
 use crate::select::Verdict;
-use crate::system::Host;
+use crate::system::{Host, NamedByNumber};
 
 use super::Sort;
 
@@ -88,6 +88,8 @@ pub enum PeerView {
     Here(Vec<u8>),
     /// The one of that number in another network namespace.
     Elsewhere(u32),
+    /// The one of that number in that other place, and its name, where that is known.
+    In(Place, u32, Option<Vec<u8>>),
 }
 
 /// One direction of an interface.
@@ -139,6 +141,8 @@ pub struct ProtocolView {
     pub field: String,
     /// Its value.
     pub value: i64,
+    /// Whether it counts nothing: it may grow and fall.
+    pub is_gauge: bool,
 }
 
 /// What is known of an interface, reported or not, to tell what others are.
@@ -162,7 +166,7 @@ struct Device {
 impl Snapshot {
     /// Of the last gather, which began then.
     #[must_use]
-    pub fn of<H: Host>(collector: &Collector<H>, at: Instant, time: SystemTime) -> Self {
+    pub fn of<H: Host>(collector: &mut Collector<H>, at: Instant, time: SystemTime) -> Self {
         let places = Places::of(collector);
         let (mut relatives, mut known) = (Relatives::default(), 0);
         let (mut interfaces, mut peers) = (Vec::new(), Vec::new());
@@ -179,21 +183,37 @@ impl Snapshot {
                     let container = tag(tags, "container").to_vec();
                     interfaces.push(InterfaceView::of(place, container, interface, counters));
                     let details = interface.details.as_ref();
-                    peers.push(details.and_then(|details| details.properties.peer));
+                    let peer = details.and_then(|details| details.properties.peer);
+                    peers.push(peer.map(|peer| (peer, table, tag(tags, "namespace").to_vec())));
                 }
             }
             Shown::Protocol { table, tags, statistic } => {
                 let place = places.of_table(table, tags);
                 let ProtocolStatistic { field, value, .. } = statistic;
+                let is_gauge = statistic.is_gauge();
                 if seen_protocols.insert((place.clone(), field.to_owned())) {
-                    protocols.push(ProtocolView { place, field: field.to_owned(), value });
+                    protocols.push(ProtocolView {
+                        place,
+                        field: field.to_owned(),
+                        value,
+                        is_gauge,
+                    });
                 }
             }
         });
+        let numbers = |(peer, _, namespace): &(Peer, usize, Vec<u8>)| {
+            peer.elsewhere.map(|number| (namespace.clone(), number))
+        };
+        let numbers: NamedByNumber = peers.iter().flatten().filter_map(numbers).collect();
+        let names =
+            if numbers.is_empty() { HashMap::new() } else { collector.names_by_numbers(&numbers) };
         for (interface, peer) in interfaces.iter_mut().zip(peers) {
             let InterfaceView { place, name, is_speed_made_up, labels, .. } = interface;
             *is_speed_made_up = relatives.is_speed_made_up(place, name);
-            labels.peer = peer.and_then(|peer| relatives.peer(place, peer));
+            labels.peer = peer.and_then(|(peer, table, namespace)| {
+                let name = peer.elsewhere.and_then(|number| names.get(&(namespace, number)));
+                relatives.peer(place, peer, name.map(|name| places.named(table, name)))
+            });
         }
         let sources = collector.sources();
         Self { at, time, sources, interfaces, known, protocols }
@@ -339,8 +359,13 @@ impl Places {
 
     /// That of what a table reports under these tags.
     fn of_table(&self, table: usize, tags: &[(&'static str, Vec<u8>)]) -> Place {
+        self.named(table, tag(tags, "namespace"))
+    }
+
+    /// That of the namespace of that name, as a table has it.
+    fn named(&self, table: usize, namespace: &[u8]) -> Place {
         let folder = self.0.get(table).map_or(&[][..], Vec::as_slice);
-        let parts = [folder, tag(tags, "namespace")];
+        let parts = [folder, namespace];
         let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join(&b' ')
     }
@@ -372,12 +397,18 @@ impl Relatives {
         true
     }
 
-    /// What to call the other end of a pair; `None` where it is not known.
-    fn peer(&self, place: &Place, peer: Peer) -> Option<PeerView> {
-        if peer.is_elsewhere {
-            return Some(PeerView::Elsewhere(peer.ifindex));
+    /// What to call the other end of a pair, which may be in that other place; `None` where it is not known.
+    fn peer(&self, place: &Place, peer: Peer, other: Option<Place>) -> Option<PeerView> {
+        let Peer { ifindex, elsewhere } = peer;
+        let name = |place: &Place| self.names.get(&(place.clone(), ifindex)).cloned();
+        match (elsewhere, other) {
+            (Some(_), Some(other)) => {
+                let name = name(&other);
+                Some(PeerView::In(other, ifindex, name))
+            }
+            (Some(_), None) => Some(PeerView::Elsewhere(ifindex)),
+            (None, _) => name(place).map(PeerView::Here),
         }
-        self.names.get(&(place.clone(), peer.ifindex)).cloned().map(PeerView::Here)
     }
 
     /// Whether a speed was made up by software: that of a device is none; a VLAN has that of what it
@@ -484,15 +515,17 @@ pub(crate) mod tests {
         let made_up = interfaces.iter().filter(is_made_up);
         let made_up: Vec<_> = made_up.map(|one| String::from_utf8_lossy(&one.name)).collect();
         assert_eq!(made_up, ["veth0", "br1", "macvlan0", "loop0", "loop1"]);
-        assert_eq!(
-            relatives.peer(&place, Peer { ifindex: 6, is_elsewhere: false }),
-            Some(PeerView::Here(b"veth0".to_vec()))
-        );
-        assert_eq!(
-            relatives.peer(&place, Peer { ifindex: 6, is_elsewhere: true }),
-            Some(PeerView::Elsewhere(6))
-        );
-        assert_eq!(relatives.peer(&place, Peer { ifindex: 99, is_elsewhere: false }), None);
+        let blue = b"blue".to_vec();
+        relatives.take(&blue, &known(6, "eth0", software()));
+        let peer =
+            |ifindex, elsewhere, other| relatives.peer(&place, Peer { ifindex, elsewhere }, other);
+        assert_eq!(peer(6, None, None), Some(PeerView::Here(b"veth0".to_vec())));
+        assert_eq!(peer(99, None, None), None);
+        assert_eq!(peer(6, Some(0), None), Some(PeerView::Elsewhere(6)));
+        let eth0 = Some(b"eth0".to_vec());
+        let other = || Some(blue.clone());
+        assert_eq!(peer(6, Some(0), other()), Some(PeerView::In(blue.clone(), 6, eth0)));
+        assert_eq!(peer(7, Some(0), other()), Some(PeerView::In(blue.clone(), 7, None)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::cells;
 use super::grid::{Cell, Column, Layout};
 use super::snapshot::{InterfaceView, ProtocolView, Snapshot};
 use super::style::{Look, Tone};
-use super::text::printable;
+use super::text;
 
 /// How the line below an interface begins.
 const INDENT: &str = "  ";
@@ -29,7 +29,7 @@ pub fn table(snapshot: &Snapshot, host: &str, all: bool, look: Look) -> String {
 fn header(snapshot: &Snapshot, host: &str, look: Look) -> String {
     let Snapshot { interfaces, known, time, sources, .. } = snapshot;
     let parts = [
-        printable(host.as_bytes(), look.charset),
+        text::name(host.as_bytes(), look.charset),
         time_of_day(*time),
         sources.join(", "),
         format!("{} of {known} interfaces", interfaces.len()),
@@ -95,7 +95,8 @@ fn columns(has_rates: bool, troubles: Troubles) -> Vec<Column> {
     } else {
         [["IN B", "OUT B"], ["IN PKT", "OUT PKT"]]
     };
-    columns.extend(bytes.map(Column::numbers));
+    let [received, sent] = bytes.map(Column::numbers);
+    columns.extend([received, sent.second()]);
     if has_rates {
         columns.extend(["IN USE", "OUT USE"].map(|title| Column::numbers(title).rank(6)));
     }
@@ -113,7 +114,7 @@ fn row(interface: &InterfaceView, has_rates: bool, troubles: Troubles, look: Loo
     let InterfaceView { place, name, kind, received, sent, .. } = interface;
     let both = [received, sent];
     let mut row = vec![
-        Cell::plain(printable(name, look.charset)),
+        Cell::plain(text::name(name, look.charset)),
         cells::outside(place, look.charset),
         cells::outside(kind, look.charset),
         cells::state(interface),
@@ -152,7 +153,7 @@ fn protocols(snapshot: &Snapshot, all: bool, look: Look, lines: &mut Vec<String>
         }
         let mut title = "PROTOCOLS".to_owned();
         if !place.is_empty() {
-            let _ = write!(title, " of {}", printable(place, look.charset));
+            let _ = write!(title, " of {}", text::name(place, look.charset));
         }
         if !all {
             title.push_str(" (--all shows those that are 0, too)");
@@ -166,11 +167,14 @@ fn protocols(snapshot: &Snapshot, all: bool, look: Look, lines: &mut Vec<String>
     }
 }
 
+/// So many names and values stand beside each other at most.
+pub const MOST_SIDE_BY_SIDE: usize = 8;
+
 /// Names and values in as many columns as there is room for, read from top to bottom.
 #[must_use]
 pub fn side_by_side(pairs: &[[Cell; 2]], look: Look) -> Vec<String> {
     // Where there is no end to a line, one on each can be searched best.
-    let most = if look.width.is_some() { pairs.len().min(8) } else { 1 };
+    let most = if look.width.is_some() { pairs.len().min(MOST_SIDE_BY_SIDE) } else { 1 };
     for count in (1..=most).rev() {
         let columns: Vec<_> = (0..count)
             .flat_map(|_| [Column::words("").shortest(10), Column::numbers("")])

@@ -43,10 +43,13 @@ pub fn can_be_drawn_on() -> bool {
     io::stdout().is_terminal() && terminal::has_styles()
 }
 
-/// Ends the process, whatever keeps it, and leaves the terminal as it was.
-pub fn abandon() {
+/// Ends the process, by that signal if there is one, whatever keeps it, and leaves the terminal as it was.
+pub fn abandon(by: Option<i32>) {
     leave();
-    process::exit(0);
+    match by {
+        Some(signal) => terminal::end_by(signal),
+        None => process::exit(0),
+    }
 }
 
 /// The terminal, while it is drawn on. It is left when this is dropped, before the message of a panic, and

@@ -46,15 +46,15 @@ pub(crate) fn yaml(text: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A text as the last task of docs/MIGRATING.md for Ansible leaves it.
+/// A text as the task of docs/DEPLOYING.md for Ansible leaves it.
 pub(crate) fn with_inputs_net_taken_out(text: &str) -> String {
-    let [play] = &blocks("MIGRATING.md", "yaml")[..] else { panic!("not one block") };
+    let [play] = &blocks("DEPLOYING.md", "yaml")[..] else { panic!("not one block") };
     let play = yaml(play);
-    let task = play[0]["tasks"].as_array().unwrap().last().unwrap();
-    let regexp = task["ansible.builtin.replace"]["regexp"].as_str().unwrap();
+    let tasks = play[0]["tasks"].as_array().unwrap();
+    let task = tasks.iter().find_map(|task| task.get("ansible.builtin.replace")).unwrap();
+    let [regexp, replace] = ["regexp", "replace"].map(|key| task[key].as_str().unwrap());
     // As that module does it.
-    let script =
-        "import re, sys; sys.stdout.write(re.sub(sys.argv[1], '', sys.argv[2], flags=re.M))";
-    let output = run(Command::new("/usr/bin/python3").args(["-c", script, regexp, text]));
+    let script = "import re, sys; sys.stdout.write(re.sub(sys.argv[1], sys.argv[2], sys.argv[3], flags=re.M))";
+    let output = run(Command::new("/usr/bin/python3").args(["-c", script, regexp, replace, text]));
     String::from_utf8(output.stdout).unwrap()
 }

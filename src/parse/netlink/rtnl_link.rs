@@ -128,7 +128,7 @@ impl<'a> LinkMessage<'a> {
         };
         // A VXLAN, whose speed is that of its lower interface, has no IFLA_LINK.
         let mut vxlan_lower = None;
-        let (mut is_lower_elsewhere, mut parent_name, mut parent_bus) = (false, None, None);
+        let (mut lower_elsewhere, mut parent_name, mut parent_bus) = (None, None, None);
         let state = &mut link.state;
         for (kind, value) in attributes(rest) {
             match kind {
@@ -145,7 +145,9 @@ impl<'a> LinkMessage<'a> {
                             .and_then(u32_of);
                     }
                 }
-                IFLA_LINK_NETNSID => is_lower_elsewhere = true,
+                IFLA_LINK_NETNSID => {
+                    lower_elsewhere = Some(u32_of(value).map_or(-1, u32::cast_signed));
+                }
                 IFLA_PARENT_DEV_NAME => parent_name = Some(text_of(value)),
                 IFLA_PARENT_DEV_BUS_NAME => parent_bus = Some(text_of(value)),
                 IFLA_IFALIAS => link.alias = text_of(value),
@@ -171,10 +173,10 @@ impl<'a> LinkMessage<'a> {
         link.lower = link.lower.or(vxlan_lower.filter(|&lower| lower != 0));
         let is_pair = link.kind.is_some_and(|kind| PAIRS.contains(&kind));
         if is_pair {
-            let is_elsewhere = is_lower_elsewhere;
-            link.peer = link.lower.map(|ifindex| Peer { ifindex, is_elsewhere });
+            let elsewhere = lower_elsewhere;
+            link.peer = link.lower.map(|ifindex| Peer { ifindex, elsewhere });
         }
-        if is_lower_elsewhere || is_pair {
+        if lower_elsewhere.is_some() || is_pair {
             link.lower = None;
         }
         link.parent = parent_bus.zip(parent_name);
@@ -303,11 +305,12 @@ mod tests {
         let bytes = message(RTM_NEWLINK, 0, &pair);
         let Some(LinkMessage::New(link)) = read(&bytes) else { panic!() };
         assert_eq!((link.kind, link.lower), (Some(b"veth".as_slice()), None));
-        assert_eq!(link.peer, Some(Peer { ifindex: 2, is_elsewhere: false }));
-        let pair = [&pair[..], &[(IFLA_LINK_NETNSID, &[0; 4])]].concat();
+        assert_eq!(link.peer, Some(Peer { ifindex: 2, elsewhere: None }));
+        let elsewhere = 5_i32.to_ne_bytes();
+        let pair = [&pair[..], &[(IFLA_LINK_NETNSID, &elsewhere)]].concat();
         let bytes = message(RTM_NEWLINK, 0, &pair);
         let Some(LinkMessage::New(link)) = read(&bytes) else { panic!() };
-        assert_eq!(link.peer, Some(Peer { ifindex: 2, is_elsewhere: true }));
+        assert_eq!(link.peer, Some(Peer { ifindex: 2, elsewhere: Some(5) }));
     }
 
     #[test]

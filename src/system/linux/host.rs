@@ -1,6 +1,7 @@
 //! The host: its own network namespace, once for each way that tables see it, and all others that they
 //! report.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -23,7 +24,7 @@ use crate::model::protocol::{Groups, ProtocolStatistics};
 use crate::quoted::QuotedPath;
 use crate::system::facts::{Others, Purpose, ReadFile, Way};
 use crate::system::linux::poll::Events;
-use crate::system::{Altname, Host, Source as _};
+use crate::system::{Altname, Host, NamedByNumber, Source as _};
 
 /// All that tables report of this host, or of the one whose `/proc` they name.
 #[derive(Debug)]
@@ -229,6 +230,13 @@ impl Host for LinuxHost {
             });
         }
         self.scratch = scratch;
+    }
+
+    fn names_by_numbers(&mut self, wanted: &NamedByNumber) -> HashMap<(Vec<u8>, i32), Vec<u8>> {
+        let Some(others) = &mut self.others else { return HashMap::new() };
+        let mut sources = self.views.iter_mut().map(|view| view.namespace.source_mut());
+        let own = sources.find(|source| source.is_by_netlink());
+        others.names_by_numbers(wanted, own, &mut self.scratch)
     }
 
     fn way(&self, tables: &[Table], number: usize) -> Option<Way> {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -636,18 +636,25 @@ fn enter_one(file: &Path, inode: u64, options: EnterOptions) -> Result<Entered, 
     Ok(Entered { sockets: sockets.map_err(EnterError::Netlink)?, files })
 }
 
-/// Moves this thread into the namespace of that number, by that file.
-fn move_into(file: &Path, inode: u64) -> Result<(), EnterError> {
-    let raised = privileges::raise(LOOK_AT_NAMES);
+/// Opens the file of a namespace, if its inode still has that number.
+///
+/// # Errors
+///
+/// When it has not, or why it cannot be opened.
+pub fn open(file: &Path, inode: u64) -> Result<File, EnterError> {
+    let _raised = privileges::raise(LOOK_AT_NAMES);
     let namespace = file::open(file).map_err(|error| {
         // What of a process that ends at that moment is said to be forbidden, too.
         let is_gone = error.kind() == io::ErrorKind::NotFound || fs::metadata(file).is_err();
         if is_gone { EnterError::Gone } else { error.into() }
     })?;
-    if !namespace.metadata().is_ok_and(|metadata| metadata.ino() == inode) {
-        return Err(EnterError::Gone);
-    }
-    drop(raised);
+    let is_it = namespace.metadata().is_ok_and(|metadata| metadata.ino() == inode);
+    if is_it { Ok(namespace) } else { Err(EnterError::Gone) }
+}
+
+/// Moves this thread into the namespace of that number, by that file.
+fn move_into(file: &Path, inode: u64) -> Result<(), EnterError> {
+    let namespace = open(file, inode)?;
     let raised = privileges::raise(ENTER);
     let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
     drop(raised);

@@ -10,6 +10,7 @@
 //! | is kept busy by a driver | no, but sysfs may show the namespace | procfs | `/proc/net/dev` |
 //! | is not used | | procfs | `/proc/net/dev` |
 
+use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Instant;
@@ -126,6 +127,11 @@ impl LinuxSource {
         if let Active::Netlink(netlink) = self.active_mut() {
             netlink.each_altname(scratch, each);
         }
+    }
+
+    /// The number by which it names the namespace that the file is of, where netlink tells it.
+    pub fn number_of(&mut self, scratch: &mut Scratch, namespace: &File) -> Option<i32> {
+        self.netlink.as_mut()?.number_of(scratch, namespace)
     }
 
     fn active(&self) -> Active<&Netlink, &Procfs> {

@@ -11,7 +11,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{
+    Access, AtFlags, CWD, FileType, Mode, OFlags, Stat, access, fstat, openat, statat,
+};
 use rustix::io::{pread, retry_on_intr};
 use rustix::process::{getegid, geteuid, getgroups};
 
@@ -52,6 +54,12 @@ pub enum Look {
     After,
     /// Not at all: in a folder that was opened in `/proc/self/net`.
     Never,
+}
+
+/// Whether this user may execute that file.
+#[must_use]
+pub fn is_executable(path: &Path) -> bool {
+    access(path, Access::EXEC_OK).is_ok()
 }
 
 /// Opens a regular file, and nothing else.

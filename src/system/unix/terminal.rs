@@ -1,6 +1,7 @@
 //! The terminal that stdout is: its size, its modes, its keys, and the signals that concern it.
 
 use std::io::{self, IsTerminal as _, Read as _};
+use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,32 @@ use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{
     Action, LocalModes, OptionalActions, Termios, tcflow, tcgetattr, tcgetwinsize, tcsetattr,
 };
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{
+    SIGABRT, SIGALRM, SIGBUS, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGSYS, SIGTERM, SIGTRAP, SIGTSTP,
+    SIGUSR1, SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
+};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 use crate::system::terminal_event::{Size, TerminalEvent};
+
+/// The signals that end a process unless it does something else, beside those that people end one by. Those
+/// of faults (SIGILL, SIGFPE, SIGSEGV) are not among them: safe code cannot take these over.
+const FATAL: [i32; 11] = [
+    SIGABRT, SIGALRM, SIGBUS, SIGPROF, SIGSYS, SIGTRAP, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
+    SIGXFSZ,
+];
+
+/// Those that are of this system alone: of Linux its own, and the real-time ones, of which the C library
+/// keeps some for itself.
+fn fatal_here() -> impl Iterator<Item = i32> {
+    #[cfg(target_os = "linux")]
+    let here =
+        [Signal::STKFLT, Signal::IO, Signal::POWER].map(Signal::as_raw).into_iter().chain(32..=64);
+    #[cfg(not(target_os = "linux"))]
+    let here = std::iter::empty();
+    here
+}
 
 /// How a terminal treats what is typed and written.
 #[derive(Debug, Clone)]
@@ -95,30 +118,36 @@ pub fn write(mut bytes: &[u8], limit: Option<Duration>) -> io::Result<()> {
 }
 
 /// Tells of keys and signals from now on, until `tell` says that nobody listens any more. Once the end is
-/// told of, calls `abandon` a second later: whatever still keeps the process is not waited for.
+/// told of, calls `abandon` with the signal that it is by a second later: whatever still keeps the process
+/// is not waited for.
 ///
 /// # Errors
 ///
 /// When the system gives no more file descriptors or threads.
 pub fn follow(
     tell: impl Fn(TerminalEvent) -> bool + Clone + Send + 'static,
-    abandon: impl Fn() + Send + 'static,
+    abandon: impl Fn(Option<i32>) + Send + 'static,
 ) -> io::Result<()> {
     const GRACE: Duration = Duration::from_secs(1);
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH])?;
+    for signal in FATAL.into_iter().chain(fatal_here()) {
+        // One that cannot be taken over ends the process as it always does.
+        let _ = signals.add_signal(signal);
+    }
     let tell_signal = tell.clone();
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             let event = match signal {
                 SIGWINCH => TerminalEvent::Resized,
                 SIGTSTP => TerminalEvent::Suspend,
-                _ => TerminalEvent::End,
+                SIGINT | SIGTERM | SIGHUP | SIGQUIT => TerminalEvent::End(None),
+                fatal => TerminalEvent::End(Some(fatal)),
             };
-            if event == TerminalEvent::End {
+            if let TerminalEvent::End(by) = event {
                 resume();
                 tell_signal(event);
                 thread::sleep(GRACE);
-                abandon();
+                abandon(by);
             } else if !tell_signal(event) {
                 return;
             }
@@ -140,7 +169,7 @@ pub fn follow(
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // It hung up.
                 Ok(0) | Err(_) => {
-                    tell(TerminalEvent::End);
+                    tell(TerminalEvent::End(None));
                     return;
                 }
             }
@@ -161,6 +190,13 @@ fn resume() {
 pub fn suspend() {
     // It can always signal itself.
     let _ = kill_process(getpid(), Signal::STOP);
+}
+
+/// Ends this process by that signal, as if it had never been taken over; by one of which that cannot be done,
+/// with the status that a shell has for it.
+pub fn end_by(signal: i32) -> ! {
+    let _ = emulate_default_handler(signal);
+    process::exit(128 + signal)
 }
 
 /// The name of this host.

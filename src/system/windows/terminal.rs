@@ -1,6 +1,7 @@
 //! The console that stdout is: its size, its modes and its keys.
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::process;
 use std::thread;
 use std::time::Duration;
 
@@ -66,7 +67,7 @@ pub fn write(bytes: &[u8], _limit: Option<Duration>) -> io::Result<()> {
 /// When the system gives no more threads.
 pub fn follow(
     tell: impl Fn(TerminalEvent) -> bool + Clone + Send + 'static,
-    _abandon: impl Fn() + Send + 'static,
+    _abandon: impl Fn(Option<i32>) + Send + 'static,
 ) -> io::Result<()> {
     if !io::stdin().is_terminal() {
         return Ok(());
@@ -75,20 +76,25 @@ pub fn follow(
         let mut bytes = [0; 64];
         while let Ok(length @ 1..) = io::stdin().read(&mut bytes) {
             let event = |&byte: &u8| match byte {
-                CTRL_C => TerminalEvent::End,
+                CTRL_C => TerminalEvent::End(None),
                 byte => TerminalEvent::Typed(byte),
             };
             if !bytes.iter().take(length).map(event).all(&tell) {
                 return;
             }
         }
-        tell(TerminalEvent::End);
+        tell(TerminalEvent::End(None));
     })?;
     Ok(())
 }
 
 /// There is nothing of the kind.
 pub fn suspend() {}
+
+/// Ends this process with the status that other systems' shells have for that signal: there are none here.
+pub fn end_by(signal: i32) -> ! {
+    process::exit(128 + signal)
+}
 
 /// The name of this host.
 #[must_use]

@@ -11,6 +11,7 @@
 //! A gather searches anew when a name came or went, when processes count, and at least once a minute.
 
 mod facts;
+mod numbers;
 mod one;
 mod search;
 

@@ -14,7 +14,8 @@ mod speed_state;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::os::fd::BorrowedFd;
+use std::fs::File;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Wants};
 use crate::model::rates::Reading;
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
+use crate::parse::netlink::rtnl_nsid;
 use crate::parse::netlink::rtnl_stats::{self, Stats};
 use crate::parse::netlink::{Message, messages};
 use crate::parse::proc_net_netlink;
@@ -450,6 +452,24 @@ impl Netlink {
         // Whatever goes wrong goes wrong again in a reading, which says so.
         self.is_broken |=
             dump_twice(&mut self.requests, scratch, rtnl_link::request_all, take).is_err();
+    }
+
+    /// The number by which this network namespace names the one that the file is of, if it does.
+    pub fn number_of(&mut self, scratch: &mut Scratch, namespace: &File) -> Option<i32> {
+        if self.speeds.is_stuck() {
+            return None;
+        }
+        let fd = namespace.as_raw_fd();
+        let ask = |buffer: &mut Vec<u8>, sequence| rtnl_nsid::request(buffer, sequence, fd);
+        match self.requests.get(scratch, ask, rtnl_nsid::number_of) {
+            Ok(number) => number,
+            Err(NetlinkError::Refused(_) | NetlinkError::Truncated) => None,
+            // Whatever goes wrong goes wrong again in a reading, which says so.
+            Err(_) => {
+                self.is_broken = true;
+                None
+            }
+        }
     }
 
     /// Returns whether something was asked by that.
