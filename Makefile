@@ -10,7 +10,7 @@ GO ?= go
 # - v1.38.3: the last of the minor version before the newest that is to be had as a Go module;
 # - v1.39.1: the newest that is.
 TELEGRAF_VERSIONS := v1.36.4 v1.38.3 v1.39.1
-TELEGRAF_TAGS := custom,inputs.execd,inputs.net,outputs.file,parsers.influx,serializers.influx
+TELEGRAF_TAGS := custom,inputs.execd,inputs.net,inputs.nstat,outputs.file,outputs.influxdb,outputs.prometheus_client,parsers.influx,serializers.influx
 TELEGRAF_FOLDER := target/telegraf
 ifdef TELEGRAF
 TELEGRAFS := $(abspath $(TELEGRAF))
@@ -89,9 +89,9 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-threads test-dist golden record e2e bench documents deb rpm \
-    test-packages test-systemd test-containers cross-check cross-link layouts test-musl test-aarch64 \
-    test-armv7 test-windows lint msrv ci clean
+.PHONY: help build dist install test test-threads test-dist golden record e2e test-moving bench pictures \
+    documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
+    test-aarch64 test-armv7 test-windows lint msrv ci clean FORCE
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -110,8 +110,8 @@ install: ## Install what `make build` and `make documents` have made (DESTDIR=, 
 	    exit 1; }
 	install -D -m 755 $(BUILT) "$(BIN)/telegraf-net"
 	test -e "$(PLUGIN_CONF)" || install -D -m 644 plugin.conf "$(PLUGIN_CONF)"
-	install -D -m 644 -t "$(DOC)" *.md LICENSE
-	install -D -m 644 -t "$(DOC)/docs" docs/*.md
+	install -D -m 644 -t "$(DOC)" LICENSE
+	packaging/links install "$(DOC)" $(SYSCONFDIR)/telegraf-net/plugin.conf
 	sed 's|/usr/bin/|$(PREFIX)/bin/|; s|"/etc/|"$(SYSCONFDIR)/|' packaging/execd.conf | \
 	    install -D -m 644 /dev/stdin "$(DOC)/examples/telegraf.d/telegraf-net.conf"
 	install -D -m 644 -t "$(DOC)/examples/telegraf.service.d" packaging/systemd/*.conf
@@ -136,7 +136,7 @@ test-dist: dist build documents ## Test what `make dist` and `make install` make
 
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
-	REWRITE_GOLDEN=1 $(CARGO) test --locked --lib system::bsd
+	REWRITE_GOLDEN=1 $(CARGO) test --locked --lib -- system::bsd convert
 
 record: ## Record what this machine's kernel says by netlink under fixtures/, as root
 	$(CARGO) test --locked --test record
@@ -145,12 +145,21 @@ e2e: build $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEG
 	TELEGRAFS="$(TELEGRAFS)" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
 	    $(CARGO) test --locked --test telegraf -- --test-threads 1
 
+test-moving: build $(sort $(firstword $(TELEGRAFS)) $(lastword $(TELEGRAFS))) ## Test moving over, its documents, the dashboard and the alerts with a real InfluxDB, as root
+	TELEGRAFS="$(sort $(firstword $(TELEGRAFS)) $(lastword $(TELEGRAFS)))" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
+	    $(CARGO) test --locked --test moving -- --test-threads 2
+
+# They are built anew with other plugins.
+$(TELEGRAF_FOLDER)/tags: FORCE
+	@mkdir -p $(@D) && echo "$(TELEGRAF_TAGS)" | cmp -s - $@ || echo "$(TELEGRAF_TAGS)" >$@
+
 # Static, as Telegraf's own releases are.
-$(TELEGRAF_FOLDER)/%/telegraf:
+$(TELEGRAF_FOLDER)/%/telegraf: $(TELEGRAF_FOLDER)/tags
 	@command -v $(GO) >/dev/null || { \
 	    echo "Telegraf $* is built with Go, and there is no '$(GO)': install Go, or name an" \
 	        "installed Telegraf: make e2e TELEGRAF=/usr/bin/telegraf" >&2; exit 1; }
 	CGO_ENABLED=0 GOBIN="$(CURDIR)/$(@D)" $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
+	touch $@
 
 # The unit that Telegraf's packages have.
 $(TELEGRAF_FOLDER)/%/telegraf.service:
@@ -165,14 +174,19 @@ $(CARGO_CYCLONEDX):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION) \
 	    cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
 
+pictures: ## Draw docs/table.svg and docs/watch.svg in tmux, as root
+	$(CARGO) build --quiet --locked --bins --example svg
+	target=$$($(CARGO) metadata --format-version 1 --no-deps | jq -r .target_directory) && \
+	    packaging/pictures $$target/debug/telegraf-net $$target/debug/examples/svg
+
 documents: ## Write the man page, the completions and what else packages hold to target/packaging
 	env -u CARGO_BUILD_TARGET $(CARGO) run --quiet --locked --example documents -- $(PACKAGE_FILES)
 	gzip -9nf $(PACKAGE_FILES)/telegraf-net.1
 	gzip -9nc CHANGELOG.md >$(PACKAGE_FILES)/changelog.gz
 	CARGO="$(CARGO)" packaging/copyright $(HOST) >$(PACKAGE_FILES)/copyright
-	packaging/links package README.md >$(PACKAGE_FILES)/README.md
-	install -m 644 plugin.conf packaging/execd.conf ARCHITECTURE.md CONTRIBUTING.md $(PACKAGE_FILES)/
-	install -D -m 644 -t $(PACKAGE_FILES)/docs docs/*.md
+	rm -rf $(PACKAGE_FILES)/docs
+	packaging/links package $(PACKAGE_FILES)
+	install -m 644 plugin.conf packaging/execd.conf $(PACKAGE_FILES)/
 	install -D -m 644 -t $(PACKAGE_FILES)/systemd packaging/systemd/*.conf
 	# A package tells when its files were made.
 	find $(PACKAGE_FILES) -type f -exec touch -d @$$SOURCE_DATE_EPOCH {} +
@@ -266,7 +280,7 @@ $(WINE_PREFIX)/complete: packaging/bcryptprimitives.c $(CROSS_TOOLS)/complete
 	touch $@
 
 # Go installs for this system alone where GOBIN is set.
-$(TELEGRAF_FOLDER)/%/telegraf.exe:
+$(TELEGRAF_FOLDER)/%/telegraf.exe: $(TELEGRAF_FOLDER)/tags
 	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
 	    cd "$$module" && GOOS=windows CGO_ENABLED=0 $(GO) build -tags "$(TELEGRAF_TAGS)" -o "$(CURDIR)/$@" ./cmd/telegraf
 
@@ -274,7 +288,7 @@ lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, a
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	# These are no part of all: other targets run them.
-	$(CARGO) clippy --locked --test telegraf --test dist --test record --test windows -- -D warnings
+	$(CARGO) clippy --locked --test telegraf --test moving --test dist --test record --test windows -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 

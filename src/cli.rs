@@ -1,30 +1,44 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::config::options::OPTIONS;
-use crate::config::systems::System;
+use crate::config::systems::{System, quoted_path};
 use crate::format::Format;
 use crate::format::influx::Influx;
+use crate::format::json::Json;
 use crate::log;
+use crate::view::lines::Lines;
+use crate::view::text::{Charset, wrapped};
+use crate::view::{Fold, Sort, terminal};
 
-/// The block of telegraf.conf that runs it, with paths that are usual on that system, and what it answers to.
-fn execd_block(system: System) -> String {
-    let (program, config) = match system {
-        System::Linux => (r#""/usr/bin/telegraf-net""#, r#""/etc/telegraf-net/plugin.conf""#),
-        System::FreeBsd | System::OpenBsd | System::NetBsd | System::MacOs => {
-            (r#""/usr/local/bin/telegraf-net""#, r#""/usr/local/etc/telegraf-net/plugin.conf""#)
-        }
-        // In single quotes, a backslash is a backslash.
-        System::Windows => (
-            r"'C:\Program Files\telegraf-net\telegraf-net.exe'",
-            r"'C:\Program Files\telegraf-net\plugin.conf'",
-        ),
+/// The lines of the block of telegraf.conf that runs it, with these paths, or with those that are usual on
+/// that system.
+#[must_use]
+pub fn execd_lines(system: System, program: Option<&Path>, config: Option<&Path>) -> String {
+    let text = |path: Option<&Path>, usual: String| {
+        quoted_path(&path.map_or(usual, |path| path.display().to_string()))
     };
+    let program = text(program, system.program().to_owned());
+    let config = text(config, system.plugin_conf("plugin.conf"));
+    format!(
+        r#"[[inputs.execd]]
+  command = [{program}, "--config", {config}]
+  signal = "STDIN"
+  data_format = "influx"
+  precision = "1s""#
+    )
+}
+
+/// That block, and what the program answers to.
+fn execd_block(system: System) -> String {
+    let block = execd_lines(system, None, None);
+    let block = block.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
     let answers = if system == System::Windows {
         "Every newline on stdin gathers once; end-of-file and Ctrl-C end it."
     } else {
@@ -32,15 +46,11 @@ fn execd_block(system: System) -> String {
          SIGTERM and SIGINT end it."
     };
     format!(
-        r#"Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:
-
-  [[inputs.execd]]
-    command = [{program}, "--config", {config}]
-    signal = "STDIN"
-    data_format = "influx"
-    precision = "1s"
-
-{answers} Metrics go to stdout, log lines to stderr."#
+        "Telegraf runs it with this in telegraf.conf, in place of [[inputs.net]]:\n\n{block}\n\n\
+         Without signal, nothing ever asks for metrics. With an interval below a second, write\n\
+         precision = \"1ms\": otherwise several gathers have one timestamp, and one of them is kept.\n\n\
+         {answers} Metrics go to stdout, log lines to stderr.\n\
+         FILE is read at the start only: reload Telegraf after a change."
     )
 }
 
@@ -84,6 +94,51 @@ pub struct Args {
     #[arg(long, conflicts_with = "poll_interval")]
     pub once: bool,
 
+    /// Write metrics in this format
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: FormatOption,
+
+    /// Redraw a table of rates every DURATION, or each second, until q or Ctrl-C; s sorts, f folds
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = poll_interval,
+        num_args = 0..=1,
+        default_missing_value = "1s",
+        conflicts_with_all = ["once", "poll_interval", "format"]
+    )]
+    pub watch: Option<Duration>,
+
+    /// Sort a table by this, the largest first; else interfaces stand as the kernel has them
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub sort: Option<Sort>,
+
+    /// Have a table show the protocol statistics that are zero, too
+    #[arg(long)]
+    pub all: bool,
+
+    /// With --watch, have one line for all of a kind that are idle, and one for the sum of the kind
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fold: Option<Fold>,
+
+    /// Say of every interface, or of INTERFACE, whether it is reported and why, and what that takes
+    #[arg(long, value_name = "INTERFACE", num_args = 0..=1, conflicts_with_all = ["once", "watch", "format"])]
+    pub explain: Option<Option<OsString>>,
+
+    /// Check the configuration, and what of it can be had here; exit status 0: all is well, 1: something
+    /// would be lost, 2: a mistake
+    #[arg(long, conflicts_with_all = ["once", "watch", "format", "explain"])]
+    pub check: bool,
+
+    /// Check the block for this plugin in telegraf.conf, too
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub telegraf: Option<PathBuf>,
+
+    /// Print the plugin.conf and the [[inputs.execd]] block that give the same series as the [[inputs.net]] and
+    /// [[inputs.nstat]] blocks of a telegraf.conf; "-" is stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "watch", "format", "explain", "check", "config"])]
+    pub convert: Option<PathBuf>,
+
     /// Gather on our own clock as well, for signal = "none"
     #[arg(long, alias = "poll_interval", value_name = "DURATION", value_parser = poll_interval)]
     pub poll_interval: Option<Duration>,
@@ -113,6 +168,18 @@ pub struct Args {
     pub debug: bool,
 }
 
+/// What metrics are written as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FormatOption {
+    /// Line protocol, which Telegraf reads
+    #[default]
+    Influx,
+    /// An object of JSON on each line, of the shape that Telegraf's own have; times in nanoseconds
+    Json,
+    /// Columns for people, with --once: totals, or where rates = true, rates over a second
+    Table,
+}
+
 impl Args {
     /// How often to gather on our own clock.
     #[must_use]
@@ -120,10 +187,38 @@ impl Args {
         self.poll_interval.filter(|_| !self.poll_interval_disabled)
     }
 
-    /// What metrics are written as.
+    /// Why it cannot be, of arguments that do nothing without others.
+    fn contradiction(&self) -> Option<&'static str> {
+        let is_table = self.format == FormatOption::Table;
+        let has_table = is_table || self.watch.is_some();
+        if is_table && !self.once {
+            Some("'--format table' needs '--once'; '--watch' redraws such a table")
+        } else if self.sort.is_some() && !has_table {
+            Some("'--sort <WHAT>' sorts a table: it needs '--once --format table' or '--watch'")
+        } else if self.all && !has_table {
+            Some("'--all' is about a table: it needs '--once --format table' or '--watch'")
+        } else if self.fold.is_some() && self.watch.is_none() {
+            Some("'--fold <WHAT>' needs '--watch'")
+        } else if self.telegraf.is_some() && !self.check {
+            // Where `--check` could not stand beside another argument, it is not asked for.
+            Some("'--telegraf <FILE>' needs '--check'")
+        } else {
+            None
+        }
+    }
+
+    /// What metrics are written as, to stdout.
     #[must_use]
     pub fn format(&self) -> &'static dyn Format {
-        &Influx
+        match self.format {
+            FormatOption::Influx if io::stdout().is_terminal() => match terminal::look().charset {
+                Charset::Ascii => &Lines(Charset::Ascii),
+                Charset::Unicode => &Lines(Charset::Unicode),
+            },
+            // What a table shows is no record.
+            FormatOption::Influx | FormatOption::Table => &Influx,
+            FormatOption::Json => &Json,
+        }
     }
 }
 
@@ -143,18 +238,54 @@ pub enum Asked {
 /// What is wrong with them, in one line.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
     let args: Vec<_> = with_two_dashes(args).collect();
-    Args::try_parse_from(&args).map(Asked::Run).or_else(|error| {
+    let parsed = Args::try_parse_from(&args);
+    if let Some(message) = parsed.as_ref().ok().and_then(Args::contradiction) {
+        return Err(format!("{message}; --help lists the arguments"));
+    }
+    parsed.map(Asked::Run).or_else(|error| {
         if !error.use_stderr() {
-            return Ok(Asked::Print(error.to_string()));
+            return Ok(Asked::Print(narrowed(&error.to_string())));
         }
         // An argument that is quoted must not look like another line of the message.
         let shown = args.iter().map(|arg| log::escaped(&arg.to_string_lossy()));
         let text = Args::try_parse_from(shown).err().unwrap_or(error).to_string();
         let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more"));
-        let line = lines.collect::<Vec<_>>().join("; ");
-        Err(format!("{}; --help lists the arguments", line.trim_start_matches("error: ")))
+        let line = lines.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
+        let hint = if args.iter().any(is_negative) { "; a DURATION has no sign" } else { "" };
+        Err(format!("{}{hint}; --help lists the arguments", line.trim_start_matches("error: ")))
     })
+}
+
+/// Help in lines of 80 characters. What a description goes on with stands below its start.
+fn narrowed(help: &str) -> String {
+    const WIDTH: usize = 80;
+    let mut narrow = String::new();
+    for line in help.lines() {
+        let text = line.trim_start();
+        // What is to be pasted stays as it is.
+        if line.len() <= WIDTH || text.starts_with("command = ") {
+            narrow = narrow + line + "\n";
+            continue;
+        }
+        let gap = text
+            .find("  ")
+            .map_or(0, |gap| text.len() - text.get(gap..).unwrap_or_default().trim_start().len());
+        let (head, description) = line.split_at(line.len() - text.len() + gap);
+        for (number, part) in
+            wrapped(description, WIDTH - head.len().min(WIDTH / 2)).iter().enumerate()
+        {
+            let head = if number == 0 { head.to_owned() } else { " ".repeat(head.len()) };
+            narrow = narrow + &head + part + "\n";
+        }
+    }
+    narrow
+}
+
+/// Whether that is a number below zero, which is taken for options of a single letter.
+fn is_negative(arg: &OsString) -> bool {
+    let digit = arg.to_str().and_then(|arg| arg.strip_prefix('-')?.chars().next());
+    digit.is_some_and(|digit| digit.is_ascii_digit())
 }
 
 /// Lets an option be written with one dash, as Telegraf's documentation does: `-config FILE`.
@@ -179,7 +310,7 @@ fn poll_interval(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(interval) if (SHORTEST..=LONGEST).contains(&interval) => Ok(interval),
         Ok(_) => Err("it must lie between 1ms and 24h".into()),
-        Err(error) => Err(format!("{error}; write it as 10s, 500ms or 1m30s")),
+        Err(_) => Err("write a number and its unit, such as 10s, 500ms or 1m30s".into()),
     }
 }
 

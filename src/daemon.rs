@@ -109,8 +109,8 @@ fn answer(
         } else if let Some(since) = triggers.stop_since() {
             if triggers.has_end_of_stdin_stopped_clock() {
                 log.info(format_args!(
-                    "stdin has ended, and so does this process, --poll-interval or not: keep stdin \
-                     open, as Telegraf does, for more"
+                    "stdin has ended, and so does this process, --poll-interval or not: keep stdin open, \
+                     as Telegraf does (</dev/null ends it at once)"
                 ));
             }
             return drain(since + DRAIN_GRACE, triggers, output);

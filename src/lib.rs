@@ -8,8 +8,8 @@
 //!
 //! A trigger makes the [`daemon`] [`gather`]: every network namespace of the [`system`] tells its
 //! interfaces, as the [`model`] has them; the tables of the [`config`] [`select`] some; and a [`mod@format`]
-//! makes records of these, which the daemon writes to stdout. ARCHITECTURE.md has the map and the rules
-//! between these parts.
+//! makes records of these, which the daemon writes to stdout. [`explain`] tells people what comes of
+//! that, and why. ARCHITECTURE.md has the map and the rules between these parts.
 
 // What these forbid is how a program panics on bytes from outside; tests may.
 #![cfg_attr(
@@ -19,7 +19,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod convert;
 pub mod daemon;
+pub mod explain;
 pub mod format;
 pub mod gather;
 pub mod log;
@@ -28,3 +30,5 @@ pub mod parse;
 pub mod quoted;
 pub mod select;
 pub mod system;
+pub mod telegraf_conf;
+pub mod view;

@@ -3,6 +3,7 @@
 //! A problem that lasts is logged when it starts and when it ends, not at every gather. One record is
 //! one line, whatever a path, a name or a value in it holds.
 
+use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 
 use crate::system::stderr::{MAX_LINE, write_line};
@@ -20,6 +21,19 @@ pub enum Level {
     Debug,
 }
 
+impl Level {
+    /// What its lines begin with.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Error => "E! ",
+            Self::Warn => "W! ",
+            Self::Info => "I! ",
+            Self::Debug => "D! ",
+        }
+    }
+}
+
 /// Writes log lines to stderr.
 #[derive(Debug, Clone, Copy)]
 pub struct Log {
@@ -31,16 +45,18 @@ impl Log {
     /// Writes one line at that level, or drops it where stderr is closed or cannot take it now: a
     /// log line must not hold metrics up.
     pub fn line(self, level: Level, message: fmt::Arguments<'_>) {
-        let prefix = match level {
-            Level::Error => "E! ",
-            Level::Warn => "W! ",
-            Level::Info => "I! ",
-            Level::Debug if self.debug => "D! ",
-            Level::Debug => return,
-        };
+        if level == Level::Debug && !self.debug {
+            return;
+        }
+        let is_kept = KEPT.with_borrow_mut(|kept| {
+            let kept = kept.as_mut().filter(|_| level != Level::Debug);
+            kept.map(|kept| kept.push((level, message.to_string()))).is_some()
+        });
         #[cfg(test)]
-        tests::keep(&record(prefix, message));
-        write_line(|| record(prefix, message));
+        tests::keep(&record(level.prefix(), message));
+        if !is_kept {
+            write_line(|| record(level.prefix(), message));
+        }
     }
 
     /// Writes an `E! ` line.
@@ -57,6 +73,22 @@ impl Log {
     pub fn info(self, message: fmt::Arguments<'_>) {
         self.line(Level::Info, message);
     }
+}
+
+thread_local! {
+    /// What this thread would have logged, while that is kept.
+    static KEPT: RefCell<Option<Vec<Kept>>> = const { RefCell::new(None) };
+}
+
+/// A record that was not written: its level, and what it says.
+pub type Kept = (Level, String);
+
+/// Does that, and returns what this thread would have logged meanwhile, but for `D! ` lines, for who shows
+/// it in another way.
+pub fn kept<T>(work: impl FnOnce() -> T) -> (T, Vec<Kept>) {
+    let before = KEPT.replace(Some(Vec::new()));
+    let done = work();
+    (done, KEPT.replace(before).unwrap_or_default())
 }
 
 /// The line of a message: one, and no longer than [`MAX_LINE`]. Telegraf stops reading stderr for good
@@ -87,6 +119,18 @@ pub fn escaped(text: &str) -> String {
     escaped
 }
 
+/// Whether a character does something to a terminal, or to those beside it, rather than be shown.
+pub(crate) fn steers(character: char) -> bool {
+    let has_no_width_or_turns_direction = matches!(
+        character,
+        '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    );
+    has_no_width_or_turns_direction || character.is_control()
+}
+
 /// Escapes what is written to it.
 struct Escaping<'a>(&'a mut String);
 
@@ -94,11 +138,7 @@ impl fmt::Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
             match character {
-                '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' => self.0.extend(character.escape_default()),
-                _ if character.is_control() => self.0.extend(character.escape_default()),
+                _ if steers(character) => self.0.extend(character.escape_default()),
                 _ => self.0.push(character),
             }
         }
@@ -140,7 +180,12 @@ impl Problems {
     /// What they say.
     #[cfg(all(test, target_os = "linux"))]
     pub(crate) fn messages(&self) -> Vec<&str> {
-        self.lasting.iter().map(|problem| &*problem.message).collect()
+        self.lasting().map(|(_, message)| message).collect()
+    }
+
+    /// Those that last, in the order in which they began.
+    pub fn lasting(&self) -> impl Iterator<Item = (Level, &str)> {
+        self.lasting.iter().map(|problem| (problem.level, &*problem.message))
     }
 
     /// Reports a problem. `key` is what makes it the same as an earlier one, whatever the message
@@ -213,6 +258,20 @@ pub(crate) mod tests {
             assert!(!line.trim_end_matches('\n').contains(char::is_control), "{line:?}");
         }
         assert_eq!(escaped(&escaped("a\nb")), "a\\nb");
+    }
+
+    #[test]
+    fn records_are_kept_for_another_way_to_show_them() {
+        let log = Log { debug: true };
+        let ((), records) = kept(|| {
+            log.warn(format_args!("one\n"));
+            log.line(Level::Debug, format_args!("two"));
+            let ((), inner) = kept(|| log.error(format_args!("three")));
+            assert_eq!(inner, [(Level::Error, "three".into())]);
+            log.info(format_args!("four"));
+        });
+        assert_eq!(records, [(Level::Warn, "one\n".into()), (Level::Info, "four".into())]);
+        assert_eq!(kept(|| ()).1, []);
     }
 
     #[test]

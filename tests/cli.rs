@@ -2,7 +2,20 @@
 
 mod common;
 
-use common::{output, plugin, run, text, with_config};
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use common::{finish, output, plugin, run, text, with_config};
+
+/// Runs it with that on stdin.
+fn run_with_stdin(command: &mut Command, stdin: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    // It reads no more than it takes.
+    let _ = process.stdin.take().unwrap().write_all(stdin);
+    finish(process)
+}
 
 #[test]
 fn help_shows_the_block_to_paste() {
@@ -17,6 +30,18 @@ fn help_shows_the_block_to_paste() {
         "--poll-interval <DURATION>",
     ] {
         assert!(help.contains(line), "no {line:?} in {help}");
+    }
+}
+
+#[test]
+fn help_fits_in_80_columns_but_for_what_is_pasted() {
+    for arg in ["-h", "--help"] {
+        let help = text(&run(&mut plugin(&[arg])).stdout);
+        let wide = help.lines().filter(|line| line.len() > 80);
+        let wide: Vec<_> = wide.filter(|line| !line.starts_with("    command = ")).collect();
+        assert!(wide.is_empty(), "{arg}: {wide:#?}");
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("whatever --poll-interval says"), "{words}");
     }
 }
 
@@ -72,9 +97,59 @@ fn a_configuration_that_cannot_be_used_is_one_line_and_status_2() {
 }
 
 #[test]
+fn a_telegraf_conf_is_converted_from_a_file_or_stdin() {
+    const CONF: &str = "[[inputs.cpu]]\n[[inputs.net]]\n  interval = \"5s\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("telegraf.conf");
+    fs::write(&file, CONF).unwrap();
+    let by_file = run(plugin(&["--convert"]).arg(&file));
+    let printed = text(&by_file.stdout);
+    for part in [
+        "/plugin.conf\n\n## In place of [[inputs.net]] in line 2.\n[[inputs.net]]\n",
+        "/telegraf.d/telegraf-net.conf\n\n## In place of [[inputs.net]] in line 2: take it out.\n[[inputs.execd]]\n",
+        "  interval = \"5s\"\n",
+    ] {
+        let printed = printed.replace('\\', "/");
+        assert!(printed.contains(part), "no {part:?} in {printed}");
+    }
+    let by_stdin = run_with_stdin(&mut plugin(&["--convert", "-"]), CONF.as_bytes());
+    assert_eq!((text(&by_stdin.stdout), by_stdin.status.code()), (printed, Some(0)));
+    for output in [by_file, by_stdin] {
+        assert_eq!(text(&output.stderr), "");
+    }
+}
+
+#[test]
+fn a_telegraf_conf_that_cannot_be_converted_is_one_line_and_status_2() {
+    let nothing = "no [[inputs.net]] and no [[inputs.nstat]] to convert: name the file that has them, such \
+                   as one of telegraf.d";
+    let large = format!("[[inputs.net]]{}", "\n".repeat(1 << 20));
+    for (conf, message) in [
+        ("[agent]\n", nothing),
+        ("[[inputs.net]\n", "line 1: not valid TOML: "),
+        (&large, "larger than 1 MiB"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("telegraf.conf");
+        fs::write(&file, conf).unwrap();
+        let by_file = output(plugin(&["--convert"]).arg(&file));
+        let by_stdin = run_with_stdin(&mut plugin(&["--convert", "-"]), conf.as_bytes());
+        for (output, name) in [(by_file, "telegraf.conf\": "), (by_stdin, "stdin: ")] {
+            let log = text(&output.stderr);
+            assert!(log.starts_with("E! ") && log.contains(name) && log.contains(message), "{log}");
+            assert_eq!((log.lines().count(), output.status.code()), (1, Some(2)), "{log}");
+            assert!(output.stdout.is_empty());
+        }
+    }
+    let output = output(&mut plugin(&["--convert", "/none/such.conf"]));
+    assert!(text(&output.stderr).starts_with("E! cannot read \"/none/such.conf\": "));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn an_argument_that_cannot_be_used_is_named_with_status_2() {
     for (args, message) in [
-        (&["--frobnicate"][..], "unexpected argument '--frobnicate' found; --help lists"),
+        (&["--unheard-of"][..], "unexpected argument '--unheard-of' found; --help lists"),
         (
             &["--confg", "x"],
             "unexpected argument '--confg' found; tip: a similar argument exists: ",
@@ -83,7 +158,14 @@ fn an_argument_that_cannot_be_used_is_named_with_status_2() {
             &["--poll-interval", "0s"],
             "invalid value '0s' for '--poll-interval <DURATION>': it must lie",
         ),
-        (&["--poll-interval", "soon"], "invalid value 'soon' for '--poll-interval <DURATION>': "),
+        (
+            &["--poll-interval", "soon"],
+            "invalid value 'soon' for '--poll-interval <DURATION>': write a number and its unit, such",
+        ),
+        (
+            &["--poll-interval", "-1s"],
+            "unexpected argument '-1' found; a DURATION has no sign; --help lists",
+        ),
         (
             &["--frob\nUsage: no\nE! forged\x1b[31m\r"],
             "unexpected argument '--frob\\nUsage: no\\nE! forged\\u{1b}[31m\\r' found; ",
@@ -99,6 +181,33 @@ fn an_argument_that_cannot_be_used_is_named_with_status_2() {
         (
             &["-poll_interval_disabled=maybe"],
             "invalid value 'maybe' for '--poll-interval-disabled[=<BOOL>]'; [possible values: true, false]; --help",
+        ),
+        (
+            &["--format", "table"],
+            "'--format table' needs '--once'; '--watch' redraws such a table; --help lists",
+        ),
+        (
+            &["--once", "--sort", "bytes"],
+            "'--sort <WHAT>' sorts a table: it needs '--once --format table' or '--watch'; --help lists",
+        ),
+        (
+            &["--once", "--format", "json", "--all"],
+            "'--all' is about a table: it needs '--once --format table' or '--watch'; --help lists",
+        ),
+        (&["--fold", "idle"], "'--fold <WHAT>' needs '--watch'; --help lists"),
+        (
+            &["--watch", "1s", "--once"],
+            "the argument '--watch [<DURATION>]' cannot be used with '--once'; --help lists",
+        ),
+        (&["--watch", "soon"], "invalid value 'soon' for '--watch [<DURATION>]': "),
+        (
+            &["--watch"],
+            "'--watch' needs a terminal that can move its cursor, which stdout is not: '--once --format table' \
+             prints one table",
+        ),
+        (
+            &["--once", "--format", "xml"],
+            "invalid value 'xml' for '--format <FORMAT>'; [possible values: ",
         ),
         (&["--config"], "a value is required for '--config <FILE>' but none was supplied; --help"),
     ] {

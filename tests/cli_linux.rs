@@ -50,7 +50,8 @@ fn once_fails_when_nothing_could_be_gathered() {
     let folder = empty.path().display();
     let message = format!(
         "E! cannot read \"{folder}/1/net/dev\": No such file or directory (os error 2), nor \
-         \"{folder}/net/dev\": No such file or directory (os error 2)\n"
+         \"{folder}/net/dev\": No such file or directory (os error 2): mount the host's /proc where \
+         host_proc or HOST_PROC says, or leave that out\n"
     );
     assert!(text(&output.stderr).contains(&message), "{}", text(&output.stderr));
     let (_, output) = with_config(
@@ -161,8 +162,10 @@ fn a_configuration_that_is_no_file_of_a_usual_size_is_refused_at_once() {
 fn debug_lines_come_only_with_debug() {
     let host = host(proc_net_dev(1).as_bytes());
     let path = host.path();
-    let looked =
-        format!("D! HOST_PROC: netlink is not used: cannot look at {:?}", path.join("1/ns/net"));
+    let looked = format!(
+        "D! netlink is not used for the host's counters: cannot look at {:?}",
+        path.join("1/ns/net")
+    );
     assert!(!text(&once(path).stderr).contains("D! "));
     let mut command = plugin(&["--once", "--debug"]);
     let output = output(command.env("HOST_PROC", path).env("HOST_SYS", path));
@@ -231,7 +234,7 @@ fn one_record_is_one_line_whatever_bytes_it_is_about() {
     fs::write(host.join("net/dev"), proc_net_dev(1)).unwrap();
     let mut command = plugin(&["--once", "--debug"]);
     let output = output(command.env("HOST_PROC", &host).env("HOST_SYS", &host));
-    check(&output, &format!("I! HOST_PROC: counters come from \"{shown}/net/dev\""));
+    check(&output, &format!("I! reading counters from \"{shown}/net/dev\""));
     let groups = r#""ip", "icmp", "icmpmsg", "tcp", "udp", "udplite""#;
     let left_out =
         format!("I! protocols {groups} are left out: cannot read \"{shown}/net/snmp\": No ");
@@ -242,7 +245,7 @@ fn one_record_is_one_line_whatever_bytes_it_is_about() {
     check(&missing, &format!("E! cannot read \"{shown}/none.conf\": No such"));
     let (_, output) = with_config("[[inputs.net]]\nsource = \"a\\nE! forged\"\n", &["--once"], &[]);
     let log = text(&output.stderr);
-    assert!(log.contains(r"unknown variant `a\nE! forged`") && log.lines().count() == 1, "{log}");
+    assert!(log.contains(r#": found "a\nE! forged""#) && log.lines().count() == 1, "{log}");
     let (_, output) = with_config("[[inputs.net]]\n\"a\\nE! forged\" = 1\n", &["--once"], &[]);
     assert_eq!(text(&output.stderr).lines().count(), 1);
 }
@@ -500,13 +503,32 @@ fn a_host_proc_without_the_hosts_sys_is_pointed_out() {
     fs::write(host.path().join("1/net/snmp"), "").unwrap();
     let output = output(plugin(&["--once"]).env("HOST_PROC", host.path()));
     let expected = format!(
-        "I! HOST_PROC: counters come from {:?}\n\
+        "I! reading counters from {:?}\n\
          W! \"/sys/class/net\" does not know \"if0\": set HOST_SYS to the host's /sys, for speed and \
          for which interfaces are up\n",
         host.path().join("1/net/dev")
     );
     assert_eq!(text(&output.stderr), expected);
     assert!(!text(&once(host.path()).stderr).contains("W! "));
+}
+
+#[test]
+fn what_names_another_sys_is_named() {
+    for (option, variables, name) in [
+        ("host_sys = '/none'", &[][..], "host_sys"),
+        ("", &[("HOST_SYS", "/none")], "HOST_SYS"),
+        ("host_sys = '/none'", &[("HOST_SYS", "/sys")], "host_sys"),
+    ] {
+        let (_, output) =
+            with_config(&format!("[[inputs.net]]\n{option}\n"), &["--once"], variables);
+        let expected = format!(
+            "I! reading counters from /proc/net/dev, because {name} names another /sys\n\
+             W! \"/none/class/net\" does not belong to these counters (it lacks \"lo\", or has another \
+             one): cannot tell which interfaces are up, so all are reported, without speed; set \
+             host_sys to the /sys of this network namespace\n"
+        );
+        assert_eq!(text(&output.stderr), expected, "{option}");
+    }
 }
 
 #[test]
@@ -524,7 +546,7 @@ fn a_sys_that_shows_the_hosts_names_with_other_numbers_is_not_believed() {
             command.env("HOST_PROC", host.path());
             sys.map(|sys| command.env("HOST_SYS", sys));
             let output = output(&mut command);
-            let source = format!("I! HOST_PROC: counters come from {:?}\n", net.join("dev"));
+            let source = format!("I! reading counters from {:?}\n", net.join("dev"));
             if is_believed {
                 // Loopbacks are left out.
                 assert_eq!(text(&output.stdout), "");
@@ -535,9 +557,9 @@ fn a_sys_that_shows_the_hosts_names_with_other_numbers_is_not_believed() {
             assert_eq!(
                 text(&output.stderr),
                 source
-                    + "W! \"/sys/class/net\" shows another network namespace than the host's: set HOST_SYS \
-                       to the host's /sys; without flags and speed, every interface is reported, such \
-                       as \"lo\"\n"
+                    + "W! \"/sys/class/net\" does not belong to the host's counters (its \"lo\" is another \
+                       one): cannot tell which interfaces are up, so all are reported, without speed; set \
+                       HOST_SYS to the host's /sys\n"
             );
         }
     }

@@ -56,7 +56,7 @@ impl Plugin {
         let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
         let plugin = Self { process, stdin, stdout, folder };
         // Under HOST_PROC it says so once it is ready, with its signal handlers in place.
-        eventually("the line at the start", || plugin.log().contains("HOST_PROC").then_some(()));
+        eventually("the line at the start", || plugin.log().contains("! reading ").then_some(()));
         plugin
     }
 
@@ -526,7 +526,7 @@ fn start_with_stdout(folder: &TempDir, stdout: impl Into<Stdio>) -> Child {
     command.stdin(Stdio::piped()).stdout(stdout).stderr(fs::File::create(&log).unwrap());
     let process = command.spawn().unwrap();
     eventually("the line at the start", || {
-        fs::read_to_string(&log).unwrap().contains("HOST_PROC").then_some(())
+        fs::read_to_string(&log).unwrap().contains("! reading ").then_some(())
     });
     process
 }
@@ -693,11 +693,15 @@ fn a_failed_gather_is_logged_once_when_it_starts_and_once_when_it_ends() {
     plugin.assert_ends();
     assert_eq!(lines.len(), 10);
     let dev = format!("{dev:?}");
+    let missing = format!(
+        "cannot read {dev}: No such file or directory (os error 2): mount the host's /proc where \
+         host_proc or HOST_PROC says, or leave that out"
+    );
     let expected = [
-        format!("I! HOST_PROC: counters come from {dev}"),
-        format!("E! cannot read {dev}: No such file or directory (os error 2)"),
+        format!("I! reading counters from {dev}"),
+        format!("E! {missing}"),
         format!("E! {dev}: not in the format of /proc/net/dev: its header is missing"),
-        format!("I! resolved: cannot read {dev}: No such file or directory (os error 2)"),
+        format!("I! resolved: {missing}"),
         format!("E! {dev} line 4: expected at least 13 columns, found 1"),
         format!("E! {dev} line 5: expected at least 13 columns, found 1"),
         format!("I! resolved: {dev}: not in the format of /proc/net/dev: its header is missing"),

@@ -168,14 +168,29 @@ fn each_table_has_the_fields_that_it_asks_for() {
     }
 }
 
+/// `ifOperStatus` of RFC 2863, in the kernel's words.
+const IF_OPER_STATUS: [(&str, u32); 7] = [
+    ("up", 1),
+    ("down", 2),
+    ("testing", 3),
+    ("unknown", 4),
+    ("dormant", 5),
+    ("notpresent", 6),
+    ("lowerlayerdown", 7),
+];
+
 /// What sysfs shows of the interface's state, as fields.
 fn state_by_sysfs(netns: &Netns, name: &str) -> Vec<(&'static str, Option<String>)> {
     let number = |attribute| sysfs(netns, name, attribute).map(|value| format!("{value}i"));
     let word = |attribute| sysfs(netns, name, attribute).map(|value| format!("{value:?}"));
     let flags = sysfs(netns, name, "flags").unwrap();
     let flags = u32::from_str_radix(flags.trim_start_matches("0x"), 16).unwrap();
+    let operstate = sysfs(netns, name, "operstate").unwrap();
+    let oper_status = IF_OPER_STATUS.iter().find(|(word, _)| *word == operstate).unwrap().1;
     vec![
         ("admin_up", Some(format!("{}i", flags & 1))),
+        ("admin_status", Some(format!("{}i", 2 - (flags & 1)))),
+        ("oper_status", Some(format!("{oper_status}i"))),
         ("carrier", number("carrier")),
         ("operstate", word("operstate")),
         ("duplex", word("duplex")),
@@ -249,6 +264,8 @@ fn a_links_state_is_what_sysfs_shows() {
         ("v0", "admin_up", Some("1i")),
         ("v0", "carrier", Some("1i")),
         ("v0", "operstate", Some("\"up\"")),
+        ("v0", "oper_status", Some("1i")),
+        ("v0", "admin_status", Some("1i")),
         ("v0", "duplex", Some("\"full\"")),
         // A veth cannot filter what is for the macvlan on it.
         ("v0", "promiscuity", Some("1i")),
@@ -256,13 +273,18 @@ fn a_links_state_is_what_sysfs_shows() {
         ("v1", "mtu", Some("1234i")),
         ("half", "carrier", Some("0i")),
         ("half", "operstate", Some("\"lowerlayerdown\"")),
+        ("half", "oper_status", Some("7i")),
+        ("half", "admin_status", Some("1i")),
         // What is down has neither.
         ("half-down", "admin_up", Some("0i")),
         ("half-down", "carrier", None),
         ("half-down", "operstate", Some("\"down\"")),
+        ("half-down", "oper_status", Some("2i")),
+        ("half-down", "admin_status", Some("2i")),
         ("half-down", "duplex", None),
         ("u0", "carrier", None),
         ("lo", "operstate", Some("\"unknown\"")),
+        ("lo", "oper_status", Some("4i")),
         ("i0", "duplex", None),
         ("i0", "tx_queue_len", Some("77i")),
         ("i0", "ifindex", Some("300i")),

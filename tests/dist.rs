@@ -121,11 +121,7 @@ fn archives_hold_what_it_takes_to_install_it() {
             let ours = fs::read(Path::new(SOURCE).join(file)).unwrap();
             assert_eq!(fs::read(release.folder.join(file)).unwrap(), ours, "{file}");
         }
-        let readme = fs::read_to_string(release.folder.join("README.md")).unwrap();
-        let links = readme.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
-        for link in links.filter(|link| !link.is_empty() && !link.contains(':')) {
-            assert!(release.folder.join(link).exists(), "{link}");
-        }
+        links_lead_somewhere(&release.folder);
         let notices = fs::read_to_string(release.folder.join("copyright")).unwrap();
         for crate_name in linked(&release.target).iter().filter_map(|line| line.split(' ').next()) {
             let has_it = notices.lines().any(|line| line.trim_start().starts_with(crate_name));
@@ -136,6 +132,22 @@ fn archives_hold_what_it_takes_to_install_it() {
         assert!(block.lines().any(|line| line == "[[inputs.execd]]"), "{block}");
         let mode = fs::metadata(release.binary()).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o755);
+    }
+}
+
+/// Whether what the documents of a folder link to is there.
+fn links_lead_somewhere(folder: &Path) {
+    for folder in [folder, &folder.join("docs")] {
+        let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        for document in files.filter(|file| file.extension().is_some_and(|end| end == "md")) {
+            let text = fs::read_to_string(&document).unwrap();
+            // Every second part is a block of code.
+            let prose: String = text.split("```").step_by(2).collect();
+            let links = prose.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+            for link in links.filter(|link| !link.is_empty() && !link.contains(':')) {
+                assert!(folder.join(link).exists(), "{}: {link}", document.display());
+            }
+        }
     }
 }
 
@@ -311,7 +323,15 @@ fn install_puts_everything_below_destdir_and_keeps_a_changed_configuration() {
     let block = fs::read_to_string(block).unwrap();
     let command = r#"["/opt/net/bin/telegraf-net", "--config", "/etc/telegraf-net/plugin.conf"]"#;
     assert!(block.contains(&format!("\n  command = {command}\n")), "{block}");
-    for document in ["README.md", "CHANGELOG.md", "LICENSE", "docs/BENCHMARKS.md"] {
+    for document in [
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "docs/BENCHMARKS.md",
+        "docs/grafana-dashboard.json",
+        "docs/grafana-alerts.yaml",
+        "docs/table.svg",
+    ] {
         let file = installed("opt/net/share/doc/telegraf-net").join(document);
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o7777, 0o644);
     }

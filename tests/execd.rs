@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
@@ -78,4 +79,29 @@ fn each_newline_is_answered_and_the_end_of_stdin_ends_it() {
     let output = finish(process);
     assert!(output.status.success(), "{}", output.status);
     assert!(!text(&output.stderr).contains("E! "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn json_is_an_object_on_each_line_of_every_gather() {
+    let (config, mut command) = plugin();
+    let options = "interface_tags = ['kind']\nlink_state = true\nrates = true\n";
+    fs::write(config.path(), format!("{ALL}{options}")).unwrap();
+    command.args(["--format", "json", "--poll-interval", "20ms"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut stdout = BufReader::new(process.stdout.take().unwrap());
+    let (mut times, mut has_rate) = (BTreeSet::new(), false);
+    while times.len() < 3 || !has_rate {
+        let mut line = Vec::new();
+        stdout.read_until(b'\n', &mut line).unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        times.insert(record["timestamp"].as_i64().unwrap());
+        assert!(record["tags"]["interface"].is_string(), "{record}");
+        let fields = record["fields"].as_object().unwrap();
+        assert!(FIELDS.iter().all(|field| fields[*field].is_u64()), "{record}");
+        has_rate |= fields.get("bytes_recv_rate").is_some_and(serde_json::Value::is_f64);
+        assert!(times.len() < 100, "no rates");
+    }
+    drop(stdout);
+    assert!(finish(process).status.success());
 }

@@ -74,6 +74,26 @@ impl Forbidden {
     }
 }
 
+#[test]
+fn who_asks_why_is_told_that_netlink_is_forbidden_and_the_way_out() {
+    if is_skipped() {
+        return;
+    }
+    let netns = namespace();
+    let mut command = plugin(&netns);
+    command.args(["--explain"]);
+    let output = finish(Forbidden::socket(&[(0, AF_NETLINK)], EAFNOSUPPORT).spawn(command));
+    assert_eq!((text(&output.stderr), output.status.code()), (String::new(), Some(0)));
+    let told = text(&output.stdout);
+    for line in [
+        "\n  source     \"/proc/net/dev\": source = \"auto\" (the default) would take netlink, which cannot be used: \
+         socket: Address family not supported by protocol (os error 97)\n",
+        ": allow AF_NETLINK (RestrictAddressFamilies=, a seccomp profile); it takes Linux 4.7 or newer\n",
+    ] {
+        assert!(told.contains(line), "{line:?} is not in {told}");
+    }
+}
+
 /// A namespace with interfaces of several states and speeds.
 fn namespace() -> Netns {
     let netns = Netns::new();
@@ -327,7 +347,7 @@ fn what_other_namespaces_are_short_of_at_the_start_is_tried_again() {
                    falling back to /proc/net/dev, and other network namespaces are left out; \
                    trying again at every gather\n";
     let spaces = "E! no other network namespace is reported for now: epoll_create: Too many open files \
-                  (os error 24)\n";
+                  (os error 24); trying again at every gather\n";
     let watch = |call: &str| {
         format!(
             "W! cannot watch for names of network namespaces: {call}: Too many open files (os error \
@@ -501,7 +521,16 @@ fn a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells() {
     ];
     let files: Vec<_> =
         ["up0", "up1", "mac0"].iter().flat_map(|one| attributes(one, &names)).collect();
-    let lost = ["speed", "admin_up", "operstate", "mtu", "ifindex", "carrier"];
+    let lost = [
+        "speed",
+        "admin_up",
+        "admin_status",
+        "operstate",
+        "oper_status",
+        "mtu",
+        "ifindex",
+        "carrier",
+    ];
     for error in ["ENOMEM", "EIO", "EMFILE", "EACCES", "EBUSY", "EAGAIN"] {
         let mut daemon = Daemon::start_as(plugin(&netns), &config);
         let before = parsed(&daemon.batch());

@@ -1,5 +1,6 @@
 //! One folder under `fixtures/` per case, and one test: `proc/`, `sys/` and `plugin.conf` go in, the
-//! lines of `expected.lp`, less their time, and those of `expected.log` come out.
+//! lines of `expected.lp`, less their time, and those of `expected.log` come out; the same lines as JSON;
+//! and where there is an `expected.table`, that.
 //!
 //! `make golden` rewrites what is expected; read the difference before you commit it. They are hosts of
 //! Linux, which other systems cannot look at: there is none there.
@@ -11,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use common::json::assert_is_line;
 use common::{PLUGIN, output, text};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -32,13 +34,23 @@ fn main() -> ExitCode {
 
 fn check(case: &Path, rewrite: bool) -> Result<(), Failed> {
     assert!(case.join("ORIGIN.md").is_file(), "{} has no ORIGIN.md", case.display());
-    let mut command = Command::new(PLUGIN);
-    command.current_dir(case).args(["--once", "--config", "plugin.conf"]);
-    let output = output(command.env("HOST_PROC", "proc").env("HOST_SYS", "sys"));
+    let once = |format: &str| {
+        let mut command = Command::new(PLUGIN);
+        command.current_dir(case).args(["--once", "--config", "plugin.conf", "--format", format]);
+        command.env("HOST_PROC", "proc").env("HOST_SYS", "sys").env("LC_ALL", "C.UTF-8");
+        output(command.env_remove("COLUMNS"))
+    };
+    let output = once("influx");
     let lines = without_time(&output.stdout);
+    check_json(&once("json").stdout, &output.stdout);
     assert_eq!(output.status.success(), !lines.is_empty(), "{}: {}", case.display(), output.status);
     let log = text(&output.stderr);
-    for (name, actual) in [("expected.lp", lines), ("expected.log", log.into_bytes())] {
+    let mut outcomes = vec![("expected.lp", lines), ("expected.log", log.into_bytes())];
+    // Some of them will do for tables.
+    if case.join("expected.table").exists() {
+        outcomes.push(("expected.table", without_header(&once("table").stdout)));
+    }
+    for (name, actual) in outcomes {
         let file = case.join(name);
         if rewrite {
             fs::write(&file, &actual).unwrap();
@@ -50,6 +62,25 @@ fn check(case: &Path, rewrite: bool) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// As JSON, it has the same tags and fields of the same types.
+fn check_json(records: &[u8], lines: &[u8]) {
+    let split = |output: &[u8]| -> Vec<Vec<u8>> {
+        let lines = output.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(<[u8]>::to_vec).collect()
+    };
+    let (lines, records) = (split(lines), split(records));
+    assert_eq!(records.len(), lines.len());
+    for (record, line) in records.iter().zip(&lines) {
+        assert_is_line(record, line);
+    }
+}
+
+/// A table less the first line, which tells this host and the time.
+fn without_header(table: &[u8]) -> Vec<u8> {
+    let end = table.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    table[end..].to_vec()
 }
 
 /// The lines less their timestamps, which must be one and the same.

@@ -176,7 +176,7 @@ fn a_sysfs_of_another_namespace_hides_no_interface() {
     // Whose flags cannot be had is reported, and whose speed cannot be had has none.
     assert_eq!(speeds(&lines), [("a0", -1), ("b0", -1), ("lo", -1)]);
     let log = text(&output.stderr);
-    let warning = "\nW! \"/sys/class/net\" shows another network namespace, or none: ";
+    let warning = "\nW! \"/sys/class/net\" does not belong to these counters (it lacks \"";
     assert!(log.contains(warning) && log.lines().count() == 2, "{log}");
 }
 
@@ -199,7 +199,7 @@ fn under_host_proc_a_container_sees_the_host() {
     assert_eq!(lines.into_keys().collect::<BTreeSet<_>>(), host);
     // By netlink, where process 1 lets itself be looked at.
     let log = text(&output.stderr);
-    assert!(log.starts_with("I! HOST_PROC: ") && !log.contains("W! "), "{log}");
+    assert!(log.starts_with("I! reading ") && !log.contains("W! "), "{log}");
 }
 
 #[test]
@@ -231,8 +231,8 @@ fn a_host_proc_that_hides_process_1_is_a_warning() {
     let nobody = "--reuid=65534 --regid=65534 --clear-groups";
     let member = "--reuid=65534 --regid=65534 --groups=65533";
     let ours = format!(
-        "W! HOST_PROC: counters come from \"{proc}/net/dev\", which are those of this process's own \
-         network namespace: "
+        "W! reading counters from \"{proc}/net/dev\", which are those of this process's own network \
+         namespace and not the host's: "
     );
     let way_out = "needs CAP_SYS_PTRACE, or a /proc that is mounted without hidepid, or with gid= for a \
                    group of this process\n";
@@ -250,12 +250,12 @@ fn a_host_proc_that_hides_process_1_is_a_warning() {
     assert_eq!(text(&output.stderr), format!("{elsewhere}{hides}: {way_out}"));
     assert!(text(&output.stdout).contains("net,interface=inside "));
     let by_files = format!(
-        "I! HOST_PROC: counters come from \"{proc}/1/net/dev\"\n\
-         I! HOST_PROC: netlink is not used: cannot look at \"{proc}/1/ns/net\": Permission denied (os error \
+        "I! reading counters from \"{proc}/1/net/dev\"\n\
+         I! netlink is not used for the host's counters: cannot look at \"{proc}/1/ns/net\": Permission denied (os error \
          13): needs CAP_SYS_ADMIN and CAP_SYS_PTRACE\n"
     );
     let by_netlink = format!(
-        "I! HOST_PROC: reading counters by netlink in \"{proc}/1/ns/net\", the host's network namespace\n"
+        "I! reading the host's counters by netlink in \"{proc}/1/ns/net\", its network namespace\n"
     );
     for (hidepid, privileges, log) in [
         ("0", nobody, &by_files),
@@ -341,7 +341,7 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     let (expected, _) = on_host(&[], "", "netlink");
     // Those that are no veth, and then all.
     assert_eq!(expected.len(), 1 + 4, "{}", text(&expected.join(&b'\n')));
-    let own = "I! HOST_PROC: reading counters by netlink (no privileges needed): this process lives in \
+    let own = "I! reading the host's counters by netlink (no privileges needed): this process lives in \
                the host's network namespace\n";
     // With the host's network, whoever it is; nobody may look at process 1.
     for by in [&[], NO_ADMIN, NOBODY] {
@@ -353,14 +353,13 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     assert_same(&lines, &expected, "from inside");
     assert_eq!(
         log,
-        "I! HOST_PROC: reading counters by netlink in \"/run/proc/1/ns/net\", the host's network \
-         namespace\n"
+        "I! reading the host's counters by netlink in \"/run/proc/1/ns/net\", its network namespace\n"
     );
     // By files, as far as they tell.
-    let files = "I! HOST_PROC: counters come from \"/run/proc/1/net/dev\"\n";
+    let files = "I! reading counters from \"/run/proc/1/net/dev\"\n";
     let kinds = "W! kinds of veth, macvlan and ifb are unknown without netlink: kind_exclude keeps them, \
                  kind_include drops them; use interface_exclude = [\"veth*\"]\n";
-    let netlink = "I! HOST_PROC: netlink is not used: cannot enter \"/run/proc/1/ns/net\": Operation not \
+    let netlink = "I! netlink is not used for the host's counters: cannot enter \"/run/proc/1/ns/net\": Operation not \
                    permitted (os error 1): needs CAP_SYS_ADMIN and CAP_SYS_PTRACE, and the bounding set \
                    lacks CAP_SYS_ADMIN, as by CapabilityBoundingSet= or without cap-add\n";
     for (by, source, why) in [(&[][..], "procfs", ""), (NO_ADMIN, "auto", netlink)] {

@@ -5,11 +5,9 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{fs, thread};
 
-use common::machine::{Machine, Named, Sleeper, last_descendant};
+use common::machine::{Cgroup, Machine, Named, Sleeper, last_descendant};
 use common::namespaces::{EVERYTHING, NamespaceLines, Watcher, inner, sorted, take_namespace};
 use common::plugin::{Batch, Daemon, assert_same, config_file, without_time};
 use common::trace::{Trace, is_skipped_without_strace};
@@ -255,42 +253,6 @@ fn once_beside(living: &Sleeper, table: &str) -> Batch {
     let config = config_file(&format!("[[inputs.net]]\nsource = 'netlink'\n{table}"));
     let lines = living.sh(&format!("{PLUGIN} --once --config {}", config.path().display()));
     without_time(lines.as_bytes())
-}
-
-/// A control group, removed at the end.
-struct Cgroup(PathBuf);
-
-impl Cgroup {
-    /// Under the root of version 2, if that is mounted.
-    fn new(name: &str) -> Option<Self> {
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        let mount = mounts.lines().find_map(|mount| {
-            let [_, place, kind, ..] = mount.split(' ').collect::<Vec<_>>()[..] else {
-                return None;
-            };
-            (kind == "cgroup2").then(|| place.to_owned())
-        })?;
-        let folder = PathBuf::from(mount).join(name);
-        fs::create_dir(&folder).ok()?;
-        Some(Self(folder))
-    }
-
-    fn move_in(&self, living: &Sleeper) {
-        fs::write(self.0.join("cgroup.procs"), living.pid.to_string()).unwrap();
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        // Those inside may take a moment to be gone.
-        let _ = fs::write(self.0.join("cgroup.kill"), "1");
-        for _ in 0..500 {
-            if fs::remove_dir(&self.0).is_ok() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
 }
 
 #[test]
@@ -559,7 +521,7 @@ fn to_name_the_own_proc_and_sys_is_to_name_none() {
     assert!(!text(&output.stdout).contains("ifb0"), "{output:?}");
     let log = text(&output.stderr);
     assert!(
-        log.starts_with("I! HOST_PROC: reading counters by netlink in \"/proc/1/ns/net\", "),
+        log.starts_with("I! reading the host's counters by netlink in \"/proc/1/ns/net\", "),
         "{log}"
     );
 }

@@ -19,7 +19,7 @@ use common::{PLUGIN, eventually, is_skipped, is_skipped_without, output, proc_ne
 /// What turns a command into one of a user who is nobody in particular.
 const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
-/// All three that the README names.
+/// All three that `docs/NAMESPACES.md` names.
 const ALL: &str = "+sys_admin,+sys_ptrace,+dac_read_search";
 
 /// A user with these capabilities as ambient ones, as systemd gives them.
@@ -81,7 +81,7 @@ fn privileges_of_its_file_open_no_file_for_its_caller() {
     let said = [
         (with_capabilities.as_str(), "W! this program's file has capabilities (setcap), "),
         (setuid, "W! this program's file is setuid or setgid, "),
-        (PLUGIN, "W! HOST_PROC: "),
+        (PLUGIN, "W! reading counters from \""),
     ];
     for (program, start) in said {
         let once = |config: &Path| {
@@ -129,13 +129,19 @@ fn whom_a_configuration_is_for_is_said_to_others() {
     assert_eq!(said("--clear-groups"), denied(for_group));
     // As advised.
     assert_eq!(said("--groups=65533").0, Some(0));
+    chown(&conf, None, Some(0)).unwrap();
+    let for_group_of_root = ": it is for user 0 and group 0, and this is user 65534: give it another group \
+                             (chgrp telegraf), or change its owner or mode";
+    assert_eq!(said("--clear-groups"), denied(for_group_of_root));
+    chown(&conf, None, Some(65533)).unwrap();
     set_mode(&conf, 0o600);
     let for_root = ": it is for user 0, and this is user 65534: change its owner, group or mode";
     assert_eq!(said("--clear-groups"), denied(for_root));
     // Its group may not.
     assert_eq!(said("--groups=65533"), denied(for_root));
     set_mode(folder.path(), 0o700);
-    let folder_of_root = ": user 65534 may not look into a folder that it lies in";
+    let folder_of_root = ": user 65534 may not look into a folder that it lies in: let others do that \
+                          (chmod o+x), or move the file";
     assert_eq!(said("--clear-groups"), denied(folder_of_root));
 }
 
@@ -225,8 +231,8 @@ fn a_host_whose_processes_are_hidden_is_seen_by_the_capability_for_that() {
     let [inheritable, ambient] =
         ["--inh-caps", "--ambient-caps"].map(|it| format!("{it}=+sys_ptrace"));
     for (by, start) in [
-        (nobody_with(&[&inheritable, &ambient]), "I! HOST_PROC: reading counters by netlink "),
-        (NOBODY.to_vec(), "W! HOST_PROC: counters come from \"/run/host/net/dev\""),
+        (nobody_with(&[&inheritable, &ambient]), "I! reading the host's counters by netlink "),
+        (NOBODY.to_vec(), "W! reading counters from \"/run/host/net/dev\""),
     ] {
         let mut command = machine.command(by[0]);
         command.args(&by[1..]).args([PLUGIN, "--once", "--config"]).arg(config.path());

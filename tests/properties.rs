@@ -12,6 +12,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use telegraf_net::config::Config;
+use telegraf_net::config::systems::System;
+use telegraf_net::convert::convert;
 use telegraf_net::format::influx::Influx;
 use telegraf_net::format::{Fields, Format as _};
 use telegraf_net::model::counters::Counters;
@@ -678,6 +680,41 @@ fn a_datagram_that_is_cut_anywhere_reads_the_same_up_to_there() {
     }
 }
 
+/// Of what a `telegraf.conf` may be made.
+const CONF_PIECES: &[&str] = &[
+    "interfaces = ",
+    "['a{,b', \"\\\\x\"]\n",
+    "['eth*', 'c,d{e,f}']\n",
+    "['[a-z]', '[']\n",
+    "[\"${X}\", '$Y']\n",
+    "${X:-['a']}\n",
+    "ignore_protocol_stats = ",
+    "true\n",
+    "'no'\n",
+    "interval = ",
+    "\"1m0.5s\"\n",
+    "'x'\n",
+    "10\n",
+    "precision = ",
+    "tags = {a = 'b'}\n",
+    "[inputs.net.tags]\n",
+    "a = [1, # c\n 2]\n",
+    "namepass = ",
+    "[ # x\n# ---- /x\n'net', \"\"\"\n# ---- /x\n\"\"\",\n# ---- /x\n]\n",
+    "'''\n# ---- /x\n'''\n",
+    "# ---- /x\n",
+    "\"${K} \\\"\" = '''\n# x\n'''\n",
+    "[[inputs.net]]\n",
+    "[[inputs.nstat]]\n",
+    "[inputs.nstat.tagpass]\n",
+    "name = ['snmp*']\n",
+    "fieldpass = ['TcpExt*', '[A-Z]*']\n",
+    "proc_net_snmp = '/x/net/snmp'\n",
+    "[agent]\n",
+    "unknown = 1e3\n",
+    "# comment '\"\n",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -925,6 +962,39 @@ proptest! {
         let config = Config::parse(&bytes, &|_| Some("x\"'\n".into()));
         if let Err(error) = config {
             prop_assert!(!error.to_string().contains('\n'), "{}", error);
+        }
+        if let Err(error) = convert(&bytes, System::Linux) {
+            prop_assert!(!error.to_string().contains('\n'), "{}", error);
+        }
+    }
+
+    #[test]
+    fn whatever_is_converted_can_be_read(pieces in vec(select(CONF_PIECES), 0..20)) {
+        let conf = format!("[[inputs.net]]\n{}", pieces.concat());
+        match convert(conf.as_bytes(), System::Linux) {
+            Ok(converted) => {
+                // What is copied stands at no margin, where a line can be taken for the head of a file.
+                let heads = ["# Converted ", "# ---- /etc/telegraf", "## In place of ", "[[inputs.net]]", "[[inputs.execd]]"];
+                for line in converted.lines().filter(|line| !line.is_empty() && !line.starts_with(char::is_whitespace)) {
+                    prop_assert!(heads.iter().any(|head| line.starts_with(head)), "{:?} of {}", line, conf);
+                }
+                // A variable can be anything, and not even Telegraf knows.
+                if !conf.contains('$') {
+                    let parts: Vec<_> = converted.split("\n# ---- ").skip(1).collect();
+                    let (telegraf_conf, plugin_confs) = parts.split_last().unwrap();
+                    prop_assert!(convert(telegraf_conf.split_once('\n').unwrap().1.as_bytes(), System::Linux)
+                        .unwrap_err().to_string().starts_with("no [[inputs.net]] "));
+                    for part in plugin_confs {
+                        let text = part.split_once('\n').unwrap().1;
+                        let config = Config::parse_for(System::Linux, text.as_bytes(), &|_| None);
+                        prop_assert!(config.is_ok(), "{:?}: {}\n{}", config, text, conf);
+                    }
+                }
+            }
+            Err(error) => {
+                prop_assert!(!error.to_string().contains('\n'), "{}", error);
+                prop_assert!(error.line.is_some(), "{}", error);
+            }
         }
     }
 

@@ -384,8 +384,8 @@ fn where_proc_shows_nothing_but_processes_statistics_are_there_all_the_same() {
     let mut command = with_proc(&netns, subset);
     let output = run(command.args(["--once", "--config"]).arg(config.path()));
     let log = text(&output.stderr);
-    let warning = "\nW! interface_protocols: interfaces have none: \"/proc/self/net/dev_snmp6\" is not \
-                   there, or empty as by ProcSubset=pid\n";
+    let warning = "\nW! interface_protocols: no interface has any: \"/proc/self/net/dev_snmp6\" is \
+                   missing, as without IPv6, or empty, as by ProcSubset=pid in the unit\n";
     let has_any = text(&output.stdout).contains(",ip6_outrequests=");
     assert_eq!(log.contains(warning), !has_any, "{log}");
 }
@@ -404,8 +404,8 @@ fn statistics_that_cannot_be_had_are_told_of_once_as_loudly_as_they_were_asked_f
     };
     let default = unread(r#""ip", "icmp", "icmpmsg", "tcp", "udp", "udplite""#, "snmp");
     let named = format!(
-        "W! {}W! {}W! interface_protocols: interfaces have none: \"/proc/net/dev_snmp6\" is not there, \
-         or empty as by ProcSubset=pid\n",
+        "W! {}W! {}W! interface_protocols: no interface has any: \"/proc/net/dev_snmp6\" is missing, \
+         as without IPv6, or empty, as by ProcSubset=pid in the unit\n",
         unread(r#""tcp""#, "snmp"),
         unread(r#""ip6""#, "snmp6"),
     );

@@ -24,6 +24,7 @@ use common::grammar::{self, Metric, Value};
 use common::line::as_tag;
 use common::machine::{Machine, Sleeper};
 use common::plugin::config_file;
+use common::telegraf::{has_protocols, plugin, telegrafs};
 use common::{Netns, ODD_NAMES, eventually, is_skipped, output, proc_net_dev, run, text};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use telegraf_net::format::influx::Influx;
@@ -86,30 +87,6 @@ impl Case {
             list => format!("interfaces = {list}"),
         }
     }
-}
-
-/// The plugin to run.
-fn plugin() -> String {
-    std::env::var("TELEGRAF_NET").expect("TELEGRAF_NET is not set: run `make e2e`")
-}
-
-/// The Telegrafs to run under.
-fn telegrafs() -> Vec<PathBuf> {
-    let telegrafs = std::env::var("TELEGRAFS").expect("TELEGRAFS is not set: run `make e2e`");
-    // Some are run from other folders.
-    telegrafs.split_whitespace().map(|path| fs::canonicalize(path).unwrap()).collect()
-}
-
-/// Whether this Telegraf's `inputs.net` reports protocol statistics: 1.36 was the last that did.
-///
-/// One that Go has built does not know its version, but its path, as `make e2e` lays it out, does.
-fn has_protocols(telegraf: &Path) -> bool {
-    let version = text(&run(Command::new(telegraf).arg("--version")).stdout);
-    let text = format!("{} {version}", telegraf.display());
-    let mut minors = text.split([' ', '/']).filter_map(|word| {
-        word.trim_start_matches('v').strip_prefix("1.")?.split('.').next()?.parse::<u32>().ok()
-    });
-    minors.next_back().expect("no version in the output of --version") < 37
 }
 
 /// A Telegraf that is killed at the end, and its folder.
@@ -831,6 +808,77 @@ fn no_alias_keeps_later_lines_from_telegraf() {
         let log = running.log();
         for level in ["E!", "W!"] {
             assert!(!log.contains(&format!(" {level} [inputs.execd]")), "{log}");
+        }
+    }
+}
+
+/// A part of a block that is well, and what stands in its place.
+const BLOCKS: &[[&str; 2]] = &[
+    ["", ""],
+    ["signal = 'STDIN'\n", ""],
+    ["'STDIN'", "'none'"],
+    ["'STDIN'", "'stdin'"],
+    ["'STDIN'", "7"],
+    ["COMMAND", "'PLUGIN'"],
+    ["COMMAND", "['PLUGIN --config CONFIG']"],
+    ["COMMAND", "['/none/telegraf-net', '--config', 'CONFIG']"],
+    ["COMMAND", "['PLUGIN', '--config', '/none/plugin.conf']"],
+    ["COMMAND", "['PLUGIN', '--confg', 'CONFIG']"],
+    ["COMMAND", "['PLUGIN', '--sample-config']"],
+    ["COMMAND", "['env', 'PLUGIN', '--config', 'CONFIG']"],
+    ["COMMAND\nsignal = 'STDIN'\n", "['PLUGIN', '--config', 'CONFIG', '--poll-interval', '1s']\n"],
+    ["data_format = 'influx'\n", ""],
+    ["'influx'\n", "'influx'\ninflux_timestamp_precision = '1s'\n"],
+    ["'influx'\n", "'influx_upstream'\n"],
+    ["'influx'\n", "'influx_upstream'\ninflux_timestamp_precision = '1s'\n"],
+    [
+        "'influx'\n",
+        "'influx'\ninflux_parser_type = 'upstream'\ninflux_timestamp_precision = '1s'\n",
+    ],
+    ["'influx'\n", "'influx'\nenvironment = ['A']\n"],
+    ["'influx'\n", "'influx'\nenvironment = 'A=b'\n"],
+    ["interval = '1s'", "interval = 'often'"],
+    ["interval = '1s'", "interval = '1'"],
+    ["interval = '1s'", "interval = '1.5d'"],
+    ["interval = '1s'", "interval = 5"],
+    ["precision = '1s'", "precision = 'often'"],
+    ["precision = '1s'", "precision = 1"],
+    ["precision = '1s'", "precision = "],
+];
+
+#[test]
+fn what_check_says_of_a_block_is_what_telegraf_does() {
+    if is_skipped() {
+        return;
+    }
+    let netns = netns_with_everything();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("plugin.conf"), "[[inputs.net]]\n").unwrap();
+    for telegraf in telegrafs() {
+        for [part, other] in BLOCKS {
+            let well = "[[inputs.execd]]\ncommand = COMMAND\nsignal = 'STDIN'\ndata_format = 'influx'\n\
+                        interval = '1s'\nprecision = '1s'\n";
+            let block = well
+                .replacen(part, other, 1)
+                .replace("COMMAND", "['PLUGIN', '--config', 'CONFIG']")
+                .replace("PLUGIN", &plugin())
+                .replace("CONFIG", at("plugin.conf").to_str().unwrap());
+            fs::write(at("telegraf.conf"), &block).unwrap();
+            let mut command = netns.command(plugin());
+            command.arg("--check").arg("--config").arg(at("plugin.conf"));
+            let checked = output(command.arg("--telegraf").arg(at("telegraf.conf")));
+            let (status, told) = (checked.status.code(), text(&checked.stdout));
+            // On a busy machine, lines that should be there may take longer.
+            let is_so = ["1", "10", "30"].iter().any(|seconds| {
+                let mut command = netns.command(&telegraf);
+                command.args(["--test", "--test-wait", seconds, "--config"]);
+                let lines = text(&output(command.arg(at("telegraf.conf"))).stdout);
+                let has_lines = lines.contains("> net,");
+                assert!(!has_lines || status == Some(0), "{}: {block}{told}", telegraf.display());
+                has_lines || status == Some(1)
+            });
+            assert!(is_so, "{}: {block}{told}", telegraf.display());
         }
     }
 }

@@ -258,15 +258,19 @@ fn what_windows_tells_beside_counters_is_there() {
         let (_, address) = shown.split_once("link/ether ").unwrap();
         address.split(' ').next().unwrap().to_owned()
     };
-    for (name, operstate, carrier) in [("up0", "\"up\"", 1), ("down0", "\"down\"", 0)] {
+    for (name, operstate, oper_status, carrier) in
+        [("up0", "\"up\"", 1, 1), ("down0", "\"down\"", 2, 0)]
+    {
         let line = lines.line(name);
         assert_eq!(line.tag("mac"), Some(address(name)));
         assert_eq!(line.field("operstate"), Some(operstate), "{line:?}");
+        assert_eq!(line.integer("oper_status"), Some(oper_status), "{line:?}");
         assert_eq!(line.integer("mtu"), Some(1500), "{line:?}");
         assert!(line.integer("ifindex") > Some(1), "{line:?}");
         assert_eq!(line.integer("carrier"), Some(carrier), "{line:?}");
         // wine says so of all.
         assert_eq!(line.integer("admin_up"), Some(1), "{line:?}");
+        assert_eq!(line.integer("admin_status"), Some(1), "{line:?}");
         for field in ["nonunicast_in", "nonunicast_out", "noproto_in"] {
             assert!(line.integer(field).is_some(), "{field} in {line:?}");
         }

@@ -9,8 +9,10 @@ const MAX_EXPANDED: usize = 1 << 20;
 
 /// Where in a TOML document a variable stands, which decides how its value is written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
+    /// Outside of quotes.
     Bare,
+    /// Behind `#`, up to the end of the line.
     Comment,
     /// Between double quotes, one or three.
     Basic(&'static str),
@@ -20,7 +22,7 @@ enum Place {
 
 impl Place {
     /// How many bytes of `rest` go together here, and what comes behind them.
-    fn step(self, rest: &str) -> (usize, Self) {
+    pub(crate) fn step(self, rest: &str) -> (usize, Self) {
         let quotes = ["\"\"\"", "\"", "\'\'\'", "\'"];
         let found = quotes.into_iter().find(|quote| rest.starts_with(quote));
         let character = rest.chars().next().unwrap_or_default();
@@ -45,7 +47,7 @@ impl Place {
     }
 
     /// `value` as it is written here, so that it stays within its value and its line.
-    fn written(self, value: &str) -> Result<String, &'static str> {
+    pub(crate) fn written(self, value: &str) -> Result<String, &'static str> {
         match self {
             Self::Basic(_) => Ok(value.chars().map(toml_escaped).collect()),
             Self::Literal(_) if value.contains(['\'', '\n', '\r']) => {
@@ -60,7 +62,7 @@ impl Place {
 }
 
 /// A character as it is written between double quotes.
-fn toml_escaped(character: char) -> String {
+pub(crate) fn toml_escaped(character: char) -> String {
     match character {
         '"' | '\\' => format!("\\{character}"),
         _ if character.is_control() => format!("\\u{:04X}", u32::from(character)),

@@ -4,12 +4,14 @@
 //! the line, the key, and the way out.
 
 mod error;
-mod expand;
+pub(crate) mod expand;
+pub(crate) mod go_duration;
 pub mod options;
 mod read;
 pub mod systems;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ use crate::select::kinds::KindClass;
 use crate::select::patterns::Patterns;
 
 pub use self::error::ConfigError;
+pub(crate) use self::error::LineEnds;
+pub(crate) use self::expand::toml_escaped;
 
 /// The configuration that is used without a file, and what `--sample-config` prints: every option
 /// with its default.
@@ -35,8 +39,26 @@ pub const SAMPLE: &str = include_str!("../../plugin.conf");
 pub struct Config {
     /// The `[[inputs.net]]` tables, in the file's order; at least one.
     pub tables: Vec<Table>,
-    /// What it says to no effect, each with its line.
-    pub warnings: Vec<String>,
+    /// What it says to no effect.
+    pub warnings: Vec<ConfigWarning>,
+}
+
+/// Something that the file says to no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigWarning {
+    /// The number of its line in the file, from 1.
+    pub line: usize,
+    /// What has no effect: `include_down does nothing beside interfaces`.
+    pub what: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+impl fmt::Display for ConfigWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, what, why } = self;
+        write!(f, "{what} (line {line} of the configuration): {why}")
+    }
 }
 
 /// One `[[inputs.net]]` table.
@@ -56,6 +78,8 @@ pub struct Table {
     pub host_proc: HostProc,
     /// `host_sys`, or else the environment's `HOST_SYS`; without either, `/sys`.
     pub host_sys: Option<PathBuf>,
+    /// Which of these two it is that names it.
+    pub host_sys_by: &'static str,
     /// `source`: where counters, flags and speed come from.
     pub source: SourceOption,
     /// `speed_refresh`: how old a speed may get, where it is not read at every gather anyway.
@@ -64,8 +88,34 @@ pub struct Table {
     pub dedup_interval: Option<Duration>,
     /// Which network namespaces are reported.
     pub namespaces: NamespaceSelection,
+    /// What a view wants to know beside what the table's lines tell.
+    pub view_wants: Wants,
     /// The entries of the lists that select, as they stand in the file.
     pub entries: Vec<ListEntry>,
+    /// The options that the operator gave, in the order of their rows.
+    pub given: Vec<Given>,
+    /// The number of the line that it begins in, from 1.
+    pub line: usize,
+}
+
+/// An option of a table that the operator gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value, as TOML; cut where it is long.
+    pub value: String,
+    /// Where it was given.
+    pub origin: Origin,
+}
+
+/// Where an option was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// In that line of the file, from 1.
+    Line(usize),
+    /// By that variable of the environment.
+    Environment(&'static str),
 }
 
 /// An entry of a list that selects something.
@@ -232,6 +282,9 @@ macro_rules! tags {
         }
 
         impl Tag {
+            /// All of them.
+            pub const ALL: [Self; [$($key),*].len()] = [$(Self::$tag),*];
+
             /// Its key and what it tells; `None` for what is no property of the interface itself, or
             /// where properties are not known.
             #[must_use]
@@ -324,7 +377,7 @@ impl Table {
     #[must_use]
     pub fn wants(&self) -> Wants {
         let has_kind_tag = self.interface_tags.contains(&Tag::Kind);
-        Wants {
+        let wants = Wants {
             flags: self.selection.needs_flags() || has_kind_tag,
             kind: self.selection.needs_kind() || has_kind_tag,
             properties: !self.interface_tags.is_empty(),
@@ -333,7 +386,8 @@ impl Table {
             all_counters: self.fields.all_counters,
             rates: self.fields.rates,
             interface_protocols: self.fields.interface_protocols,
-        }
+        };
+        wants.or(self.view_wants)
     }
 
     /// The groups of protocol statistics that its line `interface=all` has.

@@ -66,7 +66,7 @@ pub struct OptionRow {
     pub systems: &'static [System],
 }
 
-/// The options of a table. Each stands in `plugin.conf` and in the README's table, with its default.
+/// The options of a table. Each stands in `plugin.conf` and in `docs/OPTIONS.md`, with its default.
 pub const OPTIONS: [OptionRow; 23] = [
     OptionRow {
         key: "interfaces",
@@ -124,7 +124,7 @@ pub const OPTIONS: [OptionRow; 23] = [
     },
     OptionRow {
         key: "interface_tags",
-        takes: r#"a list of properties, such as ["alias", "mac"]"#,
+        takes: r#"a list out of "alias", "altname", "mac", "kind", "master", "lower", "driver" and "namespace""#,
         default: Some("[]"),
         systems: &System::ALL,
     },
@@ -178,7 +178,7 @@ pub const OPTIONS: [OptionRow; 23] = [
     },
     OptionRow {
         key: "namespace_limit",
-        takes: "a whole number from 1 up",
+        takes: "a whole number from 1 to 4294967295",
         default: Some("1000"),
         systems: LINUX,
     },
@@ -208,24 +208,20 @@ pub const OPTIONS: [OptionRow; 23] = [
     },
 ];
 
-/// Options that Telegraf gives every input, and those of `inputs.execd` itself: they act on
-/// `[[inputs.execd]]` and would do nothing here.
-pub(super) const EXECD_OPTIONS: [&str; 35] = [
+/// Options that Telegraf gives every input: they act on `[[inputs.execd]]` and would do nothing here.
+pub(crate) const INPUT_OPTIONS: [&str; 30] = [
     "alias",
     "always_include_global_tags",
     "always_include_local_tags",
-    "buffer_size",
     "collection_jitter",
     "collection_offset",
-    "command",
-    "data_format",
-    "environment",
+    "drop",
     "fielddrop",
     "fieldexclude",
     "fieldinclude",
     "fieldpass",
-    "influx_timestamp_precision",
     "interval",
+    "labels",
     "log_level",
     "metricpass",
     "name_override",
@@ -235,15 +231,25 @@ pub(super) const EXECD_OPTIONS: [&str; 35] = [
     "namedrop_separator",
     "namepass",
     "namepass_separator",
+    "pass",
     "precision",
-    "restart_delay",
-    "signal",
     "startup_error_behavior",
-    "stop_on_error",
     "tagdrop",
     "tagexclude",
     "taginclude",
     "tagpass",
     "tags",
     "time_source",
+];
+
+/// Those of `inputs.execd` itself.
+pub(crate) const EXECD_OPTIONS: [&str; 8] = [
+    "buffer_size",
+    "command",
+    "data_format",
+    "environment",
+    "influx_timestamp_precision",
+    "restart_delay",
+    "signal",
+    "stop_on_error",
 ];

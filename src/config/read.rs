@@ -1,5 +1,6 @@
 //! The text of a file -> [`Config`], or an error that names the line, the key and the way out.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,19 +9,20 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::error::{ConfigError, line_at};
+use super::error::{ConfigError, LineEnds};
 use super::expand::expand;
-use super::options::{CounterSet, EXECD_OPTIONS, OPTIONS, Options};
+use super::options::{CounterSet, EXECD_OPTIONS, INPUT_OPTIONS, OPTIONS, Options};
 use super::systems::{LINUX, System, Systems};
 use super::{
-    Config, Discovery, Env, List, ListEntry, NamespaceSelection, ProtocolItem, Table, Tag,
+    Config, ConfigWarning, Discovery, Env, Given, List, ListEntry, NamespaceSelection, Origin,
+    ProtocolItem, Table, Tag,
 };
 use crate::config::HostProc;
 use crate::config::SourceOption;
 use crate::format::Fields;
+use crate::model::interface::Wants;
 use crate::model::protocol::Group;
-use crate::quoted::Quoted;
-use crate::quoted::QuotedPath;
+use crate::quoted::{Quoted, QuotedPath};
 use crate::select::Selection;
 use crate::select::kinds::{KindClass, Kinds};
 use crate::select::patterns::{PatternError, Patterns, Room};
@@ -34,6 +36,9 @@ const NAMESPACE_LIMIT: usize = 1000;
 
 /// The longest key that may be a known one with a slip.
 const MAX_LIKE_A_KEY: usize = 64;
+
+/// About how many bytes of a value are shown to people.
+const MAX_SHOWN: usize = 120;
 
 impl Config {
     /// Reads the text of a configuration file.
@@ -51,14 +56,13 @@ impl Config {
     ///
     /// As [`Self::parse`].
     pub fn parse_for(system: System, text: &[u8], env: Env<'_>) -> Result<Self, ConfigError> {
-        let text = str::from_utf8(text).map_err(|error| ConfigError {
-            line: Some(line_at(text, error.valid_up_to())),
-            message: "not valid TOML: the text is not UTF-8".into(),
-        })?;
+        let text = str::from_utf8(text)
+            .map_err(|error| ConfigError::not_utf8(text, error.valid_up_to()))?;
         let text = expand(text, env)?;
-        let line_ends = text.match_indices('\n').map(|(place, _)| place).collect();
-        let reader = Reader { line_ends, system, env, room: Room::default() };
-        let document = DeTable::parse(&text).map_err(|error| reader.syntax_error(&text, &error))?;
+        let reader = Reader { line_ends: LineEnds::of(&text), system, env, room: Room::default() };
+        let document = DeTable::parse(&text).map_err(|error| {
+            ConfigError::of_toml(&text, &error, |place| reader.line_ends.line_of(place))
+        })?;
         let mut tables = TablesRead::default();
         for (name, value) in document.get_ref() {
             let inputs = match (name.get_ref().as_ref(), value.get_ref()) {
@@ -96,13 +100,13 @@ impl Config {
 struct TablesRead {
     in_order: Vec<Table>,
     /// What they say to no effect.
-    warnings: Vec<String>,
+    warnings: Vec<ConfigWarning>,
     /// The place of the first that reports other network namespaces.
     with_others: Option<usize>,
 }
 
 impl TablesRead {
-    fn push(&mut self, (table, warnings): (Table, Vec<String>)) {
+    fn push(&mut self, (table, warnings): (Table, Vec<ConfigWarning>)) {
         self.warnings.extend(warnings);
         if self.with_others.is_none() && table.namespaces.has_others() {
             self.with_others = Some(self.in_order.len());
@@ -119,8 +123,7 @@ impl TablesRead {
 struct Reader<'t> {
     /// What it is read for.
     system: System,
-    /// The places of the line breaks in the text.
-    line_ends: Vec<usize>,
+    line_ends: LineEnds,
     env: Env<'t>,
     /// For the patterns of all tables.
     room: Room,
@@ -133,7 +136,7 @@ impl Reader<'_> {
         &self,
         value: &Spanned<DeValue<'_>>,
         first: Option<&Table>,
-    ) -> Result<(Table, Vec<String>), ConfigError> {
+    ) -> Result<(Table, Vec<ConfigWarning>), ConfigError> {
         let DeValue::Table(entries) = value.get_ref() else {
             let message = r#""inputs.net" is a table: write [[inputs.net]] above its options"#;
             return Err(self.error(value.span(), message));
@@ -188,12 +191,16 @@ impl Reader<'_> {
                 rates: options.rates,
                 interface_protocols,
             },
+            view_wants: Wants::default(),
             entries: self.entries(&options),
+            given: self.given(entries, is_own),
+            line: self.line_of(value.span()),
             interface_tags: without_repeats(&options.interface_tags),
             protocols,
             names_protocols: options.protocols.is_some(),
             host_proc: folder(&options.host_proc, "HOST_PROC").map_or(HostProc::Own, HostProc::Of),
             host_sys: folder(&options.host_sys, "HOST_SYS").filter(|sys| *sys != Path::new("/sys")),
+            host_sys_by: if is_given(options.host_sys.as_ref()) { "host_sys" } else { "HOST_SYS" },
             source: options.source,
             speed_refresh: self
                 .duration("speed_refresh", options.speed_refresh.as_ref())?
@@ -215,7 +222,7 @@ impl Reader<'_> {
     }
 
     /// What has no effect beside something else in the table.
-    fn warnings(&self, entries: &DeTable<'_>, options: &Options) -> Vec<String> {
+    fn warnings(&self, entries: &DeTable<'_>, options: &Options) -> Vec<ConfigWarning> {
         let beside_names = [
             ("include_down", "those that are down", options.include_down),
             ("include_loopback", "loopbacks", options.include_loopback),
@@ -224,13 +231,43 @@ impl Reader<'_> {
         let void = beside_names.into_iter().filter(|(.., is_set)| is_void(*is_set));
         let warnings = void.filter_map(|(option, which, _)| {
             let (key, _) = entries.get_key_value(option)?;
-            Some(format!(
-                "{option} does nothing beside interfaces (line {} of the configuration): a list of \
-                 interfaces reports {which} too, if they match; leave one of them out",
-                self.line_of(key.span())
-            ))
+            Some(ConfigWarning {
+                line: self.line_of(key.span()),
+                what: format!("{option} does nothing beside interfaces"),
+                why: format!(
+                    "a list of interfaces reports {which} too, if they match; leave one of them out"
+                ),
+            })
         });
         warnings.collect()
+    }
+
+    /// The options that the table has, or that the environment gives it, unless it reads what lies in our
+    /// own folders.
+    fn given(&self, entries: &DeTable<'_>, is_own: bool) -> Vec<Given> {
+        let is_of_environment = |key: &str| match key {
+            "host_proc" => Some("HOST_PROC"),
+            "host_sys" => Some("HOST_SYS"),
+            _ => None,
+        };
+        let given = OPTIONS.iter().filter_map(|option| {
+            let variable = is_of_environment(option.key);
+            let entry = entries.get_key_value(option.key);
+            // An empty folder counts as none.
+            let is_none = |value: &DeValue<'_>| variable.is_some() && value.as_str() == Some("");
+            let entry = entry.filter(|(_, value)| !is_none(value.get_ref()));
+            if let Some((key, value)) = entry {
+                let mut text = String::new();
+                show_value(value.get_ref(), &mut text);
+                let origin = Origin::Line(self.line_of(key.span()));
+                return Some(Given { key: option.key, value: text, origin });
+            }
+            let variable = variable.filter(|_| !is_own && option.systems.contains(&self.system))?;
+            let folder = self.folder(None, variable)?;
+            let value = format!("{:?}", folder.to_string_lossy());
+            Some(Given { key: option.key, value, origin: Origin::Environment(variable) })
+        });
+        given.collect()
     }
 
     /// The entries of all lists that select.
@@ -263,7 +300,7 @@ impl Reader<'_> {
 
     /// The number of the line that something stands in.
     fn line_of(&self, span: Range<usize>) -> usize {
-        self.line_ends.partition_point(|&end| end < span.start) + 1
+        self.line_ends.line_of(span.start)
     }
 
     /// Has namespaces looked for only where they are reported, and in one `/proc`.
@@ -373,7 +410,7 @@ impl Reader<'_> {
         if OPTIONS.iter().any(|option| option.key == key) {
             return Ok(());
         }
-        if EXECD_OPTIONS.contains(&key) {
+        if INPUT_OPTIONS.contains(&key) || EXECD_OPTIONS.contains(&key) {
             let message = format!(
                 "{key:?} is an option of [[inputs.execd]]: set it there, in Telegraf's own \
                  configuration"
@@ -471,17 +508,19 @@ impl Reader<'_> {
     ) -> Result<Option<Duration>, ConfigError> {
         let Some(option) = option else { return Ok(None) };
         let text = option.get_ref();
-        humantime::parse_duration(text).map(Some).map_err(|error| {
-            let message =
-                format!("{key:?}: {text:?} is no duration ({error}); write it as 60s or 1m30s");
+        humantime::parse_duration(text).map(Some).map_err(|_| {
+            let message = format!(
+                "{key:?}: {} is not a duration: write a number and its unit, such as 60s or 1m30s",
+                Quoted(text.as_bytes())
+            );
             self.error(option.span(), message)
         })
     }
 
     /// The folder of the option, or else of the environment; an empty one counts as none.
     fn folder(&self, option: Option<PathBuf>, variable: &str) -> Option<PathBuf> {
-        let is_given = |folder: &PathBuf| !folder.as_os_str().is_empty();
-        option.filter(is_given).or_else(|| (self.env)(variable).map(PathBuf::from).filter(is_given))
+        let of_env = (self.env)(variable).map(PathBuf::from);
+        [option, of_env].into_iter().find(|folder| is_given(folder.as_ref())).flatten()
     }
 
     fn foreign(&self, span: Range<usize>, name: &str) -> ConfigError {
@@ -497,25 +536,36 @@ impl Reader<'_> {
         let entry = entries
             .iter()
             .find(|(_, value)| value.span().start <= span.start && span.start < value.span().end);
-        let takes = entry.and_then(|(key, _)| {
+        let message = entry.and_then(|(key, value)| {
             let option = OPTIONS.iter().find(|option| key.get_ref() == option.key)?;
-            Some(format!("{:?} takes {}: ", option.key, option.takes))
+            let found = found(value, span.start);
+            Some(format!("{:?} takes {}: found {found}", option.key, option.takes))
         });
-        self.error(span, takes.unwrap_or_default() + error.message())
-    }
-
-    fn syntax_error(&self, text: &str, error: &toml::de::Error) -> ConfigError {
-        let message = error.message().replace('\n', ", ");
-        let span = error.span().unwrap_or_default();
-        // That message alone does not say which.
-        let key = text.get(span.clone()).filter(|_| message == "duplicate key");
-        let key = key.map(|key| key.trim_matches(['"', '\'']).as_bytes());
-        let key = key.map(|key| format!(" {}", Quoted(key))).unwrap_or_default();
-        self.error(span, format!("not valid TOML: {message}{key}"))
+        self.error(span, message.unwrap_or_else(|| error.message().to_owned()))
     }
 
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> ConfigError {
         ConfigError { line: Some(self.line_of(span)), message: message.into() }
+    }
+}
+
+/// Whether a folder is named.
+fn is_given(folder: Option<&PathBuf>) -> bool {
+    folder.is_some_and(|folder| !folder.as_os_str().is_empty())
+}
+
+/// What stands there, for a message: the value, or the item of a list that begins at that byte.
+fn found(value: &Spanned<DeValue<'_>>, start: usize) -> String {
+    let mut items = value.get_ref().as_array().into_iter().flatten();
+    let item = items.find(|item| item.span().contains(&start));
+    match item.unwrap_or(value).get_ref() {
+        DeValue::String(text) => Quoted(text.as_bytes()).to_string(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(is_true) => is_true.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
     }
 }
 
@@ -533,4 +583,37 @@ fn without_repeats(tags: &[Tag]) -> Vec<Tag> {
         }
     }
     once
+}
+
+/// Appends a value as it is written in TOML; of one that is long, what it begins with.
+fn show_value(value: &DeValue<'_>, text: &mut String) {
+    match value {
+        DeValue::String(string) => {
+            let length = string.char_indices().nth(MAX_SHOWN).map(|(place, _)| place);
+            let shown = length.and_then(|length| string.get(..length));
+            // Writing to a string does not fail.
+            let _ = write!(text, "{:?}", shown.unwrap_or(string));
+            if shown.is_some() {
+                text.push_str("...");
+            }
+        }
+        DeValue::Integer(integer) => text.push_str(integer.as_str()),
+        DeValue::Boolean(is_set) => text.push_str(if *is_set { "true" } else { "false" }),
+        DeValue::Array(items) => {
+            text.push('[');
+            for (number, item) in items.iter().enumerate() {
+                if number > 0 {
+                    text.push_str(", ");
+                }
+                if text.len() > MAX_SHOWN {
+                    let _ = write!(text, "... {} in all", items.len());
+                    break;
+                }
+                show_value(item.get_ref(), text);
+            }
+            text.push(']');
+        }
+        // No option takes others.
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => text.push_str("..."),
+    }
 }

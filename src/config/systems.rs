@@ -73,6 +73,56 @@ impl System {
     }
 }
 
+impl System {
+    /// Where this program usually lies.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Linux => "/usr/bin/telegraf-net",
+            Self::FreeBsd | Self::OpenBsd | Self::NetBsd | Self::MacOs => {
+                "/usr/local/bin/telegraf-net"
+            }
+            Self::Windows => r"C:\Program Files\telegraf-net\telegraf-net.exe",
+        }
+    }
+
+    /// Where a configuration of that name usually lies.
+    #[must_use]
+    pub fn plugin_conf(self, name: &str) -> String {
+        let folder = match self {
+            Self::Linux => "/etc/telegraf-net/",
+            Self::FreeBsd | Self::OpenBsd | Self::NetBsd | Self::MacOs => {
+                "/usr/local/etc/telegraf-net/"
+            }
+            Self::Windows => r"C:\Program Files\telegraf-net\",
+        };
+        format!("{folder}{name}")
+    }
+
+    /// Where a file with the block that runs this program usually lies, which Telegraf reads.
+    #[must_use]
+    pub fn telegraf_d(self) -> &'static str {
+        match self {
+            Self::Linux => "/etc/telegraf/telegraf.d/telegraf-net.conf",
+            Self::FreeBsd | Self::OpenBsd | Self::NetBsd | Self::MacOs => {
+                "/usr/local/etc/telegraf.d/telegraf-net.conf"
+            }
+            Self::Windows => r"C:\Program Files\telegraf\telegraf.d\telegraf-net.conf",
+        }
+    }
+}
+
+/// A path as it stands in a file of TOML.
+#[must_use]
+pub fn quoted_path(path: &str) -> String {
+    // In single quotes, a backslash is a backslash.
+    if path.contains(['\\', '"']) && !path.contains('\'') {
+        format!("'{path}'")
+    } else {
+        format!("{path:?}")
+    }
+}
+
 /// Some systems, for a message: `FreeBSD, OpenBSD and macOS`.
 #[derive(Debug, Clone, Copy)]
 pub struct Systems(pub &'static [System]);

@@ -66,6 +66,34 @@ fn options_are_read_and_come_before_the_environment() {
 }
 
 #[test]
+fn what_the_operator_gave_is_known_with_its_place() {
+    let text = "# A comment\n[[inputs.net]]\ninterfaces = [ 'eth*', # these\n \"a\\\"b\" ]\n\
+                rates = true\nnamespace_limit = 1_0\n[[inputs.net]]\nsource = 'netlink'\n\
+                [[inputs.net]]\nhost_proc = ''\nhost_sys = ''\n";
+    let tables = parse(text).unwrap().tables;
+    assert_eq!(tables.iter().map(|table| table.line).collect::<Vec<_>>(), [2, 7, 9]);
+    let given = |table: &Table| {
+        let given = table.given.iter();
+        given.map(|one| (one.key, one.value.clone(), one.origin)).collect::<Vec<_>>()
+    };
+    let of_environment = ("host_proc", "\"/env/proc\"".into(), Origin::Environment("HOST_PROC"));
+    let expected = [
+        ("interfaces", r#"["eth*", "a\"b"]"#.into(), Origin::Line(3)),
+        ("rates", "true".into(), Origin::Line(5)),
+        ("namespace_limit", "10".into(), Origin::Line(6)),
+        of_environment.clone(),
+    ];
+    assert_eq!(given(&tables[0]), expected);
+    // It reads our own.
+    assert_eq!(given(&tables[1]), [("source", "\"netlink\"".into(), Origin::Line(8))]);
+    // An empty one counts as none.
+    assert_eq!(given(&tables[2]), [of_environment]);
+    let long = format!("[[inputs.net]]\ninterfaces = [{}]", "'eth0',".repeat(1000));
+    let value = &only_table(&long).given[0].value;
+    assert!(value.ends_with("\"eth0\", ... 1000 in all]") && value.len() < 200, "{value}");
+}
+
+#[test]
 fn netlink_reads_the_own_namespace_whatever_the_environment_says() {
     let table = only_table("[[inputs.net]]\nsource = 'netlink'");
     assert_eq!((table.host_proc, table.host_sys), (HostProc::Own, None));
@@ -187,7 +215,7 @@ fn every_error_says_the_line_the_key_and_the_way_out() {
         ),
         (
             "[[inputs.net]]\n\ninterfaces = 'eth0'",
-            r#"line 3: "interfaces" takes a list of names and patterns, such as ["eth*", "lo"]: invalid type: string "eth0""#,
+            r#"line 3: "interfaces" takes a list of names and patterns, such as ["eth*", "lo"]: found "eth0""#,
         ),
         (
             "[[inputs.net]]\ninterfaces = [\n'eth0',\n5]",
@@ -195,11 +223,11 @@ fn every_error_says_the_line_the_key_and_the_way_out() {
         ),
         (
             "[[inputs.net]]\nignore_protocol_stats = true\nhost_sys = 5\ninterfaces = ['a']",
-            r#"line 3: "host_sys" takes a folder, such as "/hostfs/sys": invalid type"#,
+            r#"line 3: "host_sys" takes a folder, such as "/hostfs/sys": found 5"#,
         ),
         (
             "[[inputs.net]]\nsource = 'sysfs'",
-            r#"line 2: "source" takes "auto", "netlink" or "procfs"; on BSD and macOS "auto", "sysctl" or "netstat": unknown variant `sysfs`"#,
+            r#"line 2: "source" takes "auto", "netlink" or "procfs"; on BSD and macOS "auto", "sysctl" or "netstat": found "sysfs""#,
         ),
         (
             "[[inputs.net]]\nhost_proc = '/p'\nsource = 'netlink'",
@@ -219,11 +247,11 @@ fn every_error_says_the_line_the_key_and_the_way_out() {
         ),
         (
             "[[inputs.net]]\nspeed_refresh = 'often'",
-            r#"line 2: "speed_refresh": "often" is no duration (expected number at 0); write it as"#,
+            r#"line 2: "speed_refresh": "often" is not a duration: write a number and its unit, such as 60s or 1m30s"#,
         ),
         (
             "[[inputs.net]]\nignore_protocol_stats = 'yes'",
-            r#"line 2: "ignore_protocol_stats" takes true or false: invalid type"#,
+            r#"line 2: "ignore_protocol_stats" takes true or false: found "yes""#,
         ),
         (
             "[[inputs.net]]\ninterfaces = ['lo',\n 'eth[']",
@@ -264,10 +292,19 @@ fn every_option_says_the_line_of_a_value_that_it_does_not_take() {
     let mut cases = Vec::new();
     for (option, takes) in OPTIONS.iter().map(|option| (option.key, option.takes)) {
         let problem = format!(" takes {takes}: ");
-        cases.push((option, "-5".to_owned(), 2, problem.clone()));
+        for (value, found) in [
+            ("-5", "-5"),
+            ("1.5", "1.5"),
+            ("1979-05-27", "1979-05-27"),
+            ("{ a = 1 }", "a table"),
+            ("[[]]", "a list"),
+        ] {
+            cases.push((option, value.to_owned(), 2, format!("{problem}found {found}")));
+        }
         if takes.starts_with("a list") {
-            cases.push((option, "'x'".into(), 2, problem.clone()));
-            cases.push((option, "[\n5]".into(), 3, problem));
+            cases.push((option, "'x'".into(), 2, format!("{problem}found \"x\"")));
+            cases.push((option, "true".into(), 2, format!("{problem}found true")));
+            cases.push((option, "[\n5]".into(), 3, format!("{problem}found 5")));
         }
     }
     let names = ["interfaces", "interface_exclude", "namespace_include", "namespace_exclude"];
@@ -280,14 +317,14 @@ fn every_option_says_the_line_of_a_value_that_it_does_not_take() {
         (&["protocols"], "['ip',\n'ipp:*']", 3, r#": "ipp" is not a group of"#),
         (&["interface_protocols"], "['ip6',\n'tcp']", 3, r#": "tcp" is not kept per "#),
         (&["interface_protocols"], "['ip7']", 2, r#": "ip7" is not kept per interface (there"#),
-        (&["interface_tags"], "['alias',\n'colour']", 3, " takes a list of properties"),
-        (&["counters"], "'some'", 2, r#" takes "basic" or "all": unknown variant `some`"#),
-        (&["namespace_discovery"], "'all'", 2, r#" takes "named" or "processes": unknown "#),
-        (&durations, "''", 2, r#": "" is no duration ("#),
-        (&durations, "'-1s'", 2, r#": "-1s" is no duration ("#),
-        (&durations, "'60'", 2, r#": "60" is no duration ("#),
+        (&["interface_tags"], "['alias',\n'colour']", 3, " takes a list out of \"alias\", "),
+        (&["counters"], "'some'", 2, r#" takes "basic" or "all": found "some""#),
+        (&["namespace_discovery"], "'all'", 2, r#" takes "named" or "processes": found "all""#),
+        (&durations, "''", 2, r#": "" is not a duration: "#),
+        (&durations, "'-1s'", 2, r#": "-1s" is not a duration: "#),
+        (&durations, "'60'", 2, r#": "60" is not a duration: "#),
         (&durations, "'99999999999999999999s'", 2, r#": "99999999999999999999s" is "#),
-        (&durations, "'600000000000y'", 2, r#": "600000000000y" is no duration ("#),
+        (&durations, "'600000000000y'", 2, r#": "600000000000y" is not a duration: "#),
     ] {
         cases.extend(options.iter().map(|&option| (option, value.into(), line, problem.into())));
     }
@@ -298,6 +335,13 @@ fn every_option_says_the_line_of_a_value_that_it_does_not_take() {
         assert!(error.starts_with(&start), "{text:?} gave {error:?}");
         assert!(!error.contains('\n'), "{error:?}");
     }
+}
+
+#[test]
+fn what_interface_tags_takes_has_every_tag() {
+    let tags = OPTIONS.iter().find(|option| option.key == "interface_tags").unwrap();
+    let known: Vec<_> = tags.takes.split('"').skip(1).step_by(2).collect();
+    assert_eq!(known, Tag::ALL.map(Tag::key));
 }
 
 #[test]

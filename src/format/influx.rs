@@ -30,10 +30,9 @@ use std::io::Write as _;
 
 use influxdb_line_protocol::LineProtocolBuilder;
 
-use super::{Fields, Format, Tags};
-use crate::model::counters::{Counters, MoreCounters};
+use super::{FieldKey, FieldSink, Fields, Format, Tags};
+use crate::model::counters::Counters;
 use crate::model::interface::Interface;
-use crate::model::link::{LinkState, StateField, StateValue, is_known_speed};
 use crate::model::protocol::ProtocolStatistic;
 
 /// `InfluxDB`'s line protocol.
@@ -64,43 +63,11 @@ impl Format for Influx {
         fields: &Fields,
     ) {
         let start = line.len();
-        let told = interface.counters_told();
-        for (counter, value) in Counters::TABLE.iter().zip(counters.values()).take(told) {
-            line.extend_from_slice(counter.key.as_bytes());
-            push_unsigned(line, value, fields.influx_uint_support);
-        }
+        let influx_uint_support = fields.influx_uint_support;
+        fields.tell(counters, interface, &mut Line { line: &mut *line, influx_uint_support });
         // No comma stands before the first one.
         if let Some(comma) = line.get_mut(start) {
             *comma = b' ';
-        }
-        let speed_mbits = interface.speed_mbits();
-        if let Some(speed_mbits) = speed_mbits {
-            line.extend_from_slice(b",speed=");
-            push_signed(line, speed_mbits);
-            line.push(b'i');
-        }
-        let Some(details) = &interface.details else { return };
-        if fields.all_counters {
-            for (counter, value) in MoreCounters::TABLE.iter().zip(details.more.values()) {
-                if let Some(value) = value {
-                    line.extend_from_slice(counter.key.as_bytes());
-                    push_unsigned(line, value, fields.influx_uint_support);
-                }
-            }
-        }
-        if fields.link_state {
-            push_state(line, &details.state, interface);
-        }
-        if fields.rates {
-            push_rates(line, &details.rates.per_second, told, speed_mbits);
-        }
-        // Another table may have asked for more of them.
-        let is_wanted =
-            |one: &ProtocolStatistic<'_>| fields.interface_protocols.contains(one.group);
-        for statistic in details.protocols.iter().filter(is_wanted) {
-            push_key(line, statistic.field);
-            push_signed(line, statistic.value);
-            line.push(b'i');
         }
     }
 
@@ -163,50 +130,34 @@ fn push_tag(line: &mut Vec<u8>, key: &'static str, value: &[u8]) {
     }
 }
 
-fn push_state(line: &mut Vec<u8>, state: &LinkState, interface: &Interface) {
-    let duplex = interface.duplex();
-    for StateField { name, value, .. } in &LinkState::FIELDS {
-        match value(state, duplex) {
-            Some(StateValue::Number(value)) => {
-                push_key(line, name);
-                push_signed(line, value.into());
-                line.push(b'i');
-            }
-            Some(StateValue::Word(word)) => {
-                push_key(line, name);
-                line.push(b'"');
-                line.extend_from_slice(word.as_bytes());
-                line.push(b'"');
-            }
-            None => {}
-        }
-    }
+/// A line that fields are appended to, each behind a comma.
+struct Line<'a> {
+    line: &'a mut Vec<u8>,
+    influx_uint_support: bool,
 }
 
-/// The rates of the first counters, as many as are told.
-fn push_rates(
-    line: &mut Vec<u8>,
-    rates: &[Option<f64>; Counters::COUNT],
-    told: usize,
-    speed_mbits: Option<i64>,
-) {
-    for (counter, rate) in Counters::TABLE.iter().zip(rates).take(told) {
-        if let Some(rate) = rate {
-            line.extend_from_slice(counter.rate_key.as_bytes());
-            push_float(line, *rate);
-        }
+impl FieldSink for Line<'_> {
+    fn unsigned(&mut self, FieldKey(key): FieldKey, value: u64) {
+        self.line.extend_from_slice(key.as_bytes());
+        push_unsigned(self.line, value, self.influx_uint_support);
     }
-    let [bytes_sent, bytes_recv, ..] = *rates;
-    let Some(speed_mbits) = speed_mbits.filter(|&speed_mbits| is_known_speed(speed_mbits)) else {
-        return;
-    };
-    for (key, bytes) in [("utilization_in", bytes_recv), ("utilization_out", bytes_sent)] {
-        if let Some(bytes) = bytes {
-            #[expect(clippy::cast_precision_loss, reason = "speeds have few digits")]
-            let percent = bytes * 8.0 / (speed_mbits as f64 * 1e6) * 100.0;
-            push_key(line, key);
-            push_float(line, percent);
-        }
+
+    fn signed(&mut self, name: &str, value: i64) {
+        push_key(self.line, name);
+        push_signed(self.line, value);
+        self.line.push(b'i');
+    }
+
+    fn float(&mut self, FieldKey(key): FieldKey, value: f64) {
+        self.line.extend_from_slice(key.as_bytes());
+        push_float(self.line, value);
+    }
+
+    fn word(&mut self, name: &str, word: &'static str) {
+        push_key(self.line, name);
+        self.line.push(b'"');
+        self.line.extend_from_slice(word.as_bytes());
+        self.line.push(b'"');
     }
 }
 

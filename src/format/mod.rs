@@ -1,11 +1,13 @@
 //! What metrics are written as: a format turns what a gather has selected into bytes.
 
 pub mod influx;
+pub mod json;
 
 use std::fmt;
 
-use crate::model::counters::Counters;
+use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::Interface;
+use crate::model::link::{LinkState, StateField, StateValue, is_known_speed};
 use crate::model::protocol::{Groups, ProtocolStatistic};
 
 /// The tags of a record beside its interface: words of this program, and what is told of it.
@@ -65,4 +67,96 @@ pub struct Fields {
     pub rates: bool,
     /// `interface_protocols`: which statistics of its own.
     pub interface_protocols: Groups,
+}
+
+/// What the fields of a record are told to, each by its type.
+pub trait FieldSink {
+    /// A counter.
+    fn unsigned(&mut self, key: FieldKey, value: u64);
+
+    /// An integer.
+    fn signed(&mut self, name: &str, value: i64);
+
+    /// A finite number.
+    fn float(&mut self, key: FieldKey, value: f64);
+
+    /// A word of the kernel's, which needs no escapes.
+    fn word(&mut self, name: &str, word: &'static str);
+}
+
+/// A field's name as it stands in a line of line protocol behind another field, `,bytes_sent=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldKey(pub &'static str);
+
+impl FieldKey {
+    /// The name alone.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let name = self.0.strip_prefix(',').and_then(|key| key.strip_suffix('='));
+        name.unwrap_or(self.0)
+    }
+}
+
+impl Fields {
+    /// Tells the fields of an interface's record, in the order of the README. What is not known is left
+    /// out.
+    #[inline]
+    pub fn tell(&self, counters: &Counters, interface: &Interface, sink: &mut impl FieldSink) {
+        let told = interface.counters_told();
+        for (counter, value) in Counters::TABLE.iter().zip(counters.values()).take(told) {
+            sink.unsigned(FieldKey(counter.key), value);
+        }
+        let speed_mbits = interface.speed_mbits();
+        if let Some(speed_mbits) = speed_mbits {
+            sink.signed("speed", speed_mbits);
+        }
+        let Some(details) = &interface.details else { return };
+        if self.all_counters {
+            for (counter, value) in MoreCounters::TABLE.iter().zip(details.more.values()) {
+                if let Some(value) = value {
+                    sink.unsigned(FieldKey(counter.key), value);
+                }
+            }
+        }
+        if self.link_state {
+            let duplex = interface.duplex();
+            for StateField { name, value, .. } in &LinkState::FIELDS {
+                match value(&details.state, duplex) {
+                    Some(StateValue::Number(number)) => sink.signed(name, number.into()),
+                    Some(StateValue::Word(word)) => sink.word(name, word),
+                    None => {}
+                }
+            }
+        }
+        if self.rates {
+            let rates = &details.rates.per_second;
+            for (counter, rate) in Counters::TABLE.iter().zip(rates).take(told) {
+                if let Some(rate) = rate {
+                    sink.float(FieldKey(counter.rate_key), *rate);
+                }
+            }
+            let [bytes_sent, bytes_recv, ..] = *rates;
+            for (key, bytes) in
+                [(",utilization_in=", bytes_recv), (",utilization_out=", bytes_sent)]
+            {
+                if let Some(percent) = utilization(bytes, speed_mbits) {
+                    sink.float(FieldKey(key), percent);
+                }
+            }
+        }
+        // Another table may have asked for more of them.
+        let is_wanted = |one: &ProtocolStatistic<'_>| self.interface_protocols.contains(one.group);
+        for statistic in details.protocols.iter().filter(is_wanted) {
+            sink.signed(statistic.field, statistic.value);
+        }
+    }
+}
+
+/// How much of a speed that many bytes a second are, in percent, where both are known.
+#[must_use]
+pub fn utilization(bytes_per_second: Option<f64>, speed_mbits: Option<i64>) -> Option<f64> {
+    let speed_mbits = speed_mbits.filter(|&speed_mbits| is_known_speed(speed_mbits))?;
+    #[expect(clippy::cast_precision_loss, reason = "speeds have few digits")]
+    let bits_per_second = speed_mbits as f64 * 1e6;
+    Some(bytes_per_second? * 8.0 / bits_per_second * 100.0)
 }

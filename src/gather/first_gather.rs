@@ -6,17 +6,13 @@
 
 use std::collections::HashMap;
 
+use super::entries::{EntryOf, Match, Seen};
 use super::report::{Reported, named};
-use crate::config::{List, ListEntry, Table};
-use crate::log::Log;
-use crate::model::interface::{Interface, Presence, telegraf_name};
-use crate::model::protocol::{Group, ProtocolStatistic};
+use crate::config::{List, Table};
+use crate::model::interface::telegraf_name;
 use crate::quoted::Quoted;
-use crate::select::kinds::{KindClass, Kinds};
+use crate::select::kinds::KindClass;
 use crate::system::Altname;
-
-/// Of so many entries that match nothing, each has a line of its own.
-const MAX_LINES: usize = 8;
 
 /// So many entries are looked at.
 const MAX_ENTRIES: usize = 4096;
@@ -61,28 +57,36 @@ const KINDS: [&str; 33] = [
     "wireguard",
 ];
 
-/// Something that there is, for entries to match.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Seen<'a> {
-    /// An interface, and whether its kind is told for sure.
-    Interface(&'a Interface, bool),
-    /// A statistic of a line `interface=all`.
-    Statistic(ProtocolStatistic<'a>),
-    /// A network namespace by its name. All of them were looked for.
-    Namespace(&'a [u8]),
-}
-
 /// The entries of all tables that match nothing, as far as that can be known.
 #[derive(Debug)]
 pub(super) struct Unmatched<'t> {
     entries: Vec<Unseen<'t>>,
+    /// So many of them are told one by one.
+    most: usize,
+}
+
+/// An entry of the configuration that matches nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmatchedEntry {
+    /// The number of its table.
+    pub table: usize,
+    /// Its list.
+    pub list: List,
+    /// Its text.
+    pub text: String,
+    /// The number of its line in the file, from 1.
+    pub line: usize,
+    /// What it might have matched, such as `interface`.
+    pub what: &'static str,
+    /// What may have been meant, and how that is written, to stand behind all else: `; did you mean
+    /// "eth0"?`. Mostly there is none.
+    pub hint: String,
 }
 
 #[derive(Debug)]
 struct Unseen<'t> {
     number: usize,
-    table: &'t Table,
-    entry: &'t ListEntry,
+    of: EntryOf<'t>,
     is_matched: bool,
     /// Something was there that it could have matched.
     is_told: bool,
@@ -94,23 +98,14 @@ struct Unseen<'t> {
     altname: Option<[Vec<u8>; 2]>,
 }
 
-/// What an entry makes of something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Match {
-    Yes,
-    No,
-    Unsure,
-}
-
 impl<'t> Unmatched<'t> {
-    /// All entries, before anything was seen.
-    pub(super) fn of(tables: &'t [Table]) -> Self {
+    /// All entries, before anything was seen. So many that match nothing are told one by one.
+    pub(super) fn of(tables: &'t [Table], most: usize) -> Self {
         let tables = tables.iter().enumerate();
         let entries = tables.flat_map(|(number, table)| {
             table.entries.iter().map(move |entry| Unseen {
                 number,
-                table,
-                entry,
+                of: EntryOf { table, entry },
                 is_matched: false,
                 is_told: false,
                 is_unsure: false,
@@ -118,14 +113,14 @@ impl<'t> Unmatched<'t> {
                 altname: None,
             })
         });
-        Self { entries: entries.take(MAX_ENTRIES).collect() }
+        Self { entries: entries.take(MAX_ENTRIES).collect(), most }
     }
 
     /// Takes in what there is for the table of that number.
     pub(super) fn see(&mut self, table: usize, seen: Seen<'_>) {
         let ours = self.entries.iter_mut().filter(|one| one.number == table && !one.is_matched);
         for one in ours {
-            match one.matches(seen) {
+            match one.of.matches(seen) {
                 Some(Match::Yes) => one.is_matched = true,
                 Some(Match::No) => one.is_told = true,
                 Some(Match::Unsure) => one.is_unsure = true,
@@ -146,17 +141,18 @@ impl<'t> Unmatched<'t> {
 
     /// Whether alternative names may be meant.
     pub(super) fn may_be_altnames(&self) -> bool {
-        self.told().any(|one| matches!(one.entry.list, List::Interfaces | List::InterfaceExclude))
+        self.told()
+            .any(|one| matches!(one.of.entry.list, List::Interfaces | List::InterfaceExclude))
     }
 
     /// Takes in the same once more, to tell the nearest word for each.
     pub(super) fn compare(&mut self, table: usize, seen: Seen<'_>) {
-        for one in self.entries.iter_mut().take(MAX_LINES).filter(|one| one.number == table) {
-            if one.matches(seen).is_none() {
+        for one in self.told_mut().filter(|one| one.number == table) {
+            if one.of.matches(seen).is_none() {
                 continue;
             }
             match seen {
-                Seen::Interface(interface, _) if one.is_of_kinds() => {
+                Seen::Interface(interface, _) if one.of.is_of_kinds() => {
                     if let Some(details) = &interface.details {
                         one.compare(&details.properties.kind);
                     }
@@ -174,125 +170,50 @@ impl<'t> Unmatched<'t> {
         table: usize,
         Altname { interface, altname }: Altname<'_>,
     ) {
-        for one in self.entries.iter_mut().take(MAX_LINES).filter(|one| one.number == table) {
-            if one.altname.is_none() && one.matches_name(altname) == Some(true) {
+        for one in self.told_mut().filter(|one| one.number == table) {
+            if one.altname.is_none() && one.of.matches_name(altname) == Some(true) {
                 one.altname = Some([altname, interface].map(<[u8]>::to_vec));
             }
         }
     }
 
-    /// Says so of each.
-    pub(super) fn report(mut self, log: Log) {
-        for one in self.entries.iter_mut().take(MAX_LINES).filter(|one| one.is_of_kinds()) {
+    /// Tells of each, and how many more there are.
+    pub(super) fn into_told(mut self) -> (Vec<UnmatchedEntry>, usize) {
+        for one in self.told_mut().filter(|one| one.of.is_of_kinds()) {
             let classes = [KindClass::Physical, KindClass::Virtual, KindClass::Loopback];
             for word in classes.map(KindClass::name).into_iter().chain(KINDS) {
                 one.compare(word.as_bytes());
             }
         }
-        for one in self.told() {
-            let ListEntry { list, text, line, .. } = one.entry;
-            log.info(format_args!(
-                "{} {} matches no {} at the start (line {line} of the configuration){}",
-                list.name(),
-                Quoted(text.as_bytes()),
-                one.what(),
-                one.hint()
-            ));
-        }
-        let more = self.entries.len().saturating_sub(MAX_LINES);
-        if more > 0 {
-            log.info(format_args!("{more} more entries of the configuration match nothing"));
-        }
+        let told = self.told().map(|one| UnmatchedEntry {
+            table: one.number,
+            list: one.of.entry.list,
+            text: one.of.entry.text.clone(),
+            line: one.of.entry.line,
+            what: one.what(),
+            hint: one.hint(),
+        });
+        (told.collect(), self.entries.len().saturating_sub(self.most))
     }
 
-    /// Those that have a line of their own.
+    /// Those that are told one by one.
     fn told(&self) -> impl Iterator<Item = &Unseen<'t>> {
-        self.entries.iter().take(MAX_LINES)
+        self.entries.iter().take(self.most)
+    }
+
+    /// The same.
+    fn told_mut(&mut self) -> impl Iterator<Item = &mut Unseen<'t>> {
+        self.entries.iter_mut().take(self.most)
     }
 }
 
 impl Unseen<'_> {
-    /// `None` where it is not about such things.
-    fn matches(&self, seen: Seen<'_>) -> Option<Match> {
-        let of = |is_match: bool| if is_match { Match::Yes } else { Match::No };
-        match seen {
-            Seen::Interface(interface, _) if interface.presence == Presence::Gone => None,
-            Seen::Interface(interface, tells_kinds) => match self.entry.list {
-                List::KindInclude | List::KindExclude => self.matches_kind(interface, tells_kinds),
-                _ => self.matches_name(telegraf_name(&interface.name)).map(of),
-            },
-            Seen::Statistic(statistic) => self.matches_statistic(&statistic).map(of),
-            Seen::Namespace(name) => {
-                let namespaces = &self.table.namespaces;
-                let patterns = match self.entry.list {
-                    List::NamespaceInclude => namespaces.include.as_ref(),
-                    List::NamespaceExclude => namespaces.exclude.as_ref(),
-                    _ => None,
-                };
-                Some(of(patterns?.entry_matches(self.entry.index, name)))
-            }
-        }
-    }
-
-    fn matches_name(&self, name: &[u8]) -> Option<bool> {
-        let patterns = match self.entry.list {
-            List::Interfaces => self.table.selection.interfaces.as_ref(),
-            List::InterfaceExclude => self.table.selection.interface_exclude.as_ref(),
-            _ => None,
-        };
-        Some(patterns?.entry_matches(self.entry.index, name))
-    }
-
-    fn matches_kind(&self, interface: &Interface, tells_kinds: bool) -> Option<Match> {
-        let Kinds { patterns, .. } = self.kinds()?;
-        if let Some(class) = KindClass::of_name(&self.entry.text) {
-            let is_of = match KindClass::of(interface) {
-                Some(known) if known == class => Match::Yes,
-                Some(_) => Match::No,
-                None => Match::Unsure,
-            };
-            return Some(is_of);
-        }
-        let kind = &interface.details.as_ref()?.properties.kind;
-        let is_match = !kind.is_empty() && patterns.as_ref()?.entry_matches(self.entry.index, kind);
-        Some(match is_match {
-            true => Match::Yes,
-            false if tells_kinds => Match::No,
-            // Files tell the kinds of few.
-            false => Match::Unsure,
-        })
-    }
-
-    fn kinds(&self) -> Option<&Kinds> {
-        match self.entry.list {
-            List::KindInclude => self.table.selection.kind_include.as_ref(),
-            List::KindExclude => self.table.selection.kind_exclude.as_ref(),
-            _ => None,
-        }
-    }
-
-    fn is_of_kinds(&self) -> bool {
-        self.kinds().is_some()
-    }
-
-    /// Of a pattern, as far as its group is there: that a whole group is not is said by who reads it. Some
-    /// statistics come with the first message of their type.
-    fn matches_statistic(&self, statistic: &ProtocolStatistic<'_>) -> Option<bool> {
-        if self.entry.list != List::Protocols {
-            return None;
-        }
-        let item = self.table.protocols.get(self.entry.index)?;
-        let may_come = matches!(item.group, Group::IcmpMsg | Group::Icmp6);
-        let is_told = item.columns.is_some() && item.group == statistic.group && !may_come;
-        is_told.then(|| item.names(statistic))
-    }
-
     /// Takes a known word in, which may be meant.
     fn compare(&mut self, word: &[u8]) {
         let Ok(word) = str::from_utf8(word) else { return };
-        let (group, text) = match (self.entry.list, self.entry.text.split_once(':')) {
+        let (group, text) = match (self.of.entry.list, self.of.entry.text.split_once(':')) {
             (List::Protocols, Some((group, text))) => (Some(group), text),
-            _ => (None, self.entry.text.as_str()),
+            _ => (None, self.of.entry.text.as_str()),
         };
         if text.len().max(word.len()) > MAX_LIKE_A_WORD || text == word {
             return;
@@ -306,7 +227,7 @@ impl Unseen<'_> {
 
     /// What it might have matched.
     fn what(&self) -> &'static str {
-        match self.entry.list {
+        match self.of.entry.list {
             List::Interfaces | List::InterfaceExclude => "interface",
             List::KindInclude | List::KindExclude => "interface's kind",
             List::Protocols => "statistic",
@@ -316,12 +237,12 @@ impl Unseen<'_> {
 
     /// What may have been meant, and how that is written.
     fn hint(&self) -> String {
-        let text = self.entry.text.as_str();
+        let text = self.of.entry.text.as_str();
         if let Some([altname, name]) = &self.altname {
             let (altname, name) = (Quoted(altname), Quoted(name));
             return format!(": {altname} is an alternative name of {name}: write that");
         }
-        if self.is_of_kinds() && (KindClass::of_name(text).is_some() || KINDS.contains(&text)) {
+        if self.of.is_of_kinds() && (KindClass::of_name(text).is_some() || KINDS.contains(&text)) {
             return String::new();
         }
         let mut parts = text.split([',', ' ']).filter(|part| !part.is_empty());
@@ -352,7 +273,8 @@ type NumberedTables<'a> = Vec<(usize, &'a Table)>;
 /// here.
 #[derive(Debug)]
 pub(super) struct Doubles<'a> {
-    log: Log,
+    /// What is to be said of them.
+    told: Vec<String>,
     /// The table that reported an interface under these tags last.
     interfaces: HashMap<&'a [u8], usize>,
     /// The tables that reported protocol statistics under these tags.
@@ -363,9 +285,9 @@ pub(super) struct Doubles<'a> {
 
 impl<'a> Doubles<'a> {
     /// Nothing was seen yet.
-    pub(super) fn new(log: Log) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            log,
+            told: Vec::new(),
             interfaces: HashMap::new(),
             protocols: HashMap::new(),
             is_interface_told: false,
@@ -373,8 +295,7 @@ impl<'a> Doubles<'a> {
         }
     }
 
-    /// Takes in what the table of that number reports, and says so of the first that another one reports
-    /// too.
+    /// Takes in what the table of that number reports, and tells of the first that another one reports too.
     pub(super) fn see(&mut self, number: usize, reported: Reported<'a>) {
         match reported {
             Reported::Interface { tags, name, namespace } if !self.is_interface_told => {
@@ -386,7 +307,7 @@ impl<'a> Doubles<'a> {
                     None => String::new(),
                 };
                 let (first, second, name) = (first + 1, number + 1, Quoted(name));
-                self.log.warn(format_args!(
+                self.told.push(format!(
                     "tables {first} and {second} both report {name}{place} under the same tags, so that \
                      its fields are written twice: leave it out of one of them by interface_exclude"
                 ));
@@ -403,12 +324,17 @@ impl<'a> Doubles<'a> {
                 let Some((first, field)) = twice else { return };
                 self.is_statistic_told = true;
                 let (first, second, field) = (first + 1, number + 1, Quoted(field.as_bytes()));
-                self.log.warn(format_args!(
+                self.told.push(format!(
                     "tables {first} and {second} both write {field} of the line interface=all: set \
                      ignore_protocol_stats = true in one of them"
                 ));
             }
             Reported::Interface { .. } | Reported::Protocols { .. } => {}
         }
+    }
+
+    /// What is to be said of them; mostly nothing.
+    pub(super) fn into_told(self) -> Vec<String> {
+        self.told
     }
 }

@@ -1,19 +1,28 @@
 //! What one gather is: read every namespace once, select, and have the records of each table appended.
 
+pub mod entries;
 mod first_gather;
 pub mod namespace;
 pub mod report;
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use self::first_gather::{Doubles, Seen, Unmatched};
-use self::report::Batch;
+use self::entries::Seen;
+use self::first_gather::{Doubles, Unmatched};
+use self::report::{Batch, Shown};
 use crate::config::{Config, List, Table};
 use crate::format::Format;
 use crate::log::{Level, Log, Problems};
 use crate::quoted::Quoted;
 use crate::select::Tally;
-use crate::system::{self, CurrentHost, Events, Host, Source as _};
+use crate::system::facts::{Others, Way};
+use crate::system::{self, Altname, CurrentHost, Events, Host, NamedByNumber, Source as _};
+
+pub use self::first_gather::UnmatchedEntry;
+
+/// Of so many entries that match nothing, each has a line of its own in the log.
+const MAX_UNMATCHED: usize = 8;
 
 /// Gathers for all `[[inputs.net]]` tables.
 #[derive(Debug)]
@@ -48,6 +57,44 @@ impl<H: Host> Collector<H> {
             last_batch: None,
             is_first: true,
         }
+    }
+
+    /// The same for a person who asks what the first gather would say of the configuration, such as
+    /// [entries that match nothing](Self::unmatched): it does not log that.
+    #[must_use]
+    pub fn for_a_look(config: Config, format: &'static dyn Format, log: Log) -> Self {
+        let config = Config { warnings: Vec::new(), ..config };
+        Self { is_first: false, ..Self::new(config, format, log) }
+    }
+
+    /// How the table of that number reads our own network namespace, or the host's; `None` where it does
+    /// not report that.
+    #[must_use]
+    pub fn way(&self, number: usize) -> Option<Way> {
+        self.host.way(&self.tables, number)
+    }
+
+    /// The other network namespaces that there are, and what becomes of them.
+    #[must_use]
+    pub fn others(&mut self) -> Others {
+        self.host.others(&self.tables, self.problems.log())
+    }
+
+    /// What is wrong since the last gather.
+    pub fn problems(&self) -> impl Iterator<Item = (Level, &str)> {
+        self.problems.lasting()
+    }
+
+    /// Shows the names of interfaces with their alternative ones, by the numbers of the tables that
+    /// report them.
+    pub fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>)) {
+        self.host.show_altnames(see);
+    }
+
+    /// Which network namespaces others name by these numbers, as
+    /// [the host tells](Host::names_by_numbers).
+    pub fn names_by_numbers(&mut self, wanted: &NamedByNumber) -> HashMap<(Vec<u8>, i32), Vec<u8>> {
+        self.host.names_by_numbers(wanted)
     }
 
     /// Where log lines go.
@@ -107,7 +154,9 @@ impl<H: Host> Collector<H> {
         format.finish(batch.bytes);
         let Batch { quiet, count, .. } = batch;
         if is_first && tables.len() > 1 {
-            self.report_doubles();
+            for double in self.doubles() {
+                self.log().warn(format_args!("{double}"));
+            }
         }
         self.problems.end_of_gather();
         if self.log().debug {
@@ -125,8 +174,9 @@ impl<H: Host> Collector<H> {
         self.log().line(
             Level::Debug,
             format_args!(
-                "gathered {lines} lines in {:.1} ms; interfaces left out: {}; lines left out by \
+                "gathered {lines} {} in {:.1} ms; interfaces left out: {}; lines left out by \
                  dedup_interval: {quiet}; drivers asked for their speed: {asked}",
+                if lines == 1 { "line" } else { "lines" },
                 start.elapsed().as_secs_f64() * 1e3,
                 if left_out.is_empty() { "none" } else { &left_out },
             ),
@@ -143,6 +193,28 @@ impl<H: Host> Collector<H> {
     /// Why the last gather had no line, though nothing was left out for having been written before.
     #[must_use]
     pub fn why_nothing(&self) -> String {
+        let mut reasons = self.reasons();
+        if !H::HAS_PROTOCOLS {
+            return reasons.join(", and ");
+        }
+        let is_off = self.tables.iter().all(|table| table.protocols.is_empty());
+        if is_off {
+            reasons.push("no protocol statistics are asked for".to_owned());
+        } else if self.tally().total() > 0 {
+            reasons.push("there are no protocol statistics".to_owned());
+        }
+        reasons.join(", and ")
+    }
+
+    /// Why the last gather had no line of an interface, though none was left out for having been written
+    /// before.
+    #[must_use]
+    pub fn why_no_interface(&self) -> String {
+        self.reasons().join(", and ")
+    }
+
+    /// Why no interface is reported.
+    fn reasons(&self) -> Vec<String> {
         let tally = self.tally();
         let mut reasons = Vec::new();
         for table in self.tables.iter().filter(|table| self.selects_no_namespace(table)) {
@@ -162,16 +234,7 @@ impl<H: Host> Collector<H> {
             1 => reasons.push(format!("the only interface is left out ({left_out})")),
             total => reasons.push(format!("all {total} interfaces are left out ({left_out})")),
         }
-        if !H::HAS_PROTOCOLS {
-            return reasons.join(", and ");
-        }
-        let is_off = self.tables.iter().all(|table| table.protocols.is_empty());
-        if is_off {
-            reasons.push("no protocol statistics are asked for".to_owned());
-        } else if tally.total() > 0 {
-            reasons.push("there are no protocol statistics".to_owned());
-        }
-        reasons.join(", and ")
+        reasons
     }
 
     /// Whether the table reports others than our own namespace, and selects none of those that there
@@ -184,28 +247,74 @@ impl<H: Host> Collector<H> {
 
     /// Says which entries of the configuration match nothing of what was read.
     fn report_unmatched(&mut self) {
-        let Self { tables, host, problems, .. } = self;
-        let mut unmatched = Unmatched::of(tables);
-        show(tables, host, &mut |table, seen| unmatched.see(table, seen));
-        unmatched.end();
-        if unmatched.is_empty() {
-            return;
+        let (told, more) = self.unmatched(MAX_UNMATCHED);
+        for UnmatchedEntry { list, text, line, what, hint, .. } in told {
+            self.log().info(format_args!(
+                "{} {} matches no {what} at the start (line {line} of the configuration){hint}",
+                list.name(),
+                Quoted(text.as_bytes()),
+            ));
         }
-        show(tables, host, &mut |table, seen| unmatched.compare(table, seen));
-        if unmatched.may_be_altnames() {
-            host.show_altnames(&mut |table, altname| unmatched.see_altname(table, altname));
+        if more > 0 {
+            self.log().info(format_args!("{more} more entries of the configuration match nothing"));
         }
-        unmatched.report(problems.log());
     }
 
-    /// Says what two tables both report.
-    fn report_doubles(&self) {
-        let mut doubles = Doubles::new(self.log());
+    /// The entries of the configuration that match nothing of what the last gather has read, up to so
+    /// many, and how many more there are.
+    pub fn unmatched(&mut self, most: usize) -> (Vec<UnmatchedEntry>, usize) {
+        let Self { tables, host, .. } = self;
+        let mut unmatched = Unmatched::of(tables, most);
+        show(tables, host, &mut |table, seen| unmatched.see(table, seen));
+        unmatched.end();
+        if !unmatched.is_empty() {
+            show(tables, host, &mut |table, seen| unmatched.compare(table, seen));
+            if unmatched.may_be_altnames() {
+                host.show_altnames(&mut |table, altname| unmatched.see_altname(table, altname));
+            }
+        }
+        unmatched.into_told()
+    }
+
+    /// What is to be said of what two tables both report.
+    #[must_use]
+    pub fn doubles(&self) -> Vec<String> {
+        let mut doubles = Doubles::new();
         for (number, table) in self.tables.iter().enumerate() {
             for (namespace, statistics) in self.host.namespaces() {
                 namespace.show_reported((number, table), statistics, &mut |reported| {
                     doubles.see(number, reported);
                 });
+            }
+        }
+        doubles.into_told()
+    }
+
+    /// The tables of the configuration.
+    #[must_use]
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// What the last gather has read counters by, for people.
+    #[must_use]
+    pub fn sources(&self) -> Vec<String> {
+        let mut sources = Vec::new();
+        for (namespace, _) in self.host.namespaces().filter(|(namespace, _)| namespace.is_read()) {
+            let name = namespace.source().name();
+            if !sources.contains(&name) {
+                sources.push(name);
+            }
+        }
+        sources
+    }
+
+    /// Shows what the tables made of all that the last gather has read: table by table, the interfaces in
+    /// the kernel's order, then the protocol statistics, as the lines are.
+    pub fn show(&self, see: &mut dyn FnMut(Shown<'_>)) {
+        for numbered in self.tables.iter().enumerate() {
+            for (namespace, statistics) in self.host.namespaces() {
+                namespace.show_all(numbered, statistics, see);
             }
         }
     }

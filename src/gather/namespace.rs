@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::first_gather::Seen;
-use super::report::{Batch, Report, Reported};
+use super::entries::Seen;
+use super::report::{Batch, Report, Reported, Shown};
 use crate::config::Table;
 use crate::format::Format;
 use crate::log::Problems;
@@ -146,6 +146,19 @@ impl<S: Source> Namespace<S> {
         if self.is_read {
             let Self { source, report, .. } = self;
             report.show(numbered, source.interfaces(), source.reading(), statistics, see);
+        }
+    }
+
+    /// Shows all that a table could report of it in this gather, and what it makes of that.
+    pub fn show_all<'a>(
+        &'a self,
+        numbered: (usize, &'a Table),
+        statistics: &'a ProtocolStatistics,
+        see: &mut dyn FnMut(Shown<'a>),
+    ) {
+        if self.is_read {
+            let Self { source, report, .. } = self;
+            report.show_all(numbered, source.interfaces(), source.reading(), statistics, see);
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::config::Table;
 use crate::format::Format;
+use crate::model::counters::Counters;
 use crate::model::interface::{Interface, telegraf_name};
 use crate::model::protocol::{ProtocolStatistic, ProtocolStatistics};
 use crate::model::rates::Reading;
@@ -198,6 +199,26 @@ impl Report {
         protocols.append(batch, table.dedup_interval);
     }
 
+    /// Shows all that the tables could report in this reading, and what they make of it.
+    pub fn show_all<'a>(
+        &'a self,
+        (number, table): (usize, &'a Table),
+        interfaces: impl Iterator<Item = &'a Interface>,
+        reading: &Reading,
+        statistics: &'a ProtocolStatistics,
+        see: &mut dyn FnMut(Shown<'a>),
+    ) {
+        let Some(report) = self.tables.iter().find(|report| report.table == number) else { return };
+        let tags = report.tags.as_slice();
+        for (interface, row) in interfaces.zip(&report.rows) {
+            let (counters, verdict) = (interface.counters(reading), row.verdict);
+            see(Shown::Interface { table: number, tags, interface, counters, verdict });
+        }
+        for statistic in named(table, statistics) {
+            see(Shown::Protocol { table: number, tags, statistic });
+        }
+    }
+
     /// Shows what tables report in this reading, for a look at the whole of it.
     pub fn show<'a>(
         &'a self,
@@ -218,6 +239,33 @@ impl Report {
         }
         see(Reported::Protocols { tags: &report.tags, table, statistics });
     }
+}
+
+/// What a table makes of something that a gather has read, for a look at all of it.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown<'a> {
+    /// An interface, reported or not.
+    Interface {
+        /// The table's number.
+        table: usize,
+        /// The tags of all lines of its namespace: none of our own.
+        tags: &'a [(&'static str, Vec<u8>)],
+        /// What is known of it.
+        interface: &'a Interface,
+        /// Its counters; `None` where it was not there any more.
+        counters: Option<&'a Counters>,
+        /// Whether it is reported, or why not.
+        verdict: Verdict,
+    },
+    /// One of those protocol statistics that the table names.
+    Protocol {
+        /// The table's number.
+        table: usize,
+        /// The tags of all lines of its namespace: none of our own.
+        tags: &'a [(&'static str, Vec<u8>)],
+        /// The statistic.
+        statistic: ProtocolStatistic<'a>,
+    },
 }
 
 /// Something that a table reports.
@@ -390,7 +438,6 @@ mod tests {
     use crate::config::Config;
     use crate::config::systems::System;
     use crate::format::influx::Influx;
-    use crate::model::counters::Counters;
     use crate::model::interface::{Presence, Wants};
     use crate::model::link::Flags;
 

@@ -306,7 +306,7 @@ mod tests {
     const HEADER: &str = "rx_bytes rx_packets rx_errs rx_drop rx_fifo rx_frame rx_compressed \
          rx_multicast tx_bytes tx_packets tx_errs tx_drop tx_fifo tx_colls tx_carrier tx_compressed";
 
-    /// The fields, the members that each is the sum of, and its column, from the documents: `README.md`
+    /// The fields, the members that each is the sum of, and its column, from the documents: `docs/FIELDS.md`
     /// and what the kernel's `dev_seq_printf_stats` prints.
     const DOCUMENTED: [(&str, &str, &str); 25] = [
         ("bytes_sent", "tx_bytes", "tx_bytes"),

@@ -76,9 +76,65 @@ impl Duplex {
     }
 }
 
-/// The operational state of RFC 2863, in the words of `/sys/class/net/<interface>/operstate`.
-pub const OPERSTATES: [&str; 7] =
-    ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"];
+/// The operational state of RFC 2863.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operstate {
+    /// Nobody tells, as of loopbacks and of many virtual devices, which work all the same.
+    Unknown,
+    /// A part is missing, most often the hardware.
+    NotPresent,
+    /// It cannot pass packets.
+    Down,
+    /// What it lies upon is down.
+    LowerLayerDown,
+    /// It is being tested, and passes no packets of others.
+    Testing,
+    /// It waits for something, such as to be authenticated.
+    Dormant,
+    /// It can pass packets.
+    Up,
+}
+
+impl Operstate {
+    /// All of them, in the order of the kernel's `IF_OPER_*` (`linux/if.h`), which `IFLA_OPERSTATE` counts.
+    pub const ALL: [Self; 7] = [
+        Self::Unknown,
+        Self::NotPresent,
+        Self::Down,
+        Self::LowerLayerDown,
+        Self::Testing,
+        Self::Dormant,
+        Self::Up,
+    ];
+
+    /// The kernel's word, in `/sys/class/net/<interface>/operstate`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NotPresent => "notpresent",
+            Self::Down => "down",
+            Self::LowerLayerDown => "lowerlayerdown",
+            Self::Testing => "testing",
+            Self::Dormant => "dormant",
+            Self::Up => "up",
+        }
+    }
+
+    /// The number of `ifOperStatus` in the IF-MIB (RFC 2863), which Windows has too.
+    #[must_use]
+    pub fn if_mib(self) -> u32 {
+        match self {
+            Self::Up => 1,
+            Self::Down => 2,
+            Self::Testing => 3,
+            Self::Unknown => 4,
+            Self::Dormant => 5,
+            Self::NotPresent => 6,
+            Self::LowerLayerDown => 7,
+        }
+    }
+}
 
 /// The state of a link, which `link_state = true` adds. `None` is what the source does not tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,10 +143,12 @@ pub struct LinkState {
     pub ifindex: Option<u32>,
     /// Its flags: whether it is administratively up.
     pub flags: Option<Flags>,
+    /// Whether it shall be tested, which only Windows tells; it is not administratively up then.
+    pub is_admin_testing: bool,
     /// Whether the driver sees a carrier; only while the interface is up.
     pub carrier: Option<bool>,
-    /// One of [`OPERSTATES`].
-    pub operstate: Option<&'static str>,
+    /// What it can do at the moment.
+    pub operstate: Option<Operstate>,
     /// The largest packet, in bytes.
     pub mtu: Option<u32>,
     /// How often the carrier came or went.
@@ -131,13 +189,27 @@ pub enum StateValue {
 
 impl LinkState {
     /// What each field is called and how it is had, in the order in which they are written.
-    pub const FIELDS: [StateField; 11] = [
+    pub const FIELDS: [StateField; 13] = [
         StateField {
             name: "admin_up",
             unit: Unit::YesNo,
             kernel: "IFF_UP",
             since: None,
             value: |state, _| Some(StateValue::Number(state.flags?.is_up().into())),
+        },
+        StateField {
+            name: "admin_status",
+            unit: Unit::Number,
+            kernel: "IFF_UP",
+            since: None,
+            value: |state, _| state.admin_status().map(StateValue::Number),
+        },
+        StateField {
+            name: "oper_status",
+            unit: Unit::Number,
+            kernel: "IFLA_OPERSTATE",
+            since: None,
+            value: |state, _| state.operstate.map(Operstate::if_mib).map(StateValue::Number),
         },
         StateField {
             name: "carrier",
@@ -200,7 +272,7 @@ impl LinkState {
             unit: Unit::Word,
             kernel: "IFLA_OPERSTATE",
             since: None,
-            value: |state, _| state.operstate.map(StateValue::Word),
+            value: |state, _| state.operstate.map(Operstate::name).map(StateValue::Word),
         },
         StateField {
             name: "duplex",
@@ -210,4 +282,32 @@ impl LinkState {
             value: |_, duplex| duplex.map(|duplex| StateValue::Word(duplex.name())),
         },
     ];
+
+    /// The number of `ifAdminStatus` in the IF-MIB (RFC 2863): 1 for up, 2 for down, 3 for testing.
+    fn admin_status(&self) -> Option<u32> {
+        self.flags.map(|flags| match flags.is_up() {
+            true => 1,
+            false if self.is_admin_testing => 3,
+            false => 2,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_administrative_state_has_the_numbers_of_the_if_mib() {
+        let status = |flags: Option<Flags>, is_admin_testing| {
+            let state = LinkState { flags, is_admin_testing, ..LinkState::default() };
+            let field = LinkState::FIELDS.iter().find(|field| field.name == "admin_status");
+            (field.unwrap().value)(&state, None)
+        };
+        let (up, down) = (Flags::of(true, false), Flags::of(false, false));
+        assert_eq!(status(Some(up), false), Some(StateValue::Number(1)));
+        assert_eq!(status(Some(down), false), Some(StateValue::Number(2)));
+        assert_eq!(status(Some(down), true), Some(StateValue::Number(3)));
+        assert_eq!(status(None, false), None);
+    }
 }

@@ -16,10 +16,22 @@ pub struct Properties {
     pub master: Box<[u8]>,
     /// The name of the interface that it lies upon, as a VLAN does.
     pub lower: Box<[u8]>,
+    /// The other end of a pair that it belongs to, as a veth does.
+    pub peer: Option<Peer>,
     /// The name of its device's driver, `virtio_net`.
     pub driver: Box<[u8]>,
     /// Whether it is a device on a bus, such as PCI, and not made by software.
     pub is_physical: Option<bool>,
+}
+
+/// The other end of a pair of interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The kernel's number of it, in its own network namespace.
+    pub ifindex: u32,
+    /// The number by which the interface's own network namespace names that one, where it is another;
+    /// below zero where it has none.
+    pub elsewhere: Option<i32>,
 }
 
 /// A link-layer address in hexadecimal; empty when it is none.

@@ -192,6 +192,19 @@ pub struct ProtocolStatistic<'a> {
 }
 
 impl ProtocolStatistic<'_> {
+    /// Whether it tells how much there is at this moment, or a setting, and counts nothing.
+    #[must_use]
+    pub fn is_gauge(&self) -> bool {
+        matches!(
+            (self.group, self.column()),
+            (Group::Sockstat | Group::Sockstat6, _)
+                | (Group::Softnet, "backlog_len")
+                | (Group::MptcpExt, "mpcurrestab")
+                | (Group::Tcp, "currestab" | "rtoalgorithm" | "rtomin" | "rtomax" | "maxconn")
+                | (Group::Ip, "forwarding" | "defaultttl")
+        )
+    }
+
     /// The field's name without its group's, `retranssegs`.
     #[must_use]
     pub fn column(&self) -> &str {
@@ -270,6 +283,39 @@ mod tests {
             read,
             expected.map(|(field, column, value)| (field.into(), column.into(), value))
         );
+    }
+
+    #[test]
+    fn gauges_are_told_from_counters() {
+        let is_gauge = |group: Group, row, column| {
+            let mut statistics = ProtocolStatistics::default();
+            statistics.push(group, row, column, 1);
+            statistics.iter().all(|one| one.is_gauge())
+        };
+        for (group, row, column) in [
+            (Group::Sockstat, Some("sockets"), "used"),
+            (Group::Sockstat, Some("TCP"), "mem"),
+            (Group::Sockstat6, Some("FRAG6"), "memory"),
+            (Group::Softnet, None, "backlog_len"),
+            (Group::Tcp, None, "CurrEstab"),
+            (Group::Tcp, None, "RtoAlgorithm"),
+            (Group::Tcp, None, "RtoMin"),
+            (Group::Tcp, None, "RtoMax"),
+            (Group::Tcp, None, "MaxConn"),
+            (Group::MptcpExt, None, "MPCurrEstab"),
+            (Group::Ip, None, "Forwarding"),
+            (Group::Ip, None, "DefaultTTL"),
+        ] {
+            assert!(is_gauge(group, row, column), "{column}");
+        }
+        for (group, column) in [
+            (Group::Tcp, "RetransSegs"),
+            (Group::TcpExt, "TCPMemoryPressuresChrono"),
+            (Group::Ip, "ForwDatagrams"),
+            (Group::Softnet, "processed"),
+        ] {
+            assert!(!is_gauge(group, None, column), "{column}");
+        }
     }
 
     #[test]

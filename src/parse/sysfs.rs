@@ -1,7 +1,7 @@
 //! Attributes under `/sys/class/net/<interface>/` (`Documentation/ABI/testing/sysfs-class-net`).
 
 use super::decimal;
-use crate::model::link::{Duplex, Flags, OPERSTATES};
+use crate::model::link::{Duplex, Flags, Operstate};
 
 /// `flags`: the `IFF_*` bits in hexadecimal, `0x1003`.
 #[must_use]
@@ -37,11 +37,11 @@ pub fn duplex(text: &[u8]) -> Option<Duplex> {
     [Duplex::Half, Duplex::Full, Duplex::Unknown].into_iter().find(|duplex| duplex.name() == word)
 }
 
-/// `operstate`: one of [`OPERSTATES`].
+/// `operstate`: what it can do at the moment.
 #[must_use]
-pub fn operstate(text: &[u8]) -> Option<&'static str> {
+pub fn operstate(text: &[u8]) -> Option<Operstate> {
     let word = one_line(text)?;
-    OPERSTATES.into_iter().find(|state| *state == word)
+    Operstate::ALL.into_iter().find(|state| state.name() == word)
 }
 
 /// `uevent`: the interface's kind by its line `DEVTYPE`, where that is a kind of `rtnetlink`, too.
@@ -104,7 +104,7 @@ mod tests {
         }
         assert_eq!(duplex(b"full\n"), Some(Duplex::Full));
         assert_eq!(duplex(b"both\n"), None);
-        assert_eq!(operstate(b"lowerlayerdown\n"), Some("lowerlayerdown"));
+        assert_eq!(operstate(b"lowerlayerdown\n"), Some(Operstate::LowerLayerDown));
         assert_eq!(operstate(b"sideways\n"), None);
         assert_eq!(kind(b"DEVTYPE=vlan\nINTERFACE=a\nIFINDEX=1\n"), Some(b"vlan".as_slice()));
         assert_eq!(kind(b"DEVTYPE=wlan\nINTERFACE=a\n"), None);

@@ -128,6 +128,11 @@ impl fmt::Display for PatternError {
     }
 }
 
+/// Whether an entry has any of what makes Telegraf take its list for patterns.
+fn has_wildcard(entry: &str) -> bool {
+    entry.contains(['*', '?', '['])
+}
+
 impl Patterns {
     /// Compiles a list of patterns.
     ///
@@ -140,6 +145,21 @@ impl Patterns {
     /// [`PatternError`] for the first entry that is no pattern, or stands for too much.
     pub fn new<S: AsRef<str>>(entries: &[S]) -> Result<Self, PatternError> {
         Self::within(&Room::default(), entries)
+    }
+
+    /// The same as Telegraf's filters read a list: without a wildcard in any entry, braces and backslashes are
+    /// literal in all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn of_telegraf<S: AsRef<str>>(entries: &[S]) -> Result<Self, PatternError> {
+        let entries: Vec<_> = entries.iter().map(AsRef::as_ref).collect();
+        if entries.iter().any(|entry| has_wildcard(entry)) {
+            return Self::new(&entries);
+        }
+        let literals = entries.into_iter().map(ToOwned::to_owned).collect();
+        Ok(Self { compiled: Vec::new(), ends: Vec::new(), literals })
     }
 
     /// The same for one of several lists, which share the room.
@@ -162,7 +182,7 @@ impl Patterns {
         room: &Room,
         entries: &[S],
     ) -> Result<Self, PatternError> {
-        let is_literal_list = !entries.iter().any(|entry| entry.as_ref().contains(['*', '?', '[']));
+        let is_literal_list = !entries.iter().any(|entry| has_wildcard(entry.as_ref()));
         let (mut compiled, mut ends) = (Vec::new(), Vec::new());
         for (index, entry) in entries.iter().map(AsRef::as_ref).enumerate() {
             let error = |reason| PatternError { index, pattern: entry.to_owned(), reason };

@@ -7,11 +7,13 @@
 
 #[cfg(unix)]
 pub mod bsd;
+pub mod facts;
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod output;
 pub mod polled;
 pub(crate) mod regular_file;
+pub mod terminal_event;
 #[cfg(any(not(target_os = "linux"), feature = "threads"))]
 pub mod threads;
 pub mod trigger;
@@ -32,8 +34,10 @@ use self::linux as current;
 #[cfg(windows)]
 use self::windows as current;
 
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
+use self::facts::{Others, Way};
 use crate::config::Table;
 use crate::format::Format;
 use crate::gather::namespace::Namespace;
@@ -43,8 +47,8 @@ use crate::model::protocol::ProtocolStatistics;
 use crate::model::rates::Reading;
 
 pub use self::current::{
-    Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output, file,
-    lower_privileges, since_boot, stderr,
+    Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output,
+    cpu_time, file, lower_privileges, process_facts, since_boot, stderr, terminal,
 };
 
 /// What a source can tell beside counters.
@@ -63,6 +67,9 @@ pub struct Altname<'a> {
     pub altname: &'a [u8],
 }
 
+/// Namespaces that others name by numbers, as those of peers are: who names it, and its number there.
+pub type NamedByNumber = HashSet<(Vec<u8>, i32)>;
+
 /// The interfaces of one network namespace.
 ///
 /// A gather [reads](Self::read) first, which tells who is there, decides who is reported, and has
@@ -73,6 +80,9 @@ pub trait Source {
 
     /// Why there is nothing to report.
     type Error;
+
+    /// What it reads, for people, as of the last reading.
+    fn name(&self) -> String;
 
     /// What it can tell, as of the last reading.
     fn capabilities(&self) -> Capabilities;
@@ -166,6 +176,20 @@ pub trait Host: Sized {
     /// Shows the names of interfaces with their alternative ones, by the numbers of the tables that
     /// report them.
     fn show_altnames(&mut self, see: &mut dyn FnMut(usize, Altname<'_>));
+
+    /// Which network namespaces others name by these numbers, each the name of who names it, and the number:
+    /// the name of that namespace, both empty for our own, where that can be told.
+    fn names_by_numbers(&mut self, wanted: &NamedByNumber) -> HashMap<(Vec<u8>, i32), Vec<u8>> {
+        let _ = wanted;
+        HashMap::new()
+    }
+
+    /// How the table of that number reads our own network namespace, or the host's, as of the last gather;
+    /// `None` where it does not report that.
+    fn way(&self, tables: &[Table], number: usize) -> Option<Way>;
+
+    /// The other network namespaces that there are, and what becomes of them.
+    fn others(&mut self, tables: &[Table], log: Log) -> Others;
 
     /// These end a wait when there are events of the kernel to [follow](Self::follow).
     fn events(&self) -> Events<'_>;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 /// The most bytes of a configuration.
@@ -18,6 +18,17 @@ pub fn lies_within(file: &Path, folder: &str) -> bool {
     let parents = by_path.into_iter().chain(by_target.into_iter().flatten());
     let is_it = |parent: &Path| parent.file_name().is_some_and(|name| is_same(name, folder));
     parents.into_iter().any(|parent| parent.ancestors().any(is_it))
+}
+
+/// What there is on stdin up to its end.
+///
+/// # Errors
+///
+/// Those of reading, and [`io::ErrorKind::FileTooLarge`] when it is more than that.
+pub fn read_stdin(limit: usize) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    io::stdin().lock().take(limit as u64 + 1).read_to_end(&mut text)?;
+    if text.len() > limit { Err(too_large(limit)) } else { Ok(text) }
 }
 
 /// Whether that is the same name to the system.

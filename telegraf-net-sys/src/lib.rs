@@ -4,6 +4,8 @@
 //! that is safe and tested on every system.
 
 #[cfg(windows)]
+pub mod console;
+#[cfg(windows)]
 pub mod iphlpapi;
 #[cfg(any(
     target_os = "freebsd",

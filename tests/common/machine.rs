@@ -3,7 +3,10 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use super::{read_part, run, text};
 
@@ -149,6 +152,42 @@ impl Drop for Sleeper {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
         let _ = self.process.wait();
+    }
+}
+
+/// A control group, removed at the end.
+pub(crate) struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// Under the root of version 2, if that is mounted.
+    pub(crate) fn new(name: &str) -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let mount = mounts.lines().find_map(|mount| {
+            let [_, place, kind, ..] = mount.split(' ').collect::<Vec<_>>()[..] else {
+                return None;
+            };
+            (kind == "cgroup2").then(|| place.to_owned())
+        })?;
+        let folder = PathBuf::from(mount).join(name);
+        fs::create_dir(&folder).ok()?;
+        Some(Self(folder))
+    }
+
+    pub(crate) fn move_in(&self, living: &Sleeper) {
+        fs::write(self.0.join("cgroup.procs"), living.pid.to_string()).unwrap();
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // Those inside may take a moment to be gone.
+        let _ = fs::write(self.0.join("cgroup.kill"), "1");
+        for _ in 0..500 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 #[cfg(target_os = "linux")]
 pub(crate) mod gathers;
 pub(crate) mod grammar;
+pub(crate) mod json;
 pub(crate) mod line;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -15,6 +16,10 @@ pub(crate) mod machine;
 pub(crate) mod namespaces;
 #[cfg(target_os = "linux")]
 pub(crate) mod plugin;
+#[cfg(target_os = "linux")]
+pub(crate) mod telegraf;
+#[cfg(target_os = "linux")]
+pub(crate) mod tmux;
 #[cfg(target_os = "linux")]
 pub(crate) mod trace;
 

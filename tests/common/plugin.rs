@@ -221,7 +221,7 @@ impl Daemon {
     pub(crate) fn end(self) -> String {
         let log = without_notes(&self.end_and_tell_all());
         let (first, rest) = log.split_once('\n').unwrap();
-        assert!(first.contains("reading counters ") || first.starts_with("W! kinds of "), "{log}");
+        assert!(first.contains("! reading ") || first.starts_with("W! kinds of "), "{log}");
         rest.to_owned()
     }
 

@@ -13,6 +13,7 @@
 
 pub mod ethtool;
 pub mod rtnl_link;
+pub mod rtnl_nsid;
 pub mod rtnl_stats;
 
 use super::bytes_at;

@@ -2,7 +2,8 @@
 //! (`linux/if_link.h`, `rtnetlink(7)`).
 
 use super::{Message, Request, attributes, bytes_at, text_of, u32_of};
-use crate::model::link::{Flags, LinkState, OPERSTATES};
+use crate::model::link::{Flags, LinkState, Operstate};
+use crate::model::properties::Peer;
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -65,6 +66,8 @@ pub struct Link<'a> {
     pub kind: Option<&'a [u8]>,
     /// The interface that it lies upon, as a VLAN or VXLAN does, where that is in the same namespace.
     pub lower: Option<u32>,
+    /// The other end of a pair that it belongs to.
+    pub peer: Option<Peer>,
     /// The bridge, bond, team or VRF that it is a port of.
     pub master: Option<u32>,
     /// The bus, such as `pci`, and the name there of the device that it belongs to (Linux 5.14 and
@@ -111,6 +114,7 @@ impl<'a> LinkMessage<'a> {
             name: &[],
             kind: None,
             lower: None,
+            peer: None,
             master: None,
             parent: None,
             alias: &[],
@@ -124,7 +128,7 @@ impl<'a> LinkMessage<'a> {
         };
         // A VXLAN, whose speed is that of its lower interface, has no IFLA_LINK.
         let mut vxlan_lower = None;
-        let (mut is_lower_elsewhere, mut parent_name, mut parent_bus) = (false, None, None);
+        let (mut lower_elsewhere, mut parent_name, mut parent_bus) = (None, None, None);
         let state = &mut link.state;
         for (kind, value) in attributes(rest) {
             match kind {
@@ -141,7 +145,9 @@ impl<'a> LinkMessage<'a> {
                             .and_then(u32_of);
                     }
                 }
-                IFLA_LINK_NETNSID => is_lower_elsewhere = true,
+                IFLA_LINK_NETNSID => {
+                    lower_elsewhere = Some(u32_of(value).map_or(-1, u32::cast_signed));
+                }
                 IFLA_PARENT_DEV_NAME => parent_name = Some(text_of(value)),
                 IFLA_PARENT_DEV_BUS_NAME => parent_bus = Some(text_of(value)),
                 IFLA_IFALIAS => link.alias = text_of(value),
@@ -159,14 +165,18 @@ impl<'a> LinkMessage<'a> {
                 }
                 IFLA_OPERSTATE => {
                     let number = value.first().copied().map(usize::from);
-                    state.operstate = number.and_then(|number| OPERSTATES.get(number)).copied();
+                    state.operstate = number.and_then(|number| Operstate::ALL.get(number)).copied();
                 }
                 _ => {}
             }
         }
         link.lower = link.lower.or(vxlan_lower.filter(|&lower| lower != 0));
         let is_pair = link.kind.is_some_and(|kind| PAIRS.contains(&kind));
-        if is_lower_elsewhere || is_pair {
+        if is_pair {
+            let elsewhere = lower_elsewhere;
+            link.peer = link.lower.map(|ifindex| Peer { ifindex, elsewhere });
+        }
+        if lower_elsewhere.is_some() || is_pair {
             link.lower = None;
         }
         link.parent = parent_bus.zip(parent_name);
@@ -252,13 +262,14 @@ mod tests {
             ifindex: Some(300),
             flags: Some(Flags(0x1003)),
             carrier: Some(true),
-            operstate: Some("lowerlayerdown"),
+            operstate: Some(Operstate::LowerLayerDown),
             mtu: Some(1500),
             carrier_changes: Some(5),
             carrier_up_count: Some(3),
             carrier_down_count: Some(2),
             promiscuity: Some(4),
             tx_queue_len: Some(1000),
+            is_admin_testing: false,
         };
         let expected = Link {
             ifindex: 300,
@@ -266,6 +277,7 @@ mod tests {
             name: b"eth0.5",
             kind: Some(b"vlan"),
             lower: Some(2),
+            peer: None,
             master: Some(7),
             parent: Some((b"pci", b"0000:00:01.0")),
             alias: b"to the switch",
@@ -293,6 +305,12 @@ mod tests {
         let bytes = message(RTM_NEWLINK, 0, &pair);
         let Some(LinkMessage::New(link)) = read(&bytes) else { panic!() };
         assert_eq!((link.kind, link.lower), (Some(b"veth".as_slice()), None));
+        assert_eq!(link.peer, Some(Peer { ifindex: 2, elsewhere: None }));
+        let elsewhere = 5_i32.to_ne_bytes();
+        let pair = [&pair[..], &[(IFLA_LINK_NETNSID, &elsewhere)]].concat();
+        let bytes = message(RTM_NEWLINK, 0, &pair);
+        let Some(LinkMessage::New(link)) = read(&bytes) else { panic!() };
+        assert_eq!(link.peer, Some(Peer { ifindex: 2, elsewhere: Some(5) }));
     }
 
     #[test]

@@ -33,6 +33,6 @@ mod tests;
     target_os = "macos"
 ))]
 pub use self::native::{
-    Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output, file,
-    lower_privileges, since_boot, stderr,
+    Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output,
+    cpu_time, file, lower_privileges, process_facts, since_boot, stderr, terminal,
 };

@@ -4,12 +4,14 @@ use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
+use rustix::process::getuid;
 use rustix::time::{ClockId, clock_gettime};
 use telegraf_net_sys::sysctl;
 
 use super::netstat::Programs;
 use super::reader::{BsdReader, Platform};
 use crate::config::systems::System;
+use crate::system::facts::ProcessFacts;
 use crate::system::polled::host::PolledHost;
 
 pub use crate::system::output::EMPTY_POLL;
@@ -17,7 +19,7 @@ pub use crate::system::threads::output::{Output, close as close_output};
 pub use crate::system::threads::trigger::Triggers;
 pub use crate::system::threads::{Events, NO_EVENTS, stderr};
 pub use crate::system::trigger::{Await, Ready};
-pub use crate::system::unix::file;
+pub use crate::system::unix::{cpu_time, file, terminal};
 
 /// The host of this system.
 pub type CurrentHost = PolledHost<BsdReader<ThisSystem>>;
@@ -66,6 +68,12 @@ const CLOCK: ClockId = ClockId::Monotonic;
 pub fn since_boot() -> Duration {
     // The kernel's numbers are in range.
     Duration::try_from(clock_gettime(CLOCK)).unwrap_or_default()
+}
+
+/// What this process is and may do.
+#[must_use]
+pub fn process_facts() -> ProcessFacts {
+    ProcessFacts { user: Some(getuid().as_raw()), ..ProcessFacts::default() }
 }
 
 /// Gives nothing up: on these systems no file gives this program privileges that it needs at its start.

@@ -229,9 +229,9 @@ fn options_tell_what_the_kernels_table_has() {
     let more = "multicast_in=10i,collisions=9i,multicast_out=11i,noproto_in=12i";
     let expected = format!(
         "net,interface=vtnet0,mac=02:03:04:05:06:07,kind=ether {counters},speed=10000i,{more},\
-         admin_up=1i,carrier=1i,mtu=1500i,ifindex=1i,duplex=\"full\"\n\
-         net,interface=lo0,kind=loopback {counters},speed=-1i,{more},admin_up=1i,mtu=1500i,ifindex=2i\n\
-         net,interface=bridge0,kind=bridge {counters},speed=-1i,{more},admin_up=0i,mtu=1500i,\
+         admin_up=1i,admin_status=1i,carrier=1i,mtu=1500i,ifindex=1i,duplex=\"full\"\n\
+         net,interface=lo0,kind=loopback {counters},speed=-1i,{more},admin_up=1i,admin_status=1i,mtu=1500i,ifindex=2i\n\
+         net,interface=bridge0,kind=bridge {counters},speed=-1i,{more},admin_up=0i,admin_status=2i,mtu=1500i,\
          ifindex=3i\n"
     );
     assert_eq!(gathers.lines(), expected);
@@ -241,7 +241,10 @@ fn options_tell_what_the_kernels_table_has() {
     let lines = gathers.lines();
     assert!(lines.starts_with("net,interface=vtnet0,kind=ether "), "{lines}");
     let more = "multicast_in=10i,collisions=9i,missed_in=7i,multicast_out=11i,noproto_in=12i";
-    assert!(lines.ends_with(&format!(",{more},admin_up=1i,mtu=1500i\n")), "{lines}");
+    assert!(
+        lines.ends_with(&format!(",{more},admin_up=1i,admin_status=1i,mtu=1500i\n")),
+        "{lines}"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The host: its own network namespace, once for each way that tables see it, and all others that they
 //! report.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -13,15 +14,17 @@ use super::privileges::{self, ENTER_HOST, LOOK_AT_PROCESSES, Needed};
 use super::proc_net::ProcNet;
 use super::procfs::Procfs;
 use super::source::LinuxSource;
-use crate::config::{HostProc, SourceOption, Table, Tag};
+use crate::config::{Given, HostProc, Origin, SourceOption, Table, Tag};
 use crate::format::Format;
 use crate::gather::namespace::Namespace;
 use crate::log::{Level, Log, Problems};
+use crate::model::counters::MoreCounters;
 use crate::model::interface::Wants;
 use crate::model::protocol::{Groups, ProtocolStatistics};
 use crate::quoted::QuotedPath;
+use crate::system::facts::{Others, Purpose, ReadFile, Way};
 use crate::system::linux::poll::Events;
-use crate::system::{Altname, Host, Source as _};
+use crate::system::{Altname, Host, NamedByNumber, Source as _};
 
 /// All that tables report of this host, or of the one whose `/proc` they name.
 #[derive(Debug)]
@@ -229,6 +232,41 @@ impl Host for LinuxHost {
         self.scratch = scratch;
     }
 
+    fn names_by_numbers(&mut self, wanted: &NamedByNumber) -> HashMap<(Vec<u8>, i32), Vec<u8>> {
+        let Some(others) = &mut self.others else { return HashMap::new() };
+        let mut sources = self.views.iter_mut().map(|view| view.namespace.source_mut());
+        let own = sources.find(|source| source.is_by_netlink());
+        others.names_by_numbers(wanted, own, &mut self.scratch)
+    }
+
+    fn way(&self, tables: &[Table], number: usize) -> Option<Way> {
+        let table = tables.get(number)?;
+        let view = self.views.get(self.routes.get(number).copied().flatten()?)?;
+        let Proc { files, .. } = self.procs.get(view.proc)?;
+        let source = view.namespace.source();
+        let mut read =
+            files.files(table.protocol_groups(), !table.fields.interface_protocols.is_empty());
+        if !source.is_by_netlink() {
+            let class_net = source.class_net().map(|folder| (folder, Purpose::Interfaces));
+            let ours = files.dev().map(|dev| (dev, Purpose::Counters)).into_iter().chain(class_net);
+            let ours = ours.map(|(path, purpose)| ReadFile { path: path.to_owned(), purpose });
+            read.splice(..0, ours);
+        }
+        Some(Way {
+            files: read,
+            tells_kinds: source.capabilities().kinds,
+            ..way(table, &view.access, source.is_by_netlink(), files)
+        })
+    }
+
+    fn others(&mut self, tables: &[Table], log: Log) -> Others {
+        let first = tables.first().map_or(&HostProc::Own, |table| &table.host_proc);
+        match &self.others {
+            Some(others) => others.facts(tables, log),
+            None => namespaces::names_of(&Machine::of(first)),
+        }
+    }
+
     fn events(&self) -> Events<'_> {
         let sources = self.views.iter().map(|view| view.namespace.source());
         let own = sources.filter(|source| source.awaits_events()).find_map(LinuxSource::events);
@@ -383,7 +421,9 @@ impl LinuxHost {
             self.say_sources(tables, problems.log());
         }
         if let Err(error) = self.open_others(tables) {
-            let message = format_args!("no other network namespace is reported for now: {error}");
+            let message = format_args!(
+                "no other network namespace is reported for now: {error}; trying again at every gather"
+            );
             problems.report("no namespaces", Level::Error, message);
         }
     }
@@ -555,16 +595,16 @@ fn source_line(table: &Table, access: &Access, has_others: bool) -> Option<Strin
     Some(match access {
         _ if is_host && !table.namespaces.selects(b"") => return None,
         Access::Own if is_host => {
-            "HOST_PROC: reading counters by netlink (no privileges needed): this process lives in the \
+            "reading the host's counters by netlink (no privileges needed): this process lives in the \
              host's network namespace"
                 .to_owned()
         }
         Access::Host(file, _) => format!(
-            "HOST_PROC: reading counters by netlink in {}, the host's network namespace",
+            "reading the host's counters by netlink in {}, its network namespace",
             QuotedPath(file)
         ),
         Access::Unavailable(why) | Access::Hidden(why) if is_host => {
-            format!("HOST_PROC: netlink is not used: {why}")
+            format!("netlink is not used for the host's counters: {why}")
         }
         _ if is_host => return None,
         Access::Own if is_insisted => "reading counters by netlink, as configured".to_owned(),
@@ -577,10 +617,106 @@ fn source_line(table: &Table, access: &Access, has_others: bool) -> Option<Strin
         Access::Unwanted if table.source == SourceOption::Procfs => {
             "reading counters from /proc/net/dev, as configured".to_owned()
         }
-        Access::Unwanted => {
-            "reading counters from /proc/net/dev, because host_sys or HOST_SYS names another /sys"
-                .to_owned()
-        }
+        Access::Unwanted => format!(
+            "reading counters from /proc/net/dev, because {} names another /sys",
+            table.host_sys_by
+        ),
         Access::Pending => return None,
     })
+}
+
+/// How the table reads our own namespace, or the host's, but for the files and what these tell.
+fn way(table: &Table, access: &Access, is_by_netlink: bool, files: &ProcNet) -> Way {
+    let (host_proc, source) = (given(table, "host_proc"), given(table, "source"));
+    let dev = || QuotedPath(files.dev().unwrap_or(Path::new("/proc/net/dev"))).to_string();
+    let is_host = table.host_proc != HostProc::Own;
+    let by = match access {
+        _ if !is_by_netlink => dev(),
+        Access::Host(file, _) => format!("netlink in {}", QuotedPath(file)),
+        _ => "netlink".to_owned(),
+    };
+    let because = match access {
+        Access::Own if is_host => {
+            format!(
+                "{host_proc} names the host's /proc, and this process lives in the host's network namespace"
+            )
+        }
+        Access::Host(..) => {
+            format!(
+                "{host_proc} names the host's /proc, and the host's network namespace may be entered"
+            )
+        }
+        Access::Own if table.source == SourceOption::Netlink => format!("{source} says so"),
+        Access::Own => {
+            format!("{source} takes it where the kernel has it, and it needs no privileges")
+        }
+        Access::Unavailable(why) | Access::Hidden(why) => {
+            format!("{source} would take netlink, which cannot be used: {why}")
+        }
+        Access::Unwanted if table.source == SourceOption::Procfs => format!("{source} says so"),
+        Access::Unwanted => {
+            format!(
+                "{} alone names another /sys, and {source} takes files then",
+                given(table, "host_sys")
+            )
+        }
+        Access::Pending => {
+            format!(
+                "{source} would take netlink, which cannot be had for now: it is tried at every gather"
+            )
+        }
+    };
+    let way_out = match access {
+        Access::Own | Access::Host(..) => {
+            "netlink failed in the last gather, and is tried at the next"
+        }
+        Access::Unwanted if table.source == SourceOption::Procfs => {
+            "leave source = \"procfs\" out, if that matters"
+        }
+        Access::Unwanted => "write source = \"netlink\", if that /sys shows this network namespace",
+        Access::Pending => "free memory, or raise the limit of open files (LimitNOFILE)",
+        Access::Unavailable(why) | Access::Hidden(why) if why.contains("needs CAP_") => {
+            "give this process that, or, where it shares the host's network, write source = \"netlink\""
+        }
+        Access::Unavailable(_) | Access::Hidden(_) => {
+            "allow AF_NETLINK (RestrictAddressFamilies=, a seccomp profile); it takes Linux 4.7 or newer"
+        }
+    };
+    let lost = (!is_by_netlink).then(|| {
+        let counters = MoreCounters::TABLE.iter();
+        let counters = counters.filter(|one| one.column.is_none() && !one.stats.is_empty());
+        let counters = counters.map(|one| one.name).collect::<Vec<_>>().join(", ");
+        format!(
+            "by files there are no kinds of most interfaces (veth, macvlan, ifb ...), no altname, no \
+             promiscuity and no {counters}: {way_out}"
+        )
+    });
+    let namespace = match &table.host_proc {
+        HostProc::Own => "our own".to_owned(),
+        HostProc::Of(folder) if access.is_by_netlink() || files.is_of_process_1() => {
+            format!("the host's, that of process 1 in {}", QuotedPath(folder))
+        }
+        HostProc::Of(_) => format!("whichever {} shows, not the host's for certain", dev()),
+    };
+    Way {
+        source: by,
+        because,
+        lost,
+        is_fallback: !is_by_netlink && *access != Access::Unwanted,
+        namespace,
+        files: Vec::new(),
+        tells_kinds: is_by_netlink,
+    }
+}
+
+/// An option as it was given, and where.
+fn given(table: &Table, key: &str) -> String {
+    match table.given.iter().find(|given| given.key == key) {
+        Some(Given { value, origin: Origin::Line(line), .. }) => {
+            format!("{key} = {value} (line {line})")
+        }
+        Some(Given { origin: Origin::Environment(variable), .. }) => (*variable).to_owned(),
+        None if key == "source" => "source = \"auto\" (the default)".to_owned(),
+        None => key.to_owned(),
+    }
 }

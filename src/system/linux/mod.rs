@@ -7,6 +7,7 @@
 //! [`namespaces`] follows other network namespaces, which [`netns`] finds and enters, and [`host`] has
 //! them all.
 
+pub mod facts;
 pub mod host;
 mod namespaces;
 pub mod netlink;
@@ -28,6 +29,7 @@ use rustix::time::{ClockId, clock_gettime};
 use self::netlink::Scratch;
 use self::proc_net::ProcNet;
 
+pub use self::facts::process_facts;
 pub use self::host::LinuxHost as CurrentHost;
 #[cfg(not(feature = "threads"))]
 pub use self::poll::output::{Output, close as close_output};
@@ -45,7 +47,7 @@ pub use super::threads::stderr;
 #[cfg(feature = "threads")]
 pub use super::threads::trigger::Triggers;
 pub use super::trigger::{Await, Ready};
-pub use super::unix::file;
+pub use super::unix::{cpu_time, file, terminal};
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).
 #[must_use]

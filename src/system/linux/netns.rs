@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -24,9 +24,12 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::config::HostProc;
 use crate::model::protocol::Groups;
 use crate::parse::proc_pid_cgroup;
+use crate::quoted::QuotedPath;
 use crate::system::linux::is_shortage;
 use crate::system::linux::netlink::{self, NetlinkError, Sockets};
-use crate::system::linux::privileges::{self, ENTER, LOOK_AT_NAMES, LOOK_AT_PROCESSES};
+use crate::system::linux::privileges::{
+    self, ENTER, LOOK_AT_FOLDERS, LOOK_AT_NAMES, LOOK_AT_PROCESSES, Needed,
+};
 use crate::system::linux::proc_net::ProcNet;
 use crate::system::linux::statistics::FILES;
 use crate::system::unix::file::{self, MAX_RECORD};
@@ -415,6 +418,16 @@ impl Named {
     }
 }
 
+/// What is to be said of a folder or file of names that could not be looked at.
+#[must_use]
+pub fn unlisted(machine: &Machine, file: &Path, error: &io::Error) -> String {
+    format!(
+        "network namespaces with a name in {} are not reported: {error}: needs {}",
+        QuotedPath(file),
+        Needed(if machine.is_own() { LOOK_AT_FOLDERS } else { LOOK_AT_NAMES })
+    )
+}
+
 /// Whether that is a folder of names, rather than one of its files.
 #[must_use]
 pub fn is_folder(path: &Path) -> bool {
@@ -623,18 +636,25 @@ fn enter_one(file: &Path, inode: u64, options: EnterOptions) -> Result<Entered, 
     Ok(Entered { sockets: sockets.map_err(EnterError::Netlink)?, files })
 }
 
-/// Moves this thread into the namespace of that number, by that file.
-fn move_into(file: &Path, inode: u64) -> Result<(), EnterError> {
-    let raised = privileges::raise(LOOK_AT_NAMES);
+/// Opens the file of a namespace, if its inode still has that number.
+///
+/// # Errors
+///
+/// When it has not, or why it cannot be opened.
+pub fn open(file: &Path, inode: u64) -> Result<File, EnterError> {
+    let _raised = privileges::raise(LOOK_AT_NAMES);
     let namespace = file::open(file).map_err(|error| {
         // What of a process that ends at that moment is said to be forbidden, too.
         let is_gone = error.kind() == io::ErrorKind::NotFound || fs::metadata(file).is_err();
         if is_gone { EnterError::Gone } else { error.into() }
     })?;
-    if !namespace.metadata().is_ok_and(|metadata| metadata.ino() == inode) {
-        return Err(EnterError::Gone);
-    }
-    drop(raised);
+    let is_it = namespace.metadata().is_ok_and(|metadata| metadata.ino() == inode);
+    if is_it { Ok(namespace) } else { Err(EnterError::Gone) }
+}
+
+/// Moves this thread into the namespace of that number, by that file.
+fn move_into(file: &Path, inode: u64) -> Result<(), EnterError> {
+    let namespace = open(file, inode)?;
     let raised = privileges::raise(ENTER);
     let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
     drop(raised);

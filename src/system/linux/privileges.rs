@@ -23,6 +23,7 @@ use rustix::thread::{
 };
 
 use crate::config::HostProc;
+use crate::system::facts::CapabilityFacts;
 
 /// To enter a network namespace.
 pub(crate) const ENTER: CapabilitySet = CapabilitySet::SYS_ADMIN;
@@ -61,12 +62,12 @@ impl fmt::Display for OfFile {
                 "this program's file has capabilities (setcap), which whoever runs it has: what \
                  the configuration and the environment name is opened with the caller's rights \
                  alone; take them away (setcap -r) and give Telegraf's service ambient ones \
-                 (AmbientCapabilities), as the README says"
+                 (AmbientCapabilities), as docs/NAMESPACES.md says"
             }
             Self::Id => {
                 "this program's file is setuid or setgid, which is of no use: it goes on with the \
                  caller's rights; give Telegraf's service ambient capabilities \
-                 (AmbientCapabilities), as the README says"
+                 (AmbientCapabilities), as docs/NAMESPACES.md says"
             }
         })
     }
@@ -188,8 +189,25 @@ impl Standing {
     }
 }
 
+/// What each of those is for that are raised, and whether this process has it.
+pub(super) fn facts() -> Vec<CapabilityFacts> {
+    let purposes = [
+        (ENTER, "entering network namespaces"),
+        (LOOK_AT_PROCESSES, "seeing where processes of other users live"),
+        (LOOK_AT_FOLDERS, "listing /run/docker/netns"),
+    ];
+    let permitted = capabilities(None).map_or(CapabilitySet::empty(), |ours| ours.permitted);
+    let facts = purposes.map(|(capability, purpose)| CapabilityFacts {
+        name: names(capability),
+        purpose,
+        is_held: permitted.contains(capability),
+        is_allowed: capability_is_in_bounding_set(capability) != Ok(false),
+    });
+    facts.into()
+}
+
 /// Whether this process lives in a user namespace that is not the system's.
-fn is_in_user_namespace() -> bool {
+pub(super) fn is_in_user_namespace() -> bool {
     /// `PROC_USER_INIT_INO` of the kernel, the same since Linux 3.8.
     const OF_SYSTEM: u64 = 0xEFFF_FFFD;
     fs::metadata("/proc/self/ns/user").is_ok_and(|ours| ours.ino() != OF_SYSTEM)
@@ -223,7 +241,7 @@ impl fmt::Display for Needed {
     }
 }
 
-/// The names of these, in the README's order.
+/// The names of these, in the order of `docs/NAMESPACES.md`.
 fn names(capabilities: CapabilitySet) -> String {
     let mut names: Vec<_> =
         capabilities.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();

@@ -19,6 +19,7 @@ use crate::model::interface::{Interface, Wants};
 use crate::model::protocol::{Group, Groups, ProtocolStatistics};
 use crate::parse::{proc_net_dev, proc_net_snmp6};
 use crate::quoted::QuotedPath;
+use crate::system::facts::{Purpose, ReadFile};
 use crate::system::linux::is_shortage;
 use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES, Needed, Raised};
 use crate::system::linux::statistics::{BadRows, FILES, Shown, Wanted};
@@ -235,6 +236,27 @@ impl ProcNet {
         matches!(self.folders.as_slice(), [folder] if folder.dev.path.starts_with(process_1))
     }
 
+    /// The file of counters.
+    pub(super) fn dev(&self) -> Option<&Path> {
+        self.folders.first().map(|folder| &*folder.dev.path)
+    }
+
+    /// The files that are read for these protocol statistics, and for interfaces' own where these are
+    /// wanted.
+    pub(super) fn files(&self, groups: Groups, of_interfaces: bool) -> Vec<ReadFile> {
+        let Some(folder) = self.folders.first() else { return Vec::new() };
+        let statistics = FILES.iter().zip(&folder.statistics_files).filter_map(|(file, kernel)| {
+            let ours = groups.among(file.groups);
+            let purpose = Purpose::Protocols(ours);
+            (!ours.is_empty()).then(|| ReadFile { path: kernel.path.clone(), purpose })
+        });
+        let dev_snmp6 = of_interfaces.then(|| ReadFile {
+            path: folder.dev.path.with_file_name("dev_snmp6"),
+            purpose: Purpose::InterfaceProtocols,
+        });
+        statistics.chain(dev_snmp6).collect()
+    }
+
     /// The names in the text that was read at the start.
     pub(super) fn first_names(&self) -> impl Iterator<Item = &[u8]> {
         let rows = proc_net_dev::rows(&self.dev_text).into_iter().flatten();
@@ -275,9 +297,18 @@ impl ProcNet {
             let files = folders.iter().take(count);
             let files = files.map(|one| Shown(&one.dev.path, namespace).to_string());
             let key = files.clone().collect::<String>() + " unread";
+            let is_missing = failures.iter().all(|error| error.kind() == io::ErrorKind::NotFound);
+            let way_out = match namespace {
+                None if is_missing && self.process_1.is_some() => {
+                    ": mount the host's /proc where host_proc or HOST_PROC says, or leave that out"
+                }
+                None if is_missing => ": mount /proc",
+                _ => "",
+            };
             let files = files.zip(failures).map(|(file, error)| format!("{file}: {error}"));
             let files = files.collect::<Vec<_>>().join(", nor ");
-            return problems.report(&key, Level::Error, format_args!("cannot read {files}"));
+            let message = format_args!("cannot read {files}{way_out}");
+            return problems.report(&key, Level::Error, message);
         }
         let Some(Folder { dev: KernelFile { path: dev, .. }, .. }) = self.folders.first() else {
             return;
@@ -387,7 +418,8 @@ impl ProcNet {
         let is_lacking = |group: &Group| told.contains(*group) && !there.contains(*group);
         let lacking: Groups = named.iter().filter(is_lacking).collect();
         if !lacking.is_empty() {
-            let message = format_args!("protocols {lacking} are left out: this kernel has none");
+            let message =
+                format_args!("protocols {lacking} are left out: this kernel has none of them");
             problems.report("protocols lacking", Level::Warn, message);
         }
     }
@@ -453,8 +485,8 @@ impl ProcNet {
             let net = folder.dev.path.with_file_name("dev_snmp6");
             let net = QuotedPath(&net);
             let message = format_args!(
-                "interface_protocols: interfaces have none: {net} is not there, or empty as by \
-                 ProcSubset=pid"
+                "interface_protocols: no interface has any: {net} is missing, as without IPv6, or empty, \
+                 as by ProcSubset=pid in the unit"
             );
             problems.report("interface_protocols", Level::Warn, message);
         }
@@ -497,12 +529,12 @@ impl ProcNet {
                 let dev = Shown(&folder.dev.path, &None);
                 match denied {
                     Some(denied) => log.warn(format_args!(
-                        "HOST_PROC: counters come from {dev}, which are those of this process's own \
-                         network namespace: {denied}: needs {}, or a /proc that is mounted \
+                        "reading counters from {dev}, which are those of this process's own network \
+                         namespace and not the host's: {denied}: needs {}, or a /proc that is mounted \
                          without hidepid, or with gid= for a group of this process",
                         Needed(LOOK_AT_PROCESSES)
                     )),
-                    None => log.info(format_args!("HOST_PROC: counters come from {dev}")),
+                    None => log.info(format_args!("reading counters from {dev}")),
                 }
                 Ok(())
             }
@@ -713,7 +745,7 @@ mod tests {
         assert!(take_records().starts_with(r#"W! protocols "tcp" are left out: cannot read "#));
         files.read_protocols_of(b"lo", tcp, &mut ProtocolStatistics::default());
         files.report_interface_protocols(&mut problems);
-        assert!(take_records().starts_with("W! interface_protocols: interfaces have none: "));
+        assert!(take_records().starts_with("W! interface_protocols: no interface has any: "));
     }
 
     #[test]

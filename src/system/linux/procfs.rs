@@ -133,6 +133,13 @@ impl Procfs {
         self.has_sysfs
     }
 
+    /// The folder of sysfs that tells of them, if any does.
+    #[must_use]
+    pub fn class_net(&self) -> Option<&Path> {
+        let is_of_use = self.has_sysfs && self.class_net.is_foreign != Some(true);
+        is_of_use.then_some(&*self.class_net.folder)
+    }
+
     /// What of interfaces is known too.
     #[must_use]
     pub fn wants(&self) -> Wants {
@@ -330,6 +337,10 @@ impl Source for Procfs {
     type Error = Infallible;
 
     /// Sysfs tells the kinds of few.
+    fn name(&self) -> String {
+        "/proc/net/dev".to_owned()
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities { kinds: false }
     }
@@ -494,8 +505,8 @@ impl ClassNet {
         });
         if let Some(name) = stranger {
             log.warn(format_args!(
-                "{} shows another network namespace than the host's: set HOST_SYS to the host's /sys; \
-                 without flags and speed, every interface is reported, such as {}",
+                "{} does not belong to the host's counters (its {} is another one): cannot tell which \
+                 interfaces are up, so all are reported, without speed; set HOST_SYS to the host's /sys",
                 QuotedPath(&self.folder),
                 Quoted(name)
             ));
@@ -524,8 +535,9 @@ impl ClassNet {
         let stranger = names.find(|name| self.is_stranger(name));
         if let Some(name) = stranger {
             log.warn(format_args!(
-                "{} shows another network namespace, or none: without flags and speed, every \
-                 interface is reported, such as {}",
+                "{} does not belong to these counters (it lacks {}, or has another one): cannot tell \
+                 which interfaces are up, so all are reported, without speed; set host_sys to the /sys of \
+                 this network namespace",
                 QuotedPath(&self.folder),
                 Quoted(name)
             ));
@@ -672,6 +684,7 @@ impl ClassNet {
             tx_queue_len: number("tx_queue_len"),
             // Files show only whether there is any.
             promiscuity: None,
+            is_admin_testing: false,
             flags: self.value(interface, "flags", sysfs::flags).ok(),
             operstate: self.value(interface, "operstate", sysfs::operstate).ok(),
         }
@@ -694,6 +707,7 @@ impl ClassNet {
             lower: or_known(self.lower(interface), &known.lower),
             kind: known.kind.clone(),
             altname: known.altname.clone(),
+            peer: known.peer,
             is_physical: known.is_physical,
         }
     }

@@ -10,7 +10,9 @@
 //! | is kept busy by a driver | no, but sysfs may show the namespace | procfs | `/proc/net/dev` |
 //! | is not used | | procfs | `/proc/net/dev` |
 
+use std::fs::File;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::time::Instant;
 
 use super::Shared;
@@ -102,6 +104,18 @@ impl LinuxSource {
         }
     }
 
+    /// Whether the last reading was netlink's.
+    #[must_use]
+    pub fn is_by_netlink(&self) -> bool {
+        self.is_by_netlink
+    }
+
+    /// The folder of sysfs that tells of its interfaces by procfs, if any does.
+    #[must_use]
+    pub fn class_net(&self) -> Option<&Path> {
+        self.procfs.class_net()
+    }
+
     /// Why netlink failed in the last reading, if it did: procfs has answered in its place then.
     pub fn take_failure(&mut self) -> Option<NetlinkError> {
         self.failure.take()
@@ -113,6 +127,11 @@ impl LinuxSource {
         if let Active::Netlink(netlink) = self.active_mut() {
             netlink.each_altname(scratch, each);
         }
+    }
+
+    /// The number by which it names the namespace that the file is of, where netlink tells it.
+    pub fn number_of(&mut self, scratch: &mut Scratch, namespace: &File) -> Option<i32> {
+        self.netlink.as_mut()?.number_of(scratch, namespace)
     }
 
     fn active(&self) -> Active<&Netlink, &Procfs> {
@@ -162,6 +181,13 @@ pub struct NotYet;
 impl Source for LinuxSource {
     type Shared<'a> = Shared<'a>;
     type Error = NotYet;
+
+    fn name(&self) -> String {
+        match self.active() {
+            Active::Netlink(netlink) => netlink.name(),
+            Active::Procfs(procfs) => procfs.name(),
+        }
+    }
 
     fn capabilities(&self) -> Capabilities {
         match self.active() {

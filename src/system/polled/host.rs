@@ -10,7 +10,8 @@ use crate::gather::namespace::Namespace;
 use crate::log::{Log, Problems};
 use crate::model::interface::Wants;
 use crate::model::protocol::ProtocolStatistics;
-use crate::system::{Altname, Events, Host, NO_EVENTS};
+use crate::system::facts::{Others, Way};
+use crate::system::{Altname, Events, Host, NO_EVENTS, Source as _};
 
 /// The host.
 #[derive(Debug)]
@@ -89,6 +90,25 @@ impl<R: Reader> Host for PolledHost<R> {
     }
 
     fn show_altnames(&mut self, _see: &mut dyn FnMut(usize, Altname<'_>)) {}
+
+    fn way(&self, tables: &[Table], number: usize) -> Option<Way> {
+        let table = tables.get(number)?;
+        let view = self.views.iter().find(|view| view.source == table.source)?;
+        let source = view.namespace.source();
+        Some(Way {
+            source: source.reader().name(),
+            because: format!("source = {:?}", table.source.name()),
+            lost: None,
+            is_fallback: false,
+            namespace: String::new(),
+            files: Vec::new(),
+            tells_kinds: source.capabilities().kinds,
+        })
+    }
+
+    fn others(&mut self, _tables: &[Table], _log: Log) -> Others {
+        Others::default()
+    }
 
     fn events(&self) -> Events<'_> {
         NO_EVENTS

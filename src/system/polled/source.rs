@@ -112,6 +112,10 @@ impl<R: Reader> Source for PolledSource<R> {
     type Shared<'a> = Instant;
     type Error = NotRead;
 
+    fn name(&self) -> String {
+        self.reader.name()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.reader.capabilities()
     }

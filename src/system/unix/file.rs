@@ -11,13 +11,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{
+    Access, AtFlags, CWD, FileType, Mode, OFlags, Stat, access, fstat, openat, statat,
+};
 use rustix::io::{pread, retry_on_intr};
 use rustix::process::{getegid, geteuid, getgroups};
 
 use crate::system::regular_file::too_large;
 
-pub use crate::system::regular_file::{MAX_CONFIG, lies_within};
+pub use crate::system::regular_file::{MAX_CONFIG, lies_within, read_stdin};
 
 /// The most bytes of a file of `/proc` that has rows. A hundred thousand interfaces take 13 MB.
 pub const MAX_TABLE: usize = 64 << 20;
@@ -52,6 +54,12 @@ pub enum Look {
     After,
     /// Not at all: in a folder that was opened in `/proc/self/net`.
     Never,
+}
+
+/// Whether this user may execute that file.
+#[must_use]
+pub fn is_executable(path: &Path) -> bool {
+    access(path, Access::EXEC_OK).is_ok()
 }
 
 /// Opens a regular file, and nothing else.
@@ -120,7 +128,10 @@ pub fn read(path: &Path, limit: usize, text: &mut Vec<u8>) -> io::Result<()> {
 pub fn why_denied(path: &Path) -> Option<String> {
     let user = geteuid().as_raw();
     let Ok(file) = fs::metadata(path) else {
-        return Some(format!("user {user} may not look into a folder that it lies in"));
+        return Some(format!(
+            "user {user} may not look into a folder that it lies in: let others do that (chmod o+x), or \
+             move the file"
+        ));
     };
     let (owner, group, mode) = (file.uid(), file.gid(), file.mode());
     let groups = getgroups().unwrap_or_default();
@@ -129,7 +140,13 @@ pub fn why_denied(path: &Path) -> Option<String> {
     if mode & 0o004 != 0 || (is_for_group && is_member) || user == owner || user == 0 {
         return None;
     }
-    Some(if is_for_group {
+    Some(if is_for_group && group == 0 {
+        // Nobody should be given root's.
+        format!(
+            "it is for user {owner} and group 0, and this is user {user}: give it another group (chgrp \
+             telegraf), or change its owner or mode"
+        )
+    } else if is_for_group {
         format!(
             "it is for user {owner} and group {group}, and this is user {user}: let Telegraf's service \
              have that group (SupplementaryGroups={group}), or change its owner, group or mode"

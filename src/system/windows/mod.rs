@@ -2,12 +2,14 @@
 
 pub mod file;
 pub mod reader;
+pub mod terminal;
 
 use std::convert::Infallible;
 use std::io;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use super::facts::ProcessFacts;
 use super::polled::host::PolledHost;
 
 pub use super::threads::{
@@ -23,6 +25,18 @@ pub type CurrentHost = PolledHost<reader::AdapterReader>;
 pub fn since_boot() -> Duration {
     static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
     FIRST.elapsed()
+}
+
+/// The time that processors have spent on this process, or more: the time that has passed.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    since_boot()
+}
+
+/// What this process is and may do: nothing is asked for.
+#[must_use]
+pub fn process_facts() -> ProcessFacts {
+    ProcessFacts::default()
 }
 
 /// There are none to give up: a program's file cannot have any.

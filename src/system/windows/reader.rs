@@ -10,7 +10,7 @@ use crate::config::systems::System;
 use crate::log::{Level, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::Wants;
-use crate::model::link::{Flags, LinkModes, LinkState, SPEED_UNKNOWN, is_known_speed};
+use crate::model::link::{Flags, LinkModes, LinkState, Operstate, SPEED_UNKNOWN, is_known_speed};
 use crate::model::properties::{Properties, mac};
 use crate::parse::if_types;
 use crate::quoted::Quoted;
@@ -20,19 +20,11 @@ use crate::system::polled::{NotRead, Reader, Row};
 /// `IF_TYPE_SOFTWARE_LOOPBACK` (`ipifcons.h`).
 const LOOPBACK: u32 = 24;
 
-/// `IF_OPER_STATUS`, in the words of [`OPERSTATES`](crate::model::link::OPERSTATES).
-const OPER_STATUSES: [(i32, &str); 7] = [
-    (1, "up"),
-    (2, "down"),
-    (3, "testing"),
-    (4, "unknown"),
-    (5, "dormant"),
-    (6, "notpresent"),
-    (7, "lowerlayerdown"),
-];
-
 /// `IfOperStatusUp` and `NET_IF_ADMIN_STATUS_UP`.
 const UP: i32 = 1;
+
+/// `NET_IF_ADMIN_STATUS_TESTING`.
+const TESTING: i32 = 3;
 
 /// Asks Windows for all adapters.
 #[derive(Debug)]
@@ -112,6 +104,7 @@ fn row(adapter: &Adapter, entry: &Entry, wants: Wants) -> Row {
         state: LinkState {
             ifindex: Some(adapter.ifindex),
             flags: Some(Flags::of(is_admin_up, is_loopback)),
+            is_admin_testing: entry.admin_status == TESTING,
             carrier: match entry.media_connect_state {
                 1 if is_admin_up => Some(true),
                 2 if is_admin_up => Some(false),
@@ -147,9 +140,10 @@ fn properties(adapter: &Adapter, entry: &Entry) -> Properties {
     }
 }
 
-fn operstate(adapter: &Adapter) -> Option<&'static str> {
-    let found = OPER_STATUSES.iter().find(|(status, _)| *status == adapter.oper_status);
-    found.map(|(_, word)| *word)
+/// `IF_OPER_STATUS` has the numbers of the IF-MIB.
+fn operstate(adapter: &Adapter) -> Option<Operstate> {
+    let status = u32::try_from(adapter.oper_status).ok()?;
+    Operstate::ALL.into_iter().find(|state| state.if_mib() == status)
 }
 
 #[cfg(test)]
@@ -159,7 +153,6 @@ mod tests {
     use super::*;
     use crate::log::Log;
     use crate::log::tests::take_records;
-    use crate::model::link::OPERSTATES;
 
     const ALL: Wants = Wants {
         flags: true,
@@ -267,7 +260,7 @@ mod tests {
             ifindex: Some(7),
             flags: Some(Flags::of(true, false)),
             carrier: Some(true),
-            operstate: Some("up"),
+            operstate: Some(Operstate::Up),
             mtu: Some(1500),
             ..LinkState::default()
         };
@@ -279,15 +272,16 @@ mod tests {
             let state = state(&adapter(), &entry);
             assert_eq!(state.carrier, carrier, "{entry:?}");
             assert_eq!(state.flags.unwrap().is_up(), admin_status == 1, "{entry:?}");
+            assert_eq!(state.is_admin_testing, admin_status == 3, "{entry:?}");
         }
         let unlimited = Entry { mtu: u32::MAX, ..entry() };
         assert_eq!(state(&adapter(), &unlimited).mtu, None);
         let states: Vec<_> = (0..=8)
             .map(|oper_status| state(&Adapter { oper_status, ..adapter() }, &entry()).operstate)
             .collect();
-        assert_eq!((states[0], states[6], states[8]), (None, Some("notpresent"), None));
-        let words: Vec<_> = states.into_iter().flatten().collect();
-        assert!(OPERSTATES.iter().all(|word| words.contains(word)), "{words:?}");
+        assert_eq!((states[0], states[6], states[8]), (None, Some(Operstate::NotPresent), None));
+        let states: Vec<_> = states.into_iter().flatten().collect();
+        assert!(Operstate::ALL.iter().all(|state| states.contains(state)), "{states:?}");
     }
 
     #[test]

@@ -10,6 +10,8 @@
 //!
 //! A gather searches anew when a name came or went, when processes count, and at least once a minute.
 
+mod facts;
+mod numbers;
 mod one;
 mod search;
 
@@ -36,6 +38,8 @@ use crate::log::{Level, Problems};
 use crate::model::interface::Wants;
 use crate::model::protocol::{Groups, ProtocolStatistics};
 use crate::quoted::Quoted;
+
+pub(crate) use self::facts::names_of;
 
 /// What [`OtherNamespaces::events`] means: a name came or went.
 const NAMES: u64 = 0;

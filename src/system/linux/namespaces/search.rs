@@ -17,9 +17,7 @@ use crate::system::linux::netlink::{Netlink, SpeedThread};
 use crate::system::linux::netns::{
     self, Discovered, EnterError, EnterOptions, Entered, Named, ProcessNamespace, Watch,
 };
-use crate::system::linux::privileges::{
-    self, ENTER, LOOK_AT_FOLDERS, LOOK_AT_NAMES, LOOK_AT_PROCESSES, Needed, Standing,
-};
+use crate::system::linux::privileges::{self, ENTER, LOOK_AT_PROCESSES, Needed, Standing};
 use crate::system::linux::proc_net::{self, ProcNet};
 use crate::system::linux::procfs::Procfs;
 use crate::system::linux::source::LinuxSource;
@@ -51,6 +49,13 @@ pub(super) struct Candidate {
     tables: Vec<usize>,
 }
 
+impl Candidate {
+    /// Its number, with each of its tables.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.tables.iter().map(|&table| (self.found.inode, table))
+    }
+}
+
 impl OtherNamespaces {
     /// Takes in the namespaces that came, and forgets those that went.
     pub(super) fn discover(
@@ -77,7 +82,10 @@ impl OtherNamespaces {
             Err(error) => {
                 // Those that are known stay.
                 self.is_stale = true;
-                let message = format_args!("cannot look for network namespaces: {error}");
+                let message = format_args!(
+                    "cannot look for network namespaces: {error}: those that are known stay; trying again at every \
+                     gather"
+                );
                 return problems.report("namespaces unread", Level::Error, message);
             }
         };
@@ -204,8 +212,7 @@ impl OtherNamespaces {
 
         // What of that is reported. Where not all can be, whoever lives without a name gives way to those
         // that have one, and who comes to who is there: any user can make those without a name, and many.
-        let known: HashSet<_> = self.entered.iter().map(|one| one.found.key()).collect();
-        found.sort_by_key(|found| (!found.is_named, !known.contains(&found.key())));
+        self.sort_for_room(&mut found);
         let (mut candidates, is_limited) = self.candidates(tables, found, main, problems);
         let is_short = self.leave_room(&mut candidates, problems);
         self.is_stale |= is_limited || is_short;
@@ -215,6 +222,12 @@ impl OtherNamespaces {
         self.enter(tables, new, speed_thread, problems);
         self.entered.sort_by(|one, other| one.found.name.cmp(&other.found.name));
         Ok(denied)
+    }
+
+    /// Puts those that are to be reported where not all can be before the others.
+    pub(super) fn sort_for_room(&self, found: &mut [Discovered]) {
+        let known: HashSet<_> = self.entered.iter().map(|one| one.found.key()).collect();
+        found.sort_by_key(|found| (!found.is_named, !known.contains(&found.key())));
     }
 
     /// Says which folders and names could not be looked at, where a table may report what is there.
@@ -228,12 +241,8 @@ impl OtherNamespaces {
             if netns::is_folder(file) { !is_whole } else { is_selected() }
         };
         if let Some((file, error)) = named.unread.iter().find(may_matter) {
-            let message = format_args!(
-                "network namespaces with a name in {} are not reported: {error}: needs {}",
-                QuotedPath(file),
-                Needed(if self.machine.is_own() { LOOK_AT_FOLDERS } else { LOOK_AT_NAMES })
-            );
-            problems.report("namespaces unlisted", Level::Warn, message);
+            let message = netns::unlisted(&self.machine, file, error);
+            problems.report("namespaces unlisted", Level::Warn, format_args!("{message}"));
         }
     }
 
@@ -313,7 +322,7 @@ impl OtherNamespaces {
 
     /// Which of those that were found are to be reported by which tables, as far as their limits go,
     /// and whether those leave any out. Tables that report our own need it by no other name.
-    fn candidates(
+    pub(super) fn candidates(
         &self,
         tables: &[Table],
         found: Vec<Discovered>,
@@ -363,12 +372,12 @@ impl OtherNamespaces {
 
     /// Leaves those out that there are no files for, the last ones first; returns whether there are
     /// any.
-    fn leave_room(&self, candidates: &mut Vec<Candidate>, problems: &mut Problems) -> bool {
-        let files = |found: &Discovered, by_netlink| {
-            let is_entered = !self.forbidden.contains_key(&found.key());
-            let files = self.options(by_netlink, true).files() + usize::from(!found.is_mounted);
-            if is_entered { files } else { 0 }
-        };
+    pub(super) fn leave_room(
+        &self,
+        candidates: &mut Vec<Candidate>,
+        problems: &mut Problems,
+    ) -> bool {
+        let files = |found: &Discovered, by_netlink| self.files_of(found, by_netlink);
         let wanted: usize =
             candidates.iter().map(|candidate| files(&candidate.found, candidate.by_netlink)).sum();
         let limit = netns::file_limit().saturating_sub(SPARE_FILES);
@@ -391,6 +400,13 @@ impl OtherNamespaces {
         });
         let way_out = "raise the limit of open files (LimitNOFILE)";
         left_out.report("namespaces without files", Level::Error, way_out, problems)
+    }
+
+    /// How many open files that namespace takes.
+    pub(super) fn files_of(&self, found: &Discovered, by_netlink: bool) -> usize {
+        let is_entered = !self.forbidden.contains_key(&found.key());
+        let files = self.options(by_netlink, true).files() + usize::from(!found.is_mounted);
+        if is_entered { files } else { 0 }
     }
 
     /// Opens what these namespaces are read by.

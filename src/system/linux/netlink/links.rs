@@ -123,6 +123,7 @@ impl LinkEntry {
         if !wants.properties {
             return is_other;
         }
+        properties.peer = link.peer;
         set(&mut properties.alias, link.alias);
         set(&mut properties.altname, &link.altnames().collect::<Vec<_>>().join(&b','));
         set(&mut properties.mac, &mac(link.address));

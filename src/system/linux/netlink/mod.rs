@@ -13,7 +13,8 @@ mod speed_state;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::os::fd::BorrowedFd;
+use std::fs::File;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,7 @@ use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Wants};
 use crate::model::rates::Reading;
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
+use crate::parse::netlink::rtnl_nsid;
 use crate::parse::netlink::rtnl_stats::{self, Stats};
 use crate::parse::netlink::{Message, messages};
 use crate::parse::proc_net_netlink;
@@ -382,8 +384,8 @@ impl Netlink {
         {
             let (name, count) = (Quoted(name), self.links.unread_speeds().count());
             let message = format_args!(
-                "cannot read the speeds of {count} interfaces from /sys/class/net, such as {name}: \
-                 {error}: they are left out"
+                "cannot read the speed of {name} ({count} in all) from /sys/class/net: {error}: it is \
+                 left out"
             );
             problems.report("speeds unread", Level::Warn, message);
         }
@@ -392,8 +394,7 @@ impl Netlink {
         {
             let (link, count) = (link.to_string_lossy(), self.links.unread_drivers().count());
             let message = format_args!(
-                "cannot read the drivers of {count} interfaces, such as {link:?}: {error}: their tags are \
-                 left out"
+                "cannot read the driver {link:?} ({count} in all): {error}: the tag driver is left out"
             );
             problems.report("drivers unread", Level::Warn, message);
         }
@@ -429,6 +430,24 @@ impl Netlink {
         // Whatever goes wrong goes wrong again in a reading, which says so.
         self.is_broken |=
             dump_twice(&mut self.requests, scratch, rtnl_link::request_all, take).is_err();
+    }
+
+    /// The number by which this network namespace names the one that the file is of, if it does.
+    pub fn number_of(&mut self, scratch: &mut Scratch, namespace: &File) -> Option<i32> {
+        if self.speeds.is_stuck() {
+            return None;
+        }
+        let fd = namespace.as_raw_fd();
+        let ask = |buffer: &mut Vec<u8>, sequence| rtnl_nsid::request(buffer, sequence, fd);
+        match self.requests.get(scratch, ask, rtnl_nsid::number_of) {
+            Ok(number) => number,
+            Err(NetlinkError::Refused(_) | NetlinkError::Truncated) => None,
+            // Whatever goes wrong goes wrong again in a reading, which says so.
+            Err(_) => {
+                self.is_broken = true;
+                None
+            }
+        }
     }
 
     /// Returns whether something was asked by that.
@@ -598,6 +617,10 @@ impl Netlink {
 impl Source for Netlink {
     type Shared<'a> = Shared<'a>;
     type Error = ReadError;
+
+    fn name(&self) -> String {
+        "netlink".to_owned()
+    }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { kinds: true }

@@ -312,8 +312,8 @@ fn drivers_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
     netlink.report_unread(&mut problems);
     let link = class_net.join("card0/device/driver");
     let message = format!(
-        "cannot read the drivers of 2 interfaces, such as {link:?}: Not a directory (os error 20): their tags \
-         are left out\n"
+        "cannot read the driver {link:?} (2 in all): Not a directory (os error 20): the tag driver is left \
+         out\n"
     );
     assert_eq!(take_records(), format!("W! {message}"));
     problems.end_of_gather();
@@ -907,8 +907,8 @@ fn drivers_that_cannot_be_read_are_reported_with_one_of_them_and_how_many_there_
     }
     let link = class_net.path().join("card0/device/driver");
     let expected = format!(
-        "cannot read the drivers of 2 interfaces, such as {link:?}: Not a directory (os error 20): their \
-         tags are left out"
+        "cannot read the driver {link:?} (2 in all): Not a directory (os error 20): the tag driver is left \
+         out"
     );
     for (properties, expected) in [(true, vec![&*expected]), (false, vec![])] {
         let (mut sockets, _requests, _events) = sockets(move |request| {
