@@ -31,45 +31,35 @@ pub(super) fn check(
         }
     }
     let mut fail = |option: &BlockOption, what: &str| {
-        findings.push(Finding::fail(format!("{}: {}", place(option), what)));
+        findings.push(Finding::fail(format!("{}: {} {what}", place(option), option.key)));
     };
     if let Some(option) = filters.takes_measurement() {
-        let key = &option.key;
-        fail(
-            option,
-            &format!("{key} leaves nothing of the plugin's measurement \"net\": leave it out"),
-        );
+        fail(option, "leaves nothing of the plugin's measurement \"net\": leave it out");
     }
     if let Some(option) = filters.takes_all_fields(tables) {
-        let key = &option.key;
         fail(
             option,
-            &format!(
-                "{key} leaves no field of what is reported here: name those to keep, such as \"bytes_*\""
-            ),
+            "leaves no field of what is reported here: name those to keep, such as \"bytes_*\"",
         );
     }
     let has_others = tables.iter().any(|table| table.has_others);
     for (tag, what) in [("interface", "interfaces"), ("namespace", "network namespaces")] {
         let option = filters.takes_tag(tag).filter(|_| tag == "interface" || has_others);
         if let Some(option) = option {
-            let (key, tag) = (&option.key, Quoted(tag.as_bytes()));
+            let tag = Quoted(tag.as_bytes());
             fail(
                 option,
                 &format!(
-                    "{key} takes the tag {tag}, so that all {what} are one series, and all points but one are lost: \
+                    "takes the tag {tag}, so that all {what} are one series, and all points but one are lost: \
                      keep that tag"
                 ),
             );
         }
     }
     if let Some(option) = filters.takes_all_tagged(tables) {
-        let key = &option.key;
         fail(
             option,
-            &format!(
-                "{key} leaves nothing of what the plugin reports here, whose tags do not match: mend its values"
-            ),
+            "leaves nothing of what the plugin reports here, whose tags do not match: mend its values",
         );
     }
     if let Some(option) = block.get("metricpass") {
@@ -100,14 +90,19 @@ fn not_compiled(option: &BlockOption) -> Option<PatternError> {
     let own = KEYS.contains(&option.key.as_str()).then_some(&option.value);
     let lists = own.into_iter().chain(of_tags);
     lists.filter_map(Value::texts).find_map(|texts| {
-        let is_known = !texts.iter().any(|text| text.contains('$'));
-        let error = Patterns::of_telegraf(&texts).err().filter(|_| is_known)?;
+        let error = compiled(&texts)?.err()?;
         let is_limit_here = matches!(
             error.reason,
             PatternReason::TooDeep | PatternReason::TooMany | PatternReason::TooLong
         );
         (!is_limit_here).then_some(error)
     })
+}
+
+/// What Telegraf makes of a list of patterns; `None` where one has a variable that was not replaced.
+fn compiled(texts: &[&str]) -> Option<Result<Patterns, PatternError>> {
+    let is_known = !texts.iter().any(|text| text.contains('$'));
+    is_known.then(|| Patterns::of_telegraf(texts))
 }
 
 struct Filters<'b> {
@@ -121,11 +116,10 @@ impl<'b> Filters<'b> {
         let options: Vec<_> = keys.iter().filter_map(|key| self.block.get(key)).collect();
         let items = options.iter().filter_map(|option| option.value.items()).flatten();
         let texts: Vec<_> = items.filter_map(|item| item.value.text()).collect();
-        // What was not replaced is not known.
-        if texts.is_empty() || texts.iter().any(|text| text.contains('$')) {
+        if texts.is_empty() {
             return None;
         }
-        Some((options.first()?, Patterns::of_telegraf(&texts).ok()?))
+        Some((options.first()?, compiled(&texts)?.ok()?))
     }
 
     /// The option that leaves nothing of the measurement.
@@ -166,12 +160,10 @@ impl<'b> Filters<'b> {
     fn takes_all_tagged(&self, tables: &[TableFacts]) -> Option<&'b BlockOption> {
         let filters = |key: &str| {
             let option = self.block.get(key)?;
-            let filters = option.value.entries()?.iter().map(|entry| {
-                let texts = entry.value.texts()?;
-                let is_known = !texts.iter().any(|text| text.contains('$'));
-                let patterns = Patterns::of_telegraf(&texts).ok().filter(|_| is_known)?;
-                Some((entry.key.as_str(), patterns))
-            });
+            let filters =
+                option.value.entries()?.iter().map(|entry| {
+                    Some((entry.key.as_str(), compiled(&entry.value.texts()?)?.ok()?))
+                });
             let filters = filters.collect::<Option<Vec<_>>>()?;
             (!filters.is_empty()).then_some((option, filters))
         };

@@ -32,7 +32,8 @@ impl OtherNamespaces {
             .ok()
             .and_then(|inode| netns::open(&self.machine.main.join("ns/net"), inode).ok());
         let others: Vec<_> = self.entered.iter().map(|other| other.found.clone()).collect();
-        let is_other = |name: &[u8]| others.iter().any(|other| other.name == name);
+        let names: HashSet<_> = others.iter().map(|other| other.name.as_slice()).collect();
+        let is_other = |name: &[u8]| names.contains(name);
         // It has a name where a table tags it.
         let own_name = by_namer.keys().find(|name| !is_other(name)).copied().unwrap_or_default();
         let (mut found, mut asked) = (HashMap::new(), 0);
