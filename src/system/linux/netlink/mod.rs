@@ -157,7 +157,7 @@ pub struct Netlink {
     reading: Reading,
     /// When all interfaces were asked for last.
     dumped: Option<Instant>,
-    /// The version of the table after the last reading, for which it was decided who is reported.
+    /// The version of the table for which it was decided last who is reported.
     decided: Option<u64>,
     /// The numbers of interfaces that the last dump told of and the table lacks.
     unknown: Vec<u32>,
@@ -303,7 +303,6 @@ impl Netlink {
         self.links.read_drivers();
         let tried = self.try_read(scratch);
         self.settle(self.reading.number);
-        self.decided = Some(self.links.version());
         tried.map_err(|error| {
             self.is_broken = true;
             ReadError::Failed(error)
@@ -312,15 +311,29 @@ impl Netlink {
 
     fn try_read(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         // What was decided for a table, or is its state, is to be that of this moment.
-        if self.following == Following::Behind || self.is_current() && self.wants.link_state {
+        let is_of_now = self.is_current() && (self.wants.link_state || self.needs_no_counters());
+        if self.following == Following::Behind || is_of_now {
             self.follow_up_to(MAX_QUEUE, scratch);
         }
         if self.following != Following::Current {
             self.resync(scratch)?;
+        } else if self.needs_no_counters() {
+            return Ok(());
         } else if self.has_silent_labels() || self.has_doubtful_states() {
             self.dump_links(scratch, MessageKind::Snapshot)?;
         }
         self.read_counters(scratch)
+    }
+
+    /// Whether nobody asks for counters: it was decided, of all that are there, that none is reported, and
+    /// one that will be is not to have rates at once.
+    fn needs_no_counters(&self) -> bool {
+        let is_any = self.links.interfaces().any(|interface| interface.is_reported);
+        self.is_decided() && !is_any && !self.wants.rates
+    }
+
+    fn is_decided(&self) -> bool {
+        self.decided == Some(self.links.version())
     }
 
     /// Whether there may be states that changed without an event so far: the kernel holds that of a carrier
@@ -340,8 +353,7 @@ impl Netlink {
     /// Whether there may be aliases and altnames that changed without an event, as they do on an
     /// interface that is down.
     fn has_silent_labels(&self) -> bool {
-        let is_decided = self.decided == Some(self.links.version());
-        self.wants.labels && self.links.has_any_down(is_decided)
+        self.wants.labels && self.links.has_any_down(self.is_decided())
     }
 
     /// Reads once, to see whether it can be done; for rates, that does not count.
@@ -355,7 +367,6 @@ impl Netlink {
             interface.forget_rates();
         }
         self.reading.forget_gaps();
-        self.decided = None;
         tried
     }
 
@@ -671,6 +682,7 @@ impl Source for Netlink {
         problems: &mut Problems,
         _: &mut dyn FnMut() -> bool,
     ) {
+        self.decided = Some(self.links.version());
         self.fetch_speeds(deadline);
         self.report_unread(problems);
         let (wants, reading) = (self.wants, self.reading.number);
