@@ -46,10 +46,12 @@ impl Ready {
         let folder = site.workspace.new_folder(&name)?;
         let mut batch = Vec::new();
         let command = match &row.program {
-            Program::Floor { conf } => {
+            Program::Floor { conf, with_ipv6 } => {
                 batch = once(&plugin(conf, &folder, site)?, site)?;
                 let file = write(&folder, "batch", &batch)?;
-                command_line(&site.tools.myself, &["--floor".as_ref(), &file])
+                let mut command = command_line(&site.tools.myself, &["--floor".as_ref(), &file]);
+                command.extend(with_ipv6.then(|| "--with-ipv6".into()));
+                command
             }
             Program::Plugin { conf } => {
                 let command = plugin(conf, &folder, site)?;

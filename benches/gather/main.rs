@@ -78,6 +78,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE", hide = true)]
     floor: Option<PathBuf>,
 
+    /// Have the floor ask for the counters of IPv6, too
+    #[arg(long, hide = true, requires = "floor")]
+    with_ipv6: bool,
+
     /// What `cargo bench` gives every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -86,7 +90,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.floor {
-        Some(batch) => floor::run(batch),
+        Some(batch) => floor::run(batch, arguments.with_ipv6),
         None => bench(&arguments),
     };
     match result {

@@ -8,8 +8,9 @@ use crate::Result;
 use crate::plan::Plan;
 use crate::process::Memory;
 use crate::rows::{
-    APART, FLOOR, FLOOR_TRAFFIC, INPUTS_NET, INPUTS_NET_SOME, INTERFACE_PROTOCOLS, LINK_STATE,
-    PROCFS, RATES, Row, SPREAD, STATISTICS, STEADY, TELEGRAF_DEDUP, TELEGRAF_PLUGIN, TOGETHER,
+    APART, FLOOR, FLOOR_IPV6, FLOOR_TRAFFIC, INPUTS_NET, INPUTS_NET_SOME, INTERFACE_PROTOCOLS,
+    LINK_STATE, PROCFS, RATES, Row, SPREAD, STATISTICS, STEADY, TELEGRAF_DEDUP, TELEGRAF_PLUGIN,
+    TOGETHER,
 };
 use crate::tools::Tools;
 
@@ -175,6 +176,11 @@ impl<'a> Figures<'a> {
                 ratio(self.warm_us(1000, row), steady(1000)),
             ));
         }
+        targets.push(Target::at_most(
+            "warm, 1000 interfaces: interface_protocols with all, × the floor with IPv6",
+            2.0,
+            ratio(self.warm_us(1000, INTERFACE_PROTOCOLS), self.warm_us(1000, FLOOR_IPV6)),
+        ));
         targets.push(Target::at_most(
             "warm, 10 interfaces: with protocol statistics, × floor",
             3.3,

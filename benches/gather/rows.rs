@@ -44,8 +44,8 @@ pub(crate) enum Reports {
 /// What runs. A `conf` has the lines that stand below `[[inputs.net]]` in `plugin.conf`.
 #[derive(Clone, Copy)]
 pub(crate) enum Program {
-    /// One dump and one write, of what the plugin writes with `conf`.
-    Floor { conf: Conf },
+    /// One dump, or with that of IPv6 two, and one write, of what the plugin writes with `conf`.
+    Floor { conf: Conf, with_ipv6: bool },
     /// The plugin, driven as Telegraf drives it.
     Plugin { conf: Conf },
     /// Telegraf with inputs of its own, as its configuration has them. The line of an interface begins
@@ -62,6 +62,7 @@ pub(crate) enum Program {
 // The rows that the targets speak of.
 pub(crate) const FLOOR: &str = "floor";
 pub(crate) const FLOOR_TRAFFIC: &str = "floor, traffic everywhere";
+pub(crate) const FLOOR_IPV6: &str = "floor, with IPv6 per interface";
 pub(crate) const STEADY: &str = "telegraf-net, steady";
 pub(crate) const STATISTICS: &str = "telegraf-net, with protocol statistics";
 pub(crate) const PROCFS: &str = "telegraf-net, source = \"procfs\"";
@@ -94,6 +95,8 @@ const PROTOCOLS: &str = "protocols = [\"ip\", \"icmp\", \"icmpmsg\", \"tcp\", \"
      \"sockstat6\", \"softnet\"]";
 const OWN_PROTOCOLS: &str = "interface_protocols = [\"ip6\", \"icmp6\"]";
 
+const OWN_PROTOCOLS_CONF: Conf = &[QUIET, OWN_PROTOCOLS];
+
 /// Where most fields are zero.
 const ALL_COUNTERS_CONF: Conf = &[COUNTERS, PROTOCOLS, OWN_PROTOCOLS];
 const NO_ZEROS_CONF: Conf = &[COUNTERS, PROTOCOLS, OWN_PROTOCOLS, "dump_zeros = false"];
@@ -120,6 +123,7 @@ const NSTAT_CONF: Conf = &[
 const SOCKETS_CONF: Conf = &[NO_INTERFACES, "protocols = [\"sockstat\", \"sockstat6\"]"];
 const PROTOCOL_LINE: Reports = Reports::Line("> net,interface=all ");
 
+const FLOOR_PROGRAM: Program = Program::Floor { conf: STEADY_CONF, with_ipv6: false };
 const TELEGRAF_NET: Program = Program::Telegraf {
     inputs: "[[inputs.net]]\nignore_protocol_stats = true\n",
     line: "> net,interface=",
@@ -137,8 +141,12 @@ const TELEGRAF_NSTAT: Program = Program::Telegraf {
 const TELEGRAF_NETSTAT: Program = Program::Telegraf { inputs: "[[inputs.netstat]]\n", line: "" };
 
 pub(crate) const ROWS: &[Row] = &[
-    row(FLOOR, Program::Floor { conf: STEADY_CONF }),
-    Row { traffic_percent: 100, ..row(FLOOR_TRAFFIC, Program::Floor { conf: STEADY_CONF }) },
+    row(FLOOR, FLOOR_PROGRAM),
+    Row { traffic_percent: 100, ..row(FLOOR_TRAFFIC, FLOOR_PROGRAM) },
+    Row {
+        only_at: Some(1000),
+        ..row(FLOOR_IPV6, Program::Floor { conf: OWN_PROTOCOLS_CONF, with_ipv6: true })
+    },
     row(STEADY, Program::Plugin { conf: STEADY_CONF }),
     Row {
         traffic_percent: 100,
@@ -163,7 +171,7 @@ pub(crate) const ROWS: &[Row] = &[
     option(LINK_STATE, LINK_STATE_CONF),
     option("telegraf-net, interface_tags with all", &[QUIET, TAGS]),
     option("telegraf-net, protocols with all", &[PROTOCOLS]),
-    option(INTERFACE_PROTOCOLS, &[QUIET, OWN_PROTOCOLS]),
+    option(INTERFACE_PROTOCOLS, OWN_PROTOCOLS_CONF),
     option(RATES, &[QUIET, RATES_ON]),
     Row { end: DEDUP_END, ..option("telegraf-net, dedup_interval = \"10m\"", DEDUP_CONF) },
     Row {

@@ -100,7 +100,7 @@ pub struct Rates {
     last: Option<Sample>,
     /// Where each counter stepped back, as of the reading `before`; there since the first one did.
     marks: Option<Box<[Marks; Counters::COUNT]>>,
-    /// Per second, in the order of [`Counters::TABLE`], [rounded](rounded); `None` where two readings do
+    /// Per second, in the order of [`Counters::TABLE`], [rounded]; `None` where two readings do
     /// not tell it.
     pub per_second: [Option<f64>; Counters::COUNT],
 }
