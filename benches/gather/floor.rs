@@ -16,6 +16,9 @@ use crate::Result;
 /// What the receive buffer holds. The kernel fills at most half of it at a time.
 const RECEIVE_BYTES: usize = 64 * 1024;
 
+/// What a pipe may hold unless an administrator has set something else.
+const MAX_PIPE_BYTES: usize = 1 << 20;
+
 // From linux/netlink.h, linux/rtnetlink.h and linux/if_link.h.
 // The protocol's number is 0, as that of a default is.
 const NETLINK_ROUTE: Option<Protocol> = None;
@@ -39,8 +42,8 @@ const LINK_BYTES: usize = 16;
 /// batch that stands in the file, until stdin ends.
 pub(crate) fn run(batch: &Path, with_ipv6: bool) -> Result<()> {
     let batch = fs::read(batch).map_err(|error| format!("{}: {error}", batch.display()))?;
-    // As the plugin does, so that one write is enough.
-    rustix::pipe::fcntl_setpipe_size(stdout(), batch.len())
+    // As the plugin does, so that mostly one write is enough.
+    rustix::pipe::fcntl_setpipe_size(stdout(), batch.len().min(MAX_PIPE_BYTES))
         .map_err(|error| format!("the pipe's size: {error}"))?;
     let socket = open().map_err(|error| format!("netlink: {error}"))?;
     let mut received = vec![0; RECEIVE_BYTES];
@@ -126,10 +129,11 @@ fn is_end(mut messages: &[u8]) -> Result<bool> {
     Ok(false)
 }
 
-fn write(batch: &[u8]) -> Result<()> {
-    match rustix::io::write(stdout(), batch) {
-        Ok(count) if count == batch.len() => Ok(()),
-        Ok(count) => Err(format!("one write took {count} of {} bytes", batch.len())),
-        Err(error) => Err(format!("stdout: {error}")),
+fn write(mut batch: &[u8]) -> Result<()> {
+    while !batch.is_empty() {
+        let count =
+            rustix::io::write(stdout(), batch).map_err(|error| format!("stdout: {error}"))?;
+        batch = &batch[count..];
     }
+    Ok(())
 }
