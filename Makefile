@@ -265,8 +265,8 @@ $(CROSS_TOOLS)/complete:
 
 test-windows: $(CROSS_TOOLS)/complete $(WINE_PREFIX)/complete $(lastword $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf.exe)) ## Run the tests of parts by wine, and the program beside Telegraf's inputs.net, as root
 	CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_RUNNER=wine $(CROSS) test $(WINDOWS) --workspace --lib
-	$(CROSS) build $(WINDOWS) --release
-	TELEGRAF_NET_EXE="$(CURDIR)/target/cross/$(WINDOWS)/release/telegraf-net.exe" \
+	$(CROSS) build $(WINDOWS) --profile $(CROSS_PROFILE)
+	TELEGRAF_NET_EXE="$(CURDIR)/target/cross/$(WINDOWS)/$(CROSS_PROFILE:dev=debug)/telegraf-net.exe" \
 	    TELEGRAF_EXE="$(CURDIR)/$(lastword $^)" \
 	    $(CARGO) test --locked --test windows -- --test-threads 1
 
