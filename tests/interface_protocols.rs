@@ -5,10 +5,12 @@
 mod common;
 
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{Ipv6Addr, SocketAddrV6, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+
+use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto};
 
 use common::plugin::{Batch, Daemon, assert_same, parse, with_source};
 use common::trace::{Trace, is_skipped_without_strace};
@@ -66,6 +68,23 @@ fn send(netns: &Netns, to: &str) {
             }
         });
     });
+}
+
+/// Sends messages of `ICMPv6` of that type to all who listen on a link, the sender among them. Fails
+/// while IPv6 has no address there.
+fn send_to_all(netns: &Netns, name: &str, kind: u8, count: usize) -> rustix::io::Result<()> {
+    let send = || {
+        netns.enter();
+        let (family, protocol) = (AddressFamily::INET6, Some(ipproto::ICMPV6));
+        let socket = rustix::net::socket(family, SocketType::RAW, protocol)?;
+        let link = rustix::net::netdevice::name_to_index(&socket, name)?;
+        let all = SocketAddrV6::new(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1), 0, 0, link);
+        let message = [kind, 0, 0, 0, 0, 0, 0, 0];
+        (0..count).try_for_each(|_| {
+            rustix::net::sendto(&socket, &message, SendFlags::empty(), &all).map(|_| ())
+        })
+    };
+    thread::scope(|scope| scope.spawn(send).join().unwrap())
 }
 
 /// The plugin by each source, with the same tables.
@@ -241,6 +260,41 @@ fn interfaces_and_their_ipv6_come_and_go_with_their_statistics() {
         here.ip_lines("link set v0 down\nlink set v0 name x0\nlink set x0 up");
         assert!(value(&both.gather(3, "renamed"), "x0", "ip6_inreceives").is_some());
     }
+}
+
+#[test]
+fn an_ipv6_that_began_anew_and_has_as_many_messages_has_them_of_their_own_types() {
+    if is_skipped_without_btf() {
+        return;
+    }
+    let netns = with_ipv6();
+    // Who is there is told to others at once.
+    for (key, value) in
+        [("accept_dad", 0), ("router_solicitations", 0), ("mldv2_unsolicited_report_interval", 1)]
+    {
+        let set = format!("echo {value} > /proc/sys/net/ipv6/conf/default/{key}");
+        run(netns.command("sh").args(["-c", &set]));
+    }
+    netns.ip_lines("link add x0 type vxlan id 9 dstport 4789\nlink set x0 up");
+    let mut both = Both::start(&netns, EVERY);
+    let types = |lines: &Batch| {
+        ["icmp6_intype200", "icmp6_intype201"].map(|field| value(lines, "x0", field))
+    };
+    let messages =
+        |lines: &Batch| ["icmp6_inmsgs", "icmp6_outmsgs"].map(|field| value(lines, "x0", field));
+    let mut begin_anew = |kind| {
+        netns.ip_lines("link set x0 mtu 1200\nlink set x0 mtu 1400");
+        eventually("an address", || send_to_all(&netns, "x0", kind, 7).ok());
+        both.gather(2, "anew")
+    };
+    // Until what else was sent is as much.
+    eventually("as many messages", || {
+        let before = begin_anew(200);
+        assert_eq!(types(&before), [Some(7), None]);
+        let after = begin_anew(201);
+        assert_eq!(types(&after), [None, Some(7)]);
+        (messages(&before) == messages(&after)).then_some(())
+    });
 }
 
 #[test]

@@ -61,6 +61,8 @@ pub struct InterfaceProtocols {
     pub told: u64,
     /// What netlink told then of how many messages of `ICMPv6` came and went.
     pub messages: [i64; 2],
+    /// What netlink told then of when IPv6 began: what it counts is counted from there on.
+    pub since: u32,
     /// What has to be done for what netlink does not tell.
     pub state: FileState,
 }

@@ -13,6 +13,7 @@ const AF_INET6: u8 = 10;
 
 const IFLA_PROTINFO: u16 = 12;
 const IFLA_INET6_STATS: u16 = 3;
+const IFLA_INET6_CACHEINFO: u16 = 5;
 const IFLA_INET6_ICMP6STATS: u16 = 6;
 
 /// `struct ifinfomsg`.
@@ -23,6 +24,9 @@ const FIXED: usize = 16;
 pub struct Inet6Link<'a> {
     /// The interface's number in its network namespace.
     pub ifindex: u32,
+    /// When IPv6 began on it, or has got other settings, in hundredths of a second since the system
+    /// started, of which the lower 32 bits are kept; 0 where that is not told.
+    pub since: u32,
     ip6: &'a [[u8; 8]],
     icmp6: &'a [[u8; 8]],
 }
@@ -37,10 +41,14 @@ impl<'a> Inet6Link<'a> {
             return None;
         }
         let ifindex = u32::from_ne_bytes(bytes_at(fixed, 4)?);
-        let mut link = Self { ifindex, ip6: &[], icmp6: &[] };
+        let mut link = Self { ifindex, since: 0, ip6: &[], icmp6: &[] };
         let (_, inet6) = attributes(rest).find(|&(kind, _)| kind == IFLA_PROTINFO)?;
         for (kind, value) in attributes(inet6) {
             match kind {
+                // `struct ifla_cacheinfo`.
+                IFLA_INET6_CACHEINFO => {
+                    link.since = bytes_at(value, 4).map_or(0, u32::from_ne_bytes);
+                }
                 IFLA_INET6_STATS => link.ip6 = counted(value),
                 IFLA_INET6_ICMP6STATS => link.icmp6 = counted(value),
                 _ => {}
@@ -125,9 +133,12 @@ mod tests {
     fn counters_have_the_kernels_numbers() {
         let ip6 = attribute(IFLA_INET6_STATS, &words(&[4, 11, 0, u64::MAX, 99]));
         let icmp6 = attribute(IFLA_INET6_ICMP6STATS, &words(&[3, 0, 0]));
-        let bytes = message(RTM_NEWLINK, AF_INET6, &[attribute(1, &[0; 4]), ip6, icmp6].concat());
+        let cacheinfo = [0xffff, 1234, 30_000, 1000].map(u32::to_ne_bytes).concat();
+        let cacheinfo = attribute(IFLA_INET6_CACHEINFO, &cacheinfo);
+        let all = [attribute(1, &[0; 4]), cacheinfo, ip6, icmp6].concat();
+        let bytes = message(RTM_NEWLINK, AF_INET6, &all);
         let link = read(&bytes).unwrap();
-        assert_eq!(link.ifindex, 7);
+        assert_eq!((link.ifindex, link.since), (7, 1234));
         let counters = (0..6).map(|number| link.counter(Group::Ip6, number));
         let expected = [None, Some(11), Some(0), Some(i64::MAX), None, None];
         assert_eq!(counters.collect::<Vec<_>>(), expected);
@@ -140,7 +151,8 @@ mod tests {
     fn what_is_missing_or_cut_has_no_counters() {
         for ip6 in [vec![], words(&[]), words(&[0]), words(&[1]), words(&[38]), vec![9; 7]] {
             let bytes = message(RTM_NEWLINK, AF_INET6, &attribute(IFLA_INET6_STATS, &ip6));
-            assert_eq!(read(&bytes).unwrap().counter(Group::Ip6, 1), None, "{ip6:?}");
+            let link = read(&bytes).unwrap();
+            assert_eq!((link.counter(Group::Ip6, 1), link.since), (None, 0), "{ip6:?}");
         }
         // It says that there are more than came.
         let few = attribute(IFLA_INET6_STATS, &words(&[u64::MAX, 5]));

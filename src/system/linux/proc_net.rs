@@ -492,7 +492,11 @@ impl ProcNet {
                 continue;
             }
             raised.get_or_insert_with(|| self.raise());
-            let is_other = if self.read_protocols_of(&interface.name, wants.interface_protocols) {
+            let is_other = if self.read_protocols_of(
+                &interface.name,
+                interface.ifindex,
+                wants.interface_protocols,
+            ) {
                 protocols.set(&self.own, names)
             } else {
                 protocols.clear(reading)
@@ -504,12 +508,15 @@ impl ProcNet {
         self.report_interface_protocols(problems);
     }
 
-    /// Reads those of one interface, and returns whether it has any.
-    fn read_protocols_of(&mut self, name: &[u8], groups: Groups) -> bool {
+    /// Reads those of the interface of that name and number (0: unknown), and returns whether it has any.
+    fn read_protocols_of(&mut self, name: &[u8], ifindex: u32, groups: Groups) -> bool {
         let Self { folders, text, unread_interfaces, own, .. } = self;
         own.start();
-        let is_read = folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok());
-        *unread_interfaces += usize::from(!is_read);
+        let is_there = folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok());
+        *unread_interfaces += usize::from(!is_there);
+        // Its name may have become another one's.
+        let told = proc_net_snmp6::ifindex(text).filter(|_| is_there && ifindex != 0);
+        let is_read = is_there && told.is_none_or(|told| told == ifindex);
         if is_read {
             // An interface that went meanwhile, or a damaged line, costs only itself.
             for statistic in proc_net_snmp6::statistics(text).flatten() {
@@ -795,6 +802,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_another_interface_that_has_its_name_by_now_is_not_taken_for_its_own() {
+        let net = TempDir::new().unwrap();
+        fs::create_dir(net.path().join("dev_snmp6")).unwrap();
+        write(&net.path().join("dev_snmp6/eth0"), "ifIndex \t7\nIp6InReceives \t5\n");
+        let mut files = ProcNet::over(vec![Folder::at(net.path(), || FileState::Shut)], None);
+        for (ifindex, expected) in [(7, Some(5)), (3, None), (0, Some(5))] {
+            let is_read =
+                files.read_protocols_of(b"eth0", ifindex, [Group::Ip6].into_iter().collect());
+            let told = files.own.iter().map(|one| one.value).next();
+            assert_eq!((is_read, told), (expected.is_some(), expected), "{ifindex}");
+        }
+    }
+
+    #[test]
     fn a_file_that_is_made_row_by_row_is_read_to_its_end() {
         let folder = TempDir::new().unwrap();
         // Of this one, too, the kernel gives about a page at a time, and there is more than that.
@@ -821,7 +842,7 @@ mod tests {
             let mut files = ProcNet::of_process(&process);
             take_records();
             files.read_protocols(tcp, tcp, &mut problems);
-            files.read_protocols_of(b"lo", tcp);
+            files.read_protocols_of(b"lo", 1, tcp);
             files.report_interface_protocols(&mut problems);
             assert_eq!(take_records(), record);
         }
@@ -830,7 +851,7 @@ mod tests {
         let mut problems = Problems::new(Log { debug: false });
         files.read_protocols(tcp, tcp, &mut problems);
         assert!(take_records().starts_with(r#"W! protocols "tcp" are left out: cannot read "#));
-        files.read_protocols_of(b"lo", tcp);
+        files.read_protocols_of(b"lo", 1, tcp);
         files.report_interface_protocols(&mut problems);
         assert!(take_records().starts_with("W! interface_protocols: no interface has any: "));
     }

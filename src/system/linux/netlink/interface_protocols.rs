@@ -137,8 +137,8 @@ impl Enumerators {
         if groups.contains(Group::Icmp6) {
             let counter = |number| told.counter(Group::Icmp6, number).unwrap_or(-1);
             let messages = self.messages.map(counter);
-            if protocols.messages != messages {
-                protocols.messages = messages;
+            if (protocols.messages, protocols.since) != (messages, told.since) {
+                (protocols.messages, protocols.since) = (messages, told.since);
                 protocols.state = FileState::Unread;
             }
         }
