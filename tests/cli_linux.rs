@@ -640,3 +640,18 @@ fn options_without_effect_beside_a_list_of_interfaces_are_told_with_their_lines(
     ];
     assert_eq!(warnings, expected);
 }
+
+#[test]
+fn fields_that_nothing_says_how_long_to_leave_out_are_told_of() {
+    for (interval, is_warned) in
+        [("", true), ("dedup_interval = '0s'\n", true), ("dedup_interval = '1m'\n", false)]
+    {
+        let config =
+            format!("[[inputs.net]]\ninterfaces = ['lo']\ndedup_fields = true\n{interval}");
+        let (_, output) = with_config(&config, &["--once"], &[]);
+        let warning = "W! dedup_fields does nothing without dedup_interval (line 3 of the configuration): that says \
+                       for how long a field that says nothing new is left out; add it";
+        let is_there = text(&output.stderr).lines().any(|line| line == warning);
+        assert_eq!(is_there, is_warned, "{interval:?}: {}", text(&output.stderr));
+    }
+}

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::ffi::OsStrExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use common::plugin::{
@@ -446,6 +446,43 @@ fn by_procfs_a_speed_is_asked_for_when_anything_moves_or_it_is_old() {
     }
     assert_eq!(often.end(), "");
     assert_eq!((always.end().as_str(), settled.daemon.end().as_str()), ("", ""));
+}
+
+#[test]
+fn by_procfs_a_bridge_has_the_speed_of_its_ports_of_this_moment() {
+    if is_skipped_without_ethtool() || is_skipped_without("perl", has("perl", "-v")) {
+        return;
+    }
+    let mut settled = Settled::start("");
+    // A tap has a carrier while a program has it open.
+    let script = r#"for (@ARGV) {
+        open my $tap, "+<", "/dev/net/tun" or die;
+        ioctl $tap, 0x400454ca, pack("a16 S x22", $_, 0x1002) or die;
+        push @open, $tap;
+    }
+    <STDIN>"#;
+    let mut command = settled.netns.command("perl");
+    command.args(["-e", script, "tap0", "tap1"]).stdin(Stdio::piped());
+    let mut open = command.spawn().unwrap();
+    settled.netns.ip_lines(
+        "link add bridge0 type bridge
+         link set bridge0 up
+         link set tap0 master bridge0",
+    );
+    eventually("a port", || (settled.speed("bridge0") != -1).then_some(()));
+    set_speed(&settled.netns, "tap1", 40_000);
+    for _ in 0..3 {
+        // Until a tap is not asked again.
+        settled.settle();
+        assert_eq!(settled.speed("bridge0"), settled.speed_mbits);
+        settled.netns.ip_lines("link set tap1 master bridge0");
+        assert_eq!(settled.speed("bridge0"), 40_000);
+        settled.netns.ip_lines("link set tap1 nomaster");
+        assert_eq!(settled.speed("bridge0"), settled.speed_mbits);
+    }
+    assert_eq!(settled.daemon.end(), "");
+    drop(open.stdin.take());
+    open.wait().unwrap();
 }
 
 #[test]

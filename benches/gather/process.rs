@@ -128,6 +128,7 @@ impl Drop for Process {
 /// Runs a program to its end inside the namespace, and returns what it printed.
 pub(crate) fn output(command: &[OsString], namespace: &Namespace) -> Result<Vec<u8>> {
     let output = Command::new("timeout")
+        .args(["-k", "5"])
         .arg(Plan::PATIENCE.as_secs().to_string())
         .args(namespace.command())
         .args(command)

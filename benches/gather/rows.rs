@@ -173,6 +173,10 @@ pub(crate) const ROWS: &[Row] = &[
     option("telegraf-net, protocols with all", &[PROTOCOLS]),
     option(INTERFACE_PROTOCOLS, OWN_PROTOCOLS_CONF),
     option(RATES, &[QUIET, RATES_ON]),
+    Row {
+        traffic_percent: 100,
+        ..option("telegraf-net, rates = true, traffic everywhere", &[QUIET, RATES_ON])
+    },
     Row { end: DEDUP_END, ..option("telegraf-net, dedup_interval = \"10m\"", DEDUP_CONF) },
     Row {
         end: DEDUP_END,

@@ -242,7 +242,9 @@ impl Reader<'_> {
             })
         });
         let alone = entries.get_key_value("dedup_fields");
-        let is_alone = options.dedup_fields && options.dedup_interval.is_none();
+        let interval = options.dedup_interval.as_ref();
+        let interval = interval.and_then(|text| humantime::parse_duration(text.get_ref()).ok());
+        let is_alone = options.dedup_fields && interval.unwrap_or_default().is_zero();
         let alone = alone.filter(|_| is_alone).map(|(key, _)| ConfigWarning {
             line: self.line_of(key.span()),
             what: "dedup_fields does nothing without dedup_interval".to_owned(),

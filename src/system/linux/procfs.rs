@@ -92,6 +92,8 @@ struct Row {
 struct Asked {
     at: Instant,
     identity: Identity,
+    /// Whether its speed is that of its ports: who becomes one may have no other flag by that.
+    has_ports: bool,
 }
 
 /// The folder `class/net` of a sysfs, which has one of each interface.
@@ -347,15 +349,18 @@ impl Procfs {
         let reported = rows.iter_mut().filter(|row| row.interface.is_reported);
         for (Row { interface, asked: last, .. }, identity) in reported.zip(&movement.identities) {
             hurried = hurried || hurry();
-            let is_due =
-                are_all_due || last.is_none_or(|last| now - last.at >= interface.speed_refresh);
+            let is_old = |last: Asked| last.has_ports || now - last.at >= interface.speed_refresh;
+            let is_due = are_all_due || last.is_none_or(is_old);
             let (reads, asking) = (Reads { may_ask, is_due, hurried }, asking.as_ref());
             let details = class_net.details_of(interface, *wants, &reads, asking);
             if details.has_link_modes {
                 let is_told = details.link_modes.is_some();
                 let now_is = asking.and_then(|asking| asking.identity(&interface.name, None, None));
                 let is_same = is_told && now_is.is_some() && now_is == *identity;
-                *last = now_is.filter(|_| is_same).map(|identity| Asked { at: now, identity });
+                *last = now_is.filter(|_| is_same).map(|identity| {
+                    let has_ports = class_net.has_ports(&interface.name);
+                    Asked { at: now, identity, has_ports }
+                });
                 movement.was_before |= details.link_modes != interface.link_modes;
             }
             *asked += usize::from(details.is_driver_asked);
@@ -860,6 +865,13 @@ impl ClassNet {
         }
         let is_tun = self.has(interface, "tun_flags")?;
         Ok(if is_tun { b"tun".as_slice().into() } else { Box::default() })
+    }
+
+    /// Whether others may be its ports, as far as sysfs tells.
+    fn has_ports(&mut self, interface: &[u8]) -> bool {
+        let is_one =
+            |text: &[u8]| sysfs::kind(text).map(|kind| matches!(kind, b"bond" | b"bridge"));
+        self.value(interface, "uevent", is_one) == Ok(true)
     }
 
     /// The name of the interface that it lies upon: the one among its lower ones that it names itself.
