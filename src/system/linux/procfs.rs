@@ -349,8 +349,8 @@ impl Procfs {
         let reported = rows.iter_mut().filter(|row| row.interface.is_reported);
         for (Row { interface, asked: last, .. }, identity) in reported.zip(&movement.identities) {
             hurried = hurried || hurry();
-            let is_old = |last: Asked| last.has_ports || now - last.at >= interface.speed_refresh;
-            let is_due = are_all_due || last.is_none_or(is_old);
+            let has_aged = |last: Asked| last.has_ports || now - last.at >= interface.speed_refresh;
+            let is_due = are_all_due || last.is_none_or(has_aged);
             let (reads, asking) = (Reads { may_ask, is_due, hurried }, asking.as_ref());
             let details = class_net.details_of(interface, *wants, &reads, asking);
             if details.has_link_modes {
