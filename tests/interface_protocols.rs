@@ -9,6 +9,7 @@ use std::net::{Ipv6Addr, SocketAddrV6, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto};
 
@@ -283,6 +284,8 @@ fn an_ipv6_that_began_anew_and_has_as_many_messages_has_them_of_their_own_types(
     let messages =
         |lines: &Batch| ["icmp6_inmsgs", "icmp6_outmsgs"].map(|field| value(lines, "x0", field));
     let mut begin_anew = |kind| {
+        // The kernel tells hundredths of a second.
+        thread::sleep(Duration::from_millis(30));
         netns.ip_lines("link set x0 mtu 1200\nlink set x0 mtu 1400");
         eventually("an address", || send_to_all(&netns, "x0", kind, 7).ok());
         both.gather(2, "anew")
