@@ -18,9 +18,9 @@ impl Plan {
     pub(crate) const FULL: Self = Self {
         warm_rounds: 9,
         warm_length: Duration::from_millis(200),
-        cold_rounds: 3,
+        cold_rounds: 2,
         cold_gathers: 3,
-        clocked_gathers: 9,
+        clocked_gathers: 6,
     };
     pub(crate) const QUICK: Self = Self {
         warm_rounds: 3,
