@@ -10,7 +10,7 @@ GO ?= go
 # - v1.38.3: the last of the minor version before the newest that is to be had as a Go module;
 # - v1.39.1: the newest that is.
 TELEGRAF_VERSIONS := v1.36.4 v1.38.3 v1.39.1
-TELEGRAF_TAGS := custom,inputs.execd,inputs.net,inputs.nstat,outputs.file,outputs.influxdb,outputs.prometheus_client,parsers.influx,serializers.influx
+TELEGRAF_TAGS := custom,inputs.ethtool,inputs.execd,inputs.net,inputs.netstat,inputs.nstat,outputs.file,outputs.influxdb,outputs.prometheus_client,parsers.influx,serializers.influx
 TELEGRAF_FOLDER := target/telegraf
 ifdef TELEGRAF
 TELEGRAFS := $(abspath $(TELEGRAF))
@@ -89,7 +89,7 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-threads test-dist golden record e2e test-moving bench pictures \
+.PHONY: help build dist install test test-threads test-dist golden record e2e test-moving bench bench-quick pictures \
     documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
     test-aarch64 test-armv7 test-windows lint msrv ci clean FORCE
 
@@ -166,9 +166,12 @@ $(TELEGRAF_FOLDER)/%/telegraf.service:
 	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
 	    install -D -m 644 $$module/scripts/telegraf.service $@
 
-bench: $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_OUT=docs/BENCHMARKS.md writes it there)
-	$(CARGO) bench --locked --bench gather -- --telegraf $(lastword $(TELEGRAFS)) \
+bench: build $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_OUT=docs/BENCHMARKS.md writes it there)
+	$(CARGO) bench --locked --bench gather -- --plugin $(BUILT) --telegraf $(lastword $(TELEGRAFS)) \
 	    $(if $(BENCH_OUT),--out $(BENCH_OUT)) $(BENCH_ARGS)
+
+bench-quick: override BENCH_ARGS += --quick
+bench-quick: bench ## Measure the same in less than ten minutes, for use while working
 
 $(CARGO_CYCLONEDX):
 	$(INSTALL_TOOL) --root $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION) \
@@ -262,8 +265,8 @@ $(CROSS_TOOLS)/complete:
 
 test-windows: $(CROSS_TOOLS)/complete $(WINE_PREFIX)/complete $(lastword $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf.exe)) ## Run the tests of parts by wine, and the program beside Telegraf's inputs.net, as root
 	CARGO_TARGET_X86_64_PC_WINDOWS_GNULLVM_RUNNER=wine $(CROSS) test $(WINDOWS) --workspace --lib
-	$(CROSS) build $(WINDOWS) --release
-	TELEGRAF_NET_EXE="$(CURDIR)/target/cross/$(WINDOWS)/release/telegraf-net.exe" \
+	$(CROSS) build $(WINDOWS) --profile $(CROSS_PROFILE)
+	TELEGRAF_NET_EXE="$(CURDIR)/target/cross/$(WINDOWS)/$(CROSS_PROFILE:dev=debug)/telegraf-net.exe" \
 	    TELEGRAF_EXE="$(CURDIR)/$(lastword $^)" \
 	    $(CARGO) test --locked --test windows -- --test-threads 1
 

@@ -87,7 +87,8 @@ fn a_rate_is_what_the_counter_grew_by_in_the_time_between() {
             {
                 let expected = now.float(rate).unwrap() * 8.0 / 1e10 * 100.0;
                 let error = (now.float(utilization).unwrap() - expected).abs();
-                assert!(error <= expected * 1e-9, "{source} {utilization} of {name}");
+                // Both are rounded.
+                assert!(error <= 2e-6, "{source} {utilization} of {name}");
             }
         }
         assert!(second.line("v0").float("packets_sent_rate").unwrap() > 0.0);
@@ -244,4 +245,61 @@ fn a_line_comes_again_when_its_time_has_passed_and_each_table_has_its_own() {
         let second: Vec<_> = plugin.gather().0.iter().map(keys).collect();
         assert_eq!(second, first[..4], "{source}");
     }
+}
+
+#[test]
+fn a_counter_that_was_never_other_than_zero_is_left_out_until_it_is_and_stays_from_then_on() {
+    if is_skipped() {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = pair();
+        let table = "[[inputs.net]]\ninterfaces = ['lo']\ncounters = 'all'\ndump_zeros = false\n\
+                     protocols = ['udp:noports', 'udp:outdatagrams', 'udp:inerrors']\n";
+        let mut plugin = Follower::start(&netns, table, source);
+        let first = plugin.gather();
+        assert_eq!(first.names(), ["lo"], "{source}");
+        assert!(COUNTERS.iter().all(|counter| first.line("lo").field(counter) == Some("0i")));
+        assert_eq!(first.line("lo").fields.len(), COUNTERS.len() + 1, "{source}");
+        refused(&netns);
+        for _ in 0..2 {
+            let lines = plugin.gather();
+            assert_eq!(keys(lines.line("all")), ["udp_noports", "udp_outdatagrams"], "{source}");
+            assert_eq!(lines.line("lo").fields.len(), COUNTERS.len() + 1, "{source}");
+        }
+        assert_eq!(plugin.end(), "");
+    }
+}
+
+#[test]
+fn with_dedup_fields_a_line_has_what_is_new() {
+    if is_skipped() {
+        return;
+    }
+    for (source, _) in SOURCES {
+        let netns = pair();
+        netns.ip_lines("link set lo up");
+        let table = "[[inputs.net]]\ninterfaces = ['lo', 'v0']\ndedup_interval = '1h'\n\
+                     dedup_fields = true\nlink_state = true\n\
+                     protocols = ['udp:noports', 'udp:outdatagrams', 'udp:inerrors']\n";
+        let mut plugin = Follower::start(&netns, table, source);
+        let first = plugin.gather();
+        assert_eq!(keys(first.line("all")).len(), 3, "{source}");
+        assert!(first.line("v0").field("mtu").is_some(), "{source}");
+        assert_eq!(plugin.gather().names(), [""; 0], "{source}");
+        refused(&netns);
+        netns.ip_lines("link set v0 mtu 1400");
+        let second = plugin.gather();
+        assert_eq!(keys(second.line("v0")), ["mtu"], "{source}");
+        assert_eq!(keys(second.line("all")), ["udp_noports", "udp_outdatagrams"], "{source}");
+        let traffic = ["bytes_recv", "bytes_sent", "packets_recv", "packets_sent"];
+        assert_eq!(keys(second.line("lo")), traffic, "{source}");
+        assert_eq!(plugin.gather().names(), [""; 0], "{source}");
+        assert_eq!(plugin.end(), "");
+    }
+}
+
+/// The fields that it has, by name.
+fn keys(line: &Line) -> Vec<&str> {
+    line.fields.keys().map(String::as_str).collect()
 }

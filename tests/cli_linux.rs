@@ -579,11 +579,18 @@ fn every_kernel_file_is_read_once_for_all_tables() {
     )
     .unwrap();
     let mut command = Command::new("strace");
-    command.args(["-e", "trace=openat", PLUGIN, "--once", "--config"]).arg(config.path());
+    command.args(["-e", "trace=openat,ioctl", PLUGIN, "--once", "--config"]).arg(config.path());
     let output = run(command.env_remove("HOST_PROC").env_remove("HOST_SYS"));
     let log = text(&output.stderr);
-    for file in ["/proc/net/dev\"", "/proc/net/snmp\"", "/net/lo/flags\"", "/net/lo/speed\""] {
-        assert_eq!(log.matches(file).count(), 1, "{file} in {log}");
+    for (file, count) in [
+        ("/proc/net/dev\"", 1),
+        ("/proc/net/snmp\"", 1),
+        ("/net/lo/speed\"", 1),
+        // The kernel tells them by name: who is up, and whether it is the same after its speed was read.
+        ("/net/lo/flags\"", 0),
+        ("SIOCGIFFLAGS, {ifr_name=\"lo\"", 2),
+    ] {
+        assert_eq!(log.matches(file).count(), count, "{file} in {log}");
     }
     let lines = text(&output.stdout);
     let time = |line: &str| line.rsplit_once(' ').unwrap().1.to_owned();
@@ -632,4 +639,19 @@ fn options_without_effect_beside_a_list_of_interfaces_are_told_with_their_lines(
         warning("include_loopback", 4, "loopbacks"),
     ];
     assert_eq!(warnings, expected);
+}
+
+#[test]
+fn fields_that_nothing_says_how_long_to_leave_out_are_told_of() {
+    for (interval, is_warned) in
+        [("", true), ("dedup_interval = '0s'\n", true), ("dedup_interval = '1m'\n", false)]
+    {
+        let config =
+            format!("[[inputs.net]]\ninterfaces = ['lo']\ndedup_fields = true\n{interval}");
+        let (_, output) = with_config(&config, &["--once"], &[]);
+        let warning = "W! dedup_fields does nothing without dedup_interval (line 3 of the configuration): that says \
+                       for how long a field that says nothing new is left out; add it";
+        let is_there = text(&output.stderr).lines().any(|line| line == warning);
+        assert_eq!(is_there, is_warned, "{interval:?}: {}", text(&output.stderr));
+    }
 }

@@ -6,6 +6,7 @@ mod common;
 
 use std::net::UdpSocket;
 use std::thread;
+use std::time::Duration;
 
 use common::gathers::{Follower, lines_by, lines_in};
 use common::line::{Line, Parsed, assert_same_lines};
@@ -27,6 +28,9 @@ const NETLINK_COUNTERS: [&str; 9] = [
 
 const COUNTERS: &str = "counters = 'all'\n";
 const STATE: &str = "link_state = true\n";
+
+/// For so long after something came or went, all is looked at again.
+const QUIET: Duration = Duration::from_millis(2100);
 
 /// A table of all interfaces with these options.
 fn table(options: &str) -> String {
@@ -315,6 +319,9 @@ fn what_comes_and_goes_between_two_gathers_shows_in_the_counts() {
         let mut follower = Follower::start(&netns, &table(STATE), source);
         let before = carrier_counts(follower.gather().line("v0"));
         for flaps in 1..=4 {
+            if flaps % 2 == 1 {
+                thread::sleep(QUIET);
+            }
             netns.ip_lines(&"link set v1 down\nlink set v1 up\n".repeat(3));
             let lines = follower.gather();
             let line = lines.line("v0");
@@ -368,6 +375,7 @@ fn who_wants_to_see_all_packets_shows_from_the_next_gather_on() {
     let mut follower = Follower::start(&netns, &table(STATE), "netlink");
     let mut procfs = Follower::start(&netns, &table(STATE), "procfs");
     let mut step = |changes: &str, expected: i64| {
+        thread::sleep(QUIET);
         netns.ip_lines(changes);
         assert_eq!(shown(), expected, "ip after {changes}");
         let lines = follower.gather();
@@ -383,4 +391,30 @@ fn who_wants_to_see_all_packets_shows_from_the_next_gather_on() {
     step("link set v0 promisc on\nlink set v0 master b0\nlink set v2 master b0", 2);
     step("link set v0 nomaster", 1);
     assert_eq!((follower.end().as_str(), procfs.end().as_str()), ("", ""));
+}
+
+#[test]
+fn what_the_kernel_raises_no_event_for_shows_once_speed_refresh_has_passed() {
+    if is_skipped() {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip_lines(
+        "link add v0 type veth peer name v1
+         link set v0 up promisc on
+         link set v1 up",
+    );
+    let [mut always, mut soon] = ["0s", "1s"].map(|refresh| {
+        let options = format!("{STATE}speed_refresh = '{refresh}'\n");
+        Follower::start(&netns, &table(&options), "netlink")
+    });
+    let promiscuity =
+        |follower: &mut Follower| follower.gather().line("v0").integer("promiscuity").unwrap();
+    assert_eq!([promiscuity(&mut always), promiscuity(&mut soon)], [1, 1]);
+    thread::sleep(QUIET);
+    // It has no filter for addresses, and would have to see all packets if it did not so already.
+    run(netns.command("bridge").args(["fdb", "add", "02:00:00:00:00:09", "dev", "v0", "self"]));
+    assert_eq!(promiscuity(&mut always), 2);
+    eventually("a promiscuity of 2", || (promiscuity(&mut soon) == 2).then_some(()));
+    assert_eq!((always.end().as_str(), soon.end().as_str()), ("", ""));
 }

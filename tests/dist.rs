@@ -123,7 +123,10 @@ fn archives_hold_what_it_takes_to_install_it() {
         }
         links_lead_somewhere(&release.folder);
         let notices = fs::read_to_string(release.folder.join("copyright")).unwrap();
-        for crate_name in linked(&release.target).iter().filter_map(|line| line.split(' ').next()) {
+        let linked = linked(&release.target);
+        let crates = linked.iter().filter_map(|line| line.split(' ').next());
+        // What is ours has the notice that stands first.
+        for crate_name in crates.filter(|name| !name.starts_with("telegraf-net")) {
             let has_it = notices.lines().any(|line| line.trim_start().starts_with(crate_name));
             assert!(has_it, "{crate_name}: {notices}");
         }

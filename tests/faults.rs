@@ -16,7 +16,7 @@ use common::trace::{Trace, is_skipped_without_strace};
 use common::{
     Netns, PLUGIN, finish, has, is_skipped, is_skipped_without, read_part, text, without_notes,
 };
-use libc::{AF_NETLINK, EACCES, EAFNOSUPPORT, EPERM, NETLINK_GENERIC};
+use libc::{AF_NETLINK, AF_UNIX, EACCES, EAFNOSUPPORT, EPERM, NETLINK_GENERIC};
 use libc::{SYS_bind, SYS_recvfrom, SYS_recvmsg, SYS_sendmsg, SYS_sendto, SYS_socket};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -242,6 +242,16 @@ fn where_generic_netlink_is_forbidden_speeds_come_from_sysfs() {
             "I! reading counters by netlink (no privileges needed)\n",
         );
     }
+}
+
+#[test]
+fn where_no_socket_is_left_to_ask_by_name_files_tell_the_same() {
+    if cannot_run() {
+        return;
+    }
+    let forbidden = Forbidden::socket(&[], EACCES);
+    let log = "I! reading counters from /proc/net/dev, as configured\n";
+    check(&namespace(), &forbidden, "procfs", log);
 }
 
 #[test]
@@ -484,6 +494,17 @@ fn parsed(batch: &Batch) -> Vec<Line> {
     batch.iter().map(|line| Line::parse(&[line, b" 0".as_slice()].concat())).collect()
 }
 
+/// One that may have no socket to ask for an interface by its name: files have to tell all.
+fn start_by_files(netns: &Netns, config: &str) -> Daemon {
+    let filter = Forbidden::socket(&[(0, AF_UNIX)], EACCES).filter();
+    let (command, config) = (plugin(netns), config.to_owned());
+    let start = move || {
+        apply_filter(&filter).unwrap();
+        Daemon::start_as(command, &config)
+    };
+    thread::spawn(start).join().unwrap()
+}
+
 /// All options that have files of sysfs read, for all interfaces and for those that only flags select.
 const DETAILS: &str = "source = 'procfs'\nlink_state = true\ninterface_tags = ['alias', 'mac', 'kind', 'master', \
                        'lower', 'driver']\nignore_protocol_stats = true\n";
@@ -532,7 +553,7 @@ fn a_file_of_sysfs_that_cannot_be_read_for_now_costs_only_what_it_tells() {
         "carrier",
     ];
     for error in ["ENOMEM", "EIO", "EMFILE", "EACCES", "EBUSY", "EAGAIN"] {
-        let mut daemon = Daemon::start_as(plugin(&netns), &config);
+        let mut daemon = start_by_files(&netns, &config);
         let before = parsed(&daemon.batch());
         assert_eq!(before.len(), 8 + 5);
         let what = format!("openat,readlink,readlinkat:error={error}");
@@ -574,7 +595,7 @@ fn an_interface_that_went_and_a_speed_that_nobody_knows_are_no_faults() {
     let config = format!(
         "[[inputs.net]]\n{DETAILS}[[inputs.net]]\nsource = 'procfs'\ninterface_exclude = ['*']\n"
     );
-    let mut daemon = Daemon::start_as(plugin(&netns), &config);
+    let mut daemon = start_by_files(&netns, &config);
     let before = parsed(&daemon.batch());
     let mut batch_with = |attribute: &str, error: &str| {
         let files = attributes("up0", &[attribute]);

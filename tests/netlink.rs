@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::ffi::OsStrExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use common::plugin::{
@@ -362,6 +362,180 @@ fn a_speed_that_changes_without_an_event_is_found_when_it_is_old() {
     for daemon in [always, often, seldom] {
         assert_eq!(daemon.end(), "");
     }
+}
+
+/// A tap by procfs, whose driver is asked no more for as long as nothing moves.
+struct Settled {
+    netns: Netns,
+    daemon: Daemon,
+    speed_mbits: i64,
+}
+
+impl Settled {
+    fn start(options: &str) -> Self {
+        let netns = Netns::new();
+        netns.ip_lines(
+            "tuntap add tap1 mode tap
+             tuntap add tap0 mode tap
+             link set tap0 up
+             link set tap1 up",
+        );
+        let config = format!("{DEFAULT}speed_refresh = '1h'\n{options}");
+        let daemon = Daemon::start(&netns, &with_source(&config, "procfs"));
+        let mut settled = Self { netns, daemon, speed_mbits: 10_000 };
+        settled.settle();
+        settled
+    }
+
+    fn speed(&mut self, tap: &str) -> i64 {
+        self.daemon.gather()[tap]["speed"]
+    }
+
+    /// Has the driver of `tap0` tell another speed, of which no event tells.
+    fn change(&mut self) {
+        self.speed_mbits = if self.speed_mbits == 10 { 100 } else { 10 };
+        set_speed(&self.netns, "tap0", self.speed_mbits);
+    }
+
+    /// Waits until that is not noticed, as while the kernel still looks at carriers.
+    fn settle(&mut self) {
+        eventually("no more asking", || {
+            // Another answer than before has all asked again.
+            (0..2).for_each(|_| assert_ne!(self.speed("tap0"), -1));
+            self.change();
+            let speed_mbits = self.speed_mbits;
+            (self.speed("tap0") != speed_mbits).then_some(())
+        });
+    }
+}
+
+#[test]
+fn by_procfs_a_speed_is_asked_for_when_anything_moves_or_it_is_old() {
+    if is_skipped_without_ethtool() {
+        return;
+    }
+    let mut settled = Settled::start("");
+    for change in [
+        "link add other type ifb",
+        "link set other up",
+        "link set other down",
+        "link set tap1 down",
+        "link set other name another",
+        "link del another",
+    ] {
+        settled.netns.ip_lines(change);
+        let speed_mbits = settled.speed_mbits;
+        assert_eq!(settled.speed("tap0"), speed_mbits, "{change}");
+        // What it tells may be late, as of a bond.
+        settled.change();
+        let speed_mbits = settled.speed_mbits;
+        assert_eq!(settled.speed("tap0"), speed_mbits, "after {change}");
+        settled.settle();
+    }
+    let [mut always, mut often] = ["0s", "100ms"].map(|age| {
+        let config = format!("{DEFAULT}speed_refresh = '{age}'\n");
+        Daemon::start(&settled.netns, &with_source(&config, "procfs"))
+    });
+    let speed = |daemon: &mut Daemon| daemon.gather()["tap0"]["speed"];
+    for speed_mbits in [1000, 100, 2500] {
+        set_speed(&settled.netns, "tap0", speed_mbits);
+        // Again and again, until nothing moves.
+        (0..3).for_each(|_| assert_eq!(speed(&mut always), speed_mbits));
+        eventually("the new speed", || (speed(&mut often) == speed_mbits).then_some(()));
+        (0..3).for_each(|_| assert_eq!(speed(&mut often), speed_mbits));
+    }
+    assert_eq!(often.end(), "");
+    assert_eq!((always.end().as_str(), settled.daemon.end().as_str()), ("", ""));
+}
+
+#[test]
+fn by_procfs_a_bridge_has_the_speed_of_its_ports_of_this_moment() {
+    if is_skipped_without_ethtool() || is_skipped_without("perl", has("perl", "-v")) {
+        return;
+    }
+    let mut settled = Settled::start("");
+    // A tap has a carrier while a program has it open.
+    let script = r#"for (@ARGV) {
+        open my $tap, "+<", "/dev/net/tun" or die;
+        ioctl $tap, 0x400454ca, pack("a16 S x22", $_, 0x1002) or die;
+        push @open, $tap;
+    }
+    <STDIN>"#;
+    let mut command = settled.netns.command("perl");
+    command.args(["-e", script, "tap0", "tap1"]).stdin(Stdio::piped());
+    let mut open = command.spawn().unwrap();
+    settled.netns.ip_lines(
+        "link add bridge0 type bridge
+         link set bridge0 up
+         link set tap0 master bridge0",
+    );
+    eventually("a port", || (settled.speed("bridge0") != -1).then_some(()));
+    set_speed(&settled.netns, "tap1", 40_000);
+    for _ in 0..3 {
+        // Until a tap is not asked again.
+        settled.settle();
+        assert_eq!(settled.speed("bridge0"), settled.speed_mbits);
+        settled.netns.ip_lines("link set tap1 master bridge0");
+        assert_eq!(settled.speed("bridge0"), 40_000);
+        settled.netns.ip_lines("link set tap1 nomaster");
+        assert_eq!(settled.speed("bridge0"), settled.speed_mbits);
+    }
+    assert_eq!(settled.daemon.end(), "");
+    drop(open.stdin.take());
+    open.wait().unwrap();
+}
+
+#[test]
+fn by_procfs_no_interface_keeps_the_speed_of_another_one_that_had_its_name() {
+    if is_skipped_without_ethtool() {
+        return;
+    }
+    for options in ["", "rates = true\n", "interfaces = ['*']\n"] {
+        let mut settled = Settled::start(options);
+        // In the end all looks as before, also the order: it was the last one.
+        settled.netns.ip_lines(
+            "link del tap0
+             tuntap add tap0 mode tap
+             link set tap0 up",
+        );
+        let operstate = || {
+            let path = "/sys/class/net/tap0/operstate";
+            text(&run(settled.netns.command("cat").arg(path)).stdout)
+        };
+        eventually("no carrier", || (operstate() == "down\n").then_some(()));
+        set_speed(&settled.netns, "tap0", 1000);
+        assert_eq!(settled.speed("tap0"), 1000, "{options}");
+        settled.settle();
+        settled.netns.ip_lines(
+            "link set tap0 name tap2
+             link set tap1 name tap0
+             link set tap2 name tap1",
+        );
+        let expected = ["tap0", "tap1"].map(|tap| once_in(&settled.netns, DEFAULT)[tap]["speed"]);
+        let speeds = settled.daemon.gather();
+        assert_eq!(["tap0", "tap1"].map(|tap| speeds[tap]["speed"]), expected, "{options}");
+        assert_ne!(expected[0], expected[1]);
+        assert_eq!(settled.daemon.end(), "");
+    }
+}
+
+#[test]
+fn by_procfs_who_is_up_is_known_at_every_gather() {
+    if is_skipped() {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip_lines("link add one type ifb\nlink add other type ifb\nlink set other up");
+    let mut daemon = Daemon::start(&netns, &with_source(DEFAULT, "procfs"));
+    for _ in 0..3 {
+        assert_eq!(names(&daemon.gather()), ["other"]);
+        netns.ip_lines("link set one up");
+        assert_eq!(names(&daemon.gather()), ["one", "other"]);
+        netns.ip_lines("link set other down\nlink set lo up");
+        assert_eq!(names(&daemon.gather()), ["one"]);
+        netns.ip_lines("link set one down\nlink set other up\nlink set lo down");
+    }
+    assert_eq!(daemon.end(), "");
 }
 
 #[test]

@@ -20,8 +20,10 @@ use telegraf_net::model::counters::Counters;
 use telegraf_net::model::interface::{Details, Interface};
 use telegraf_net::model::link::{Flags, LinkModes};
 use telegraf_net::model::protocol::{Group, ProtocolStatistics};
-use telegraf_net::model::rates::{Rates, Reading};
+use telegraf_net::model::rates::{Rates, Reading, rounded};
+use telegraf_net::parse::btf::{BtfHeader, NameSearch};
 use telegraf_net::parse::netlink::ethtool::{self, LinkModesReply};
+use telegraf_net::parse::netlink::inet6_link::Inet6Link;
 use telegraf_net::parse::netlink::rtnl_link::LinkMessage;
 use telegraf_net::parse::netlink::rtnl_stats::Stats;
 use telegraf_net::parse::netlink::{Message, Step, messages};
@@ -92,7 +94,7 @@ fn line_of(
     let mut interface = Interface::default();
     interface.set_link_modes(Some(LinkModes { speed_mbits, duplex: None }), 1);
     let fields = Fields { influx_uint_support: true, ..Fields::default() };
-    Influx.fields(&mut line, counters, &interface, &fields);
+    Influx.fields(&mut line, counters, &interface, &fields, None);
     Influx.end(&mut line, 1);
     line
 }
@@ -106,7 +108,7 @@ fn floats_of(per_second: [Option<f64>; 8], speed_mbits: i64) -> Vec<(String, f64
     interface.details = Some(Box::new(details));
     let mut line = b"net".to_vec();
     let fields = Fields { rates: true, ..Fields::default() };
-    Influx.fields(&mut line, &Counters::default(), &interface, &fields);
+    Influx.fields(&mut line, &Counters::default(), &interface, &fields, None);
     Influx.end(&mut line, 1);
     let line = String::from_utf8(line).unwrap();
     let mut parsed: Vec<_> = parse_lines(&line).collect::<Result<_, _>>().unwrap();
@@ -767,13 +769,15 @@ proptest! {
         per_second in any::<[Option<f64>; 8]>(),
         speed in prop_oneof![any::<i64>(), Just(65535), Just(4_294_967_295), 0..5_i64],
     ) {
+        // None is below zero.
+        let per_second = per_second.map(|rate| rate.map(|rate| rounded(rate.abs())));
         // Far beyond what there can be, a percentage of the speed would be infinite.
         prop_assume!(per_second.iter().flatten().all(|rate| rate.abs() < 1e307));
         let fields = floats_of(per_second, speed);
         prop_assert!(fields.iter().all(|(_, value)| value.is_finite()));
         let is_speed = speed > 0 && ![65535, 4_294_967_295].contains(&speed);
         #[expect(clippy::cast_precision_loss, reason = "as the plugin does")]
-        let percent = |rate: Option<f64>| rate.filter(|_| is_speed).map(|rate| rate * 8.0 / (speed as f64 * 1e6) * 100.0);
+        let percent = |rate: Option<f64>| rate.filter(|_| is_speed).map(|rate| rate * 8.0 / (speed as f64 * 1e6) * 100.0).map(rounded);
         let rates = Counters::TABLE.map(|counter| format!("{}_rate", counter.name)).into_iter().zip(per_second);
         let utilization = [
             ("utilization_in".to_owned(), percent(per_second[1])),
@@ -932,8 +936,8 @@ proptest! {
         let mut errors = Vec::new();
         proc_net_snmp::statistics(
             &bytes,
-            |_| true,
-            |statistic| protocols.push(Group::Tcp, Some(statistic.group), statistic.column, statistic.value),
+            Some,
+            |group, statistic| protocols.push(Group::Tcp, Some(group), statistic.column, statistic.value),
             |error| errors.push(error.to_string()),
         );
         proc_net_sockstat::statistics(
@@ -1034,6 +1038,52 @@ proptest! {
         // With a proper header, they get as far as the attributes.
         let length = u32::try_from(bytes.len() + 16).unwrap().to_ne_bytes();
         told(&[&length, kind.to_ne_bytes().as_slice(), &[0; 10], &bytes].concat());
+    }
+
+    #[test]
+    fn random_bytes_are_no_trouble_as_counters_of_ipv6(bytes in vec(prop_oneof![Just(0_u8), 0..9_u8, any::<u8>()], 0..300)) {
+        // With the header of a message, its family, and the attribute that holds the others.
+        let nested = u16::try_from(bytes.len() + 4).unwrap().to_ne_bytes();
+        let length = u32::try_from(bytes.len() + 36).unwrap().to_ne_bytes();
+        let mut message = [&length[..], &16_u16.to_ne_bytes(), &[0; 10], &[10], &[0; 15]].concat();
+        message.extend([&nested[..], &12_u16.to_ne_bytes(), &bytes].concat());
+        let message = messages(&message).next().unwrap().unwrap();
+        let link = Inet6Link::of(&message).unwrap();
+        for group in Group::ALL {
+            let mut counters = (0..60).chain([u16::MAX]).map(|number| link.counter(group, number));
+            prop_assert!(counters.all(|counter| counter.is_none_or(|counter| counter >= 0)));
+            prop_assert!(link.counter(group, 1).is_none_or(|first| first == 0 || link.has_any(group)));
+        }
+    }
+
+    #[test]
+    fn random_bytes_are_no_trouble_as_types_of_the_kernel(
+        header in vec(any::<u8>(), 0..30),
+        strings in vec(prop_oneof![Just("A_"), Just("A_B"), Just("\0"), Just("B"), Just("é")], 0..60),
+        types in vec(prop_oneof![0..20_u32, (0..32_u32, 0..5_u32).prop_map(|(kind, members)| kind << 24 | members), any::<u32>()], 0..60),
+        piece in 1..50_usize,
+        cut in 0..4_usize,
+    ) {
+        if let Ok(header) = BtfHeader::of(&header) {
+            prop_assert!(header.types.start <= header.types.end && header.strings.start <= header.strings.end);
+        }
+        let strings = strings.concat().into_bytes();
+        let types: Vec<_> = types.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let types = &types[..types.len().saturating_sub(cut)];
+        let read = |piece: usize| {
+            let mut names = NameSearch::new(&["A_"]);
+            for piece in strings.chunks(piece) {
+                names.take(piece)?;
+            }
+            let mut values = names.into_values();
+            for piece in types.chunks(piece) {
+                values.take(piece)?;
+            }
+            values.into_enumerators()
+        };
+        let whole = read(1 << 20);
+        prop_assert_eq!(&whole, &read(piece));
+        prop_assert!(whole.is_err() || whole.unwrap().iter().all(|(name, _)| name.starts_with("A_")));
     }
 
     #[test]

@@ -64,6 +64,28 @@ fn a_gather_takes_six_system_calls_and_one_more_for_each_hundred_interfaces() {
 }
 
 #[test]
+fn counters_of_which_none_is_reported_are_not_asked_for() {
+    if is_skipped_without_strace() {
+        return;
+    }
+    let netns = netns_with(10);
+    let questions = |options: &str| {
+        let table = "[[inputs.net]]\nprotocols = ['ip:defaultttl']\nlink_state = true\n";
+        let mut daemon = Daemon::start_as(netns.command(PLUGIN), &format!("{table}{options}"));
+        daemon.batch();
+        let trace = Trace::of_process(daemon.pid());
+        for word in ["first", "second", "third"] {
+            daemon.trigger(word);
+            daemon.rest_until("net,interface=all ");
+        }
+        let calls = trace.between("\"first\\n\"", "\"third\\n\"");
+        calls.iter().filter(|call| call.contains("sendto(")).count()
+    };
+    assert!(questions("") >= 2);
+    assert_eq!(questions("interface_exclude = ['*']"), 0);
+}
+
+#[test]
 fn nothing_is_done_between_the_last_event_and_the_next_trigger() {
     if is_skipped_without_strace() {
         return;

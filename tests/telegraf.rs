@@ -726,7 +726,7 @@ fn every_byte_of_a_tag_arrives_as_the_encoders_table_says() {
         let tags = ["alias", "lower"].map(|key| (key, &text[..]));
         Influx.interface(&mut stream, &text, &mut tags.into_iter());
         let (counters, interface) = (Counters::default(), Interface::default());
-        Influx.fields(&mut stream, &counters, &interface, &Fields::default());
+        Influx.fields(&mut stream, &counters, &interface, &Fields::default(), None);
         Influx.end(&mut stream, 1);
         let tags = [("namespace", &text[..])];
         Influx.protocols(&mut stream, &mut tags.into_iter(), &mut statistics.iter());

@@ -2,32 +2,21 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::namespace::Namespace;
+use crate::plan::Plan;
 
-/// What a slow exporter may need to start, and then for one answer.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Connects to a port on the loopback of a network namespace, as soon as something listens there.
-pub(crate) fn connect(namespace: &Namespace, port: u16) -> io::Result<TcpStream> {
-    let stream = namespace.inside(move || {
-        let start = Instant::now();
-        loop {
-            match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
-                Err(error)
-                    if error.kind() == ErrorKind::ConnectionRefused
-                        && start.elapsed() < PATIENCE =>
-                {
-                    thread::sleep(Duration::from_millis(20));
-                }
-                result => return result,
-            }
-        }
-    })?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+/// Connects to a port on the loopback of a network namespace; none if nothing listens there.
+pub(crate) fn connect(namespace: &Namespace, port: u16) -> io::Result<Option<TcpStream>> {
+    let stream =
+        namespace.inside(move || match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(None),
+            result => result.map(Some),
+        })?;
+    if let Some(stream) = &stream {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Plan::PATIENCE))?;
+    }
     Ok(stream)
 }
 
@@ -40,7 +29,7 @@ pub(crate) fn scrape(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result
         match stream.read(&mut part) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return Err(io::Error::other(format!("no answer within {PATIENCE:?}")));
+                return Err(io::Error::other(format!("no answer within {:?}", Plan::PATIENCE)));
             }
             Err(error) => return Err(error),
             Ok(count) => answer.extend_from_slice(&part[..count]),

@@ -30,7 +30,7 @@ use clap::Parser;
 
 use crate::namespace::{Namespace, Namespaces};
 use crate::plan::Plan;
-use crate::report::{Figures, Report};
+use crate::report::{Figure, Figures, Report};
 use crate::rows::{FLOOR, ROWS, Row, SPREAD};
 use crate::site::Site;
 use crate::tools::Tools;
@@ -62,6 +62,10 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
 
+    /// The telegraf-net to measure, in place of the one that was built with this
+    #[arg(long, value_name = "FILE")]
+    plugin: Option<PathBuf>,
+
     /// The Telegraf to compare with
     #[arg(long, value_name = "FILE")]
     telegraf: Option<PathBuf>,
@@ -74,6 +78,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE", hide = true)]
     floor: Option<PathBuf>,
 
+    /// Have the floor ask for the counters of IPv6, too
+    #[arg(long, hide = true, requires = "floor")]
+    with_ipv6: bool,
+
     /// What `cargo bench` gives every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -82,7 +90,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.floor {
-        Some(batch) => floor::run(batch),
+        Some(batch) => floor::run(batch, arguments.with_ipv6),
         None => bench(&arguments),
     };
     match result {
@@ -97,33 +105,61 @@ fn main() -> ExitCode {
 fn bench(arguments: &Arguments) -> Result<()> {
     check(arguments)?;
     warn_when_busy();
-    let tools = Tools::find(arguments.telegraf.as_deref())?;
+    let tools = Tools::find(arguments.plugin.as_deref(), arguments.telegraf.as_deref())?;
     let rows: Vec<_> = ROWS.iter().filter(|row| is_wanted(row, &arguments.rows)).collect();
     let (rows, left_out): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|row| tools.missing(&row.program).is_none());
+
+    let left_out: Vec<_> =
+        left_out.iter().filter_map(|row| Some((row.name, tools.missing(&row.program)?))).collect();
+    for (row, how) in &left_out {
+        progress(&format!("W! {row} is left out: {how}"));
+    }
 
     let workspace = Workspace::new()?;
     let plan = if arguments.quick { Plan::QUICK } else { Plan::FULL };
     let mut figures = Figures::default();
     for &interfaces in &arguments.sizes {
         let rows: Vec<_> = rows.iter().copied().filter(|row| row.is_at(interfaces)).collect();
-        let namespace = Namespace::new(&workspace, interfaces)?;
-        let count = rows.iter().find_map(|row| row.namespaces);
-        let make = |count| Namespaces::new(&workspace, count, interfaces / count);
-        let _namespaces = count.map(make).transpose()?;
-        let site = Site { workspace: &workspace, namespace: &namespace, tools: &tools };
-        figures.extend(measure::rows(&rows, &site, &plan)?);
+        figures.extend(size(interfaces, &rows, &workspace, &tools, &plan));
     }
     drop(workspace);
 
-    let left_out =
-        left_out.iter().filter_map(|row| Some((row.name, tools.missing(&row.program)?))).collect();
+    if figures.is_empty() {
+        return Err("no row could be measured: the warnings above say why".into());
+    }
     let report = Report { figures, left_out, plan };
     print(&report.text())?;
     match &arguments.out {
         Some(file) => write(file, &report.document(&tools, &make_command(arguments))?),
         None => Ok(()),
     }
+}
+
+/// Measures the rows with that many interfaces. What cannot be made costs those that need it.
+fn size<'a>(
+    interfaces: usize,
+    rows: &[&'a Row],
+    workspace: &Workspace,
+    tools: &Tools,
+    plan: &Plan,
+) -> Vec<Figure<'a>> {
+    let namespace = match Namespace::new(workspace, interfaces) {
+        Ok(namespace) => namespace,
+        Err(error) => {
+            let failed = |&row| Figure {
+                interfaces,
+                row,
+                outcome: Err(measure::told(row, interfaces, error.clone())),
+            };
+            return rows.iter().map(failed).collect();
+        }
+    };
+    let count = rows.iter().find_map(|row| row.namespaces);
+    let make = |count| Namespaces::new(workspace, count, interfaces / count);
+    let namespaces = count.map(make).transpose();
+    let site = Site { workspace, namespace: &namespace, namespaces: &namespaces, tools };
+    measure::rows(rows, &site, plan)
 }
 
 /// Says what is missing before anything is made.
@@ -168,15 +204,13 @@ fn make_command(arguments: &Arguments) -> String {
         options.push(format!("--sizes {}", sizes.join(",")));
     }
     options.extend(arguments.rows.iter().map(|text| format!("--rows '{text}'")));
-    if arguments.quick {
-        options.push("--quick".into());
-    }
+    let target = if arguments.quick { "bench-quick" } else { "bench" };
     let out = arguments.out.as_ref().map(|file| format!(" BENCH_OUT={}", file.display()));
     let options = match options.join(" ") {
         options if options.is_empty() => options,
         options => format!(" BENCH_ARGS=\"{options}\""),
     };
-    format!("make bench{}{options}", out.unwrap_or_default())
+    format!("make {target}{}{options}", out.unwrap_or_default())
 }
 
 fn print(text: &str) -> Result<()> {

@@ -18,9 +18,9 @@ impl Plan {
     pub(crate) const FULL: Self = Self {
         warm_rounds: 9,
         warm_length: Duration::from_millis(200),
-        cold_rounds: 3,
+        cold_rounds: 2,
         cold_gathers: 3,
-        clocked_gathers: 9,
+        clocked_gathers: 6,
     };
     pub(crate) const QUICK: Self = Self {
         warm_rounds: 3,
@@ -39,4 +39,6 @@ impl Plan {
     pub(crate) const MIDDLE: Duration = Duration::from_millis(500);
     /// What a program may take to fall asleep after a gather, before its CPU time is read.
     pub(crate) const SETTLING: Duration = Duration::from_millis(10);
+    /// What a program may take to answer. One that takes longer is given up.
+    pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 }

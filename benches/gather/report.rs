@@ -8,15 +8,23 @@ use crate::Result;
 use crate::plan::Plan;
 use crate::process::Memory;
 use crate::rows::{
-    APART, FLOOR, FLOOR_TRAFFIC, INPUTS_NET, INPUTS_NET_SOME, Row, SPREAD, STEADY, TELEGRAF_DEDUP,
-    TELEGRAF_PLUGIN, TOGETHER,
+    APART, FLOOR, FLOOR_IPV6, FLOOR_TRAFFIC, INPUTS_NET, INPUTS_NET_SOME, INTERFACE_PROTOCOLS,
+    LINK_STATE, PROCFS, RATES, Row, SPREAD, STATISTICS, STEADY, TELEGRAF_DEDUP, TELEGRAF_PLUGIN,
+    TOGETHER,
 };
 use crate::tools::Tools;
 
-/// What was measured of one row at one size: a figure of each round.
+/// What was measured of one row at one size.
 pub(crate) struct Figure<'a> {
     pub(crate) interfaces: usize,
     pub(crate) row: &'a Row,
+    /// If it could not be measured, why.
+    pub(crate) outcome: Result<Rounds>,
+}
+
+/// A figure of each round.
+#[derive(Default)]
+pub(crate) struct Rounds {
     /// None for a program that cannot gather back to back.
     pub(crate) warm_us: Vec<f64>,
     pub(crate) cold_us: Vec<f64>,
@@ -30,28 +38,37 @@ pub(crate) struct Figures<'a>(Vec<Figure<'a>>);
 /// What there is to tell about a run.
 pub(crate) struct Report<'a> {
     pub(crate) figures: Figures<'a>,
-    /// The names of rows that could not be measured, and what to do about it.
+    /// The names of rows whose program is missing, and what to do about it.
     pub(crate) left_out: Vec<(&'static str, &'static str)>,
     pub(crate) plan: Plan,
 }
 
 impl Figure<'_> {
     fn warm_us(&self) -> Option<f64> {
-        median(&self.warm_us)
+        median(&self.outcome.as_ref().ok()?.warm_us)
     }
 
     fn cold_us(&self) -> Option<f64> {
-        median(&self.cold_us)
+        median(&self.outcome.as_ref().ok()?.cold_us)
     }
 
-    fn memory_mb(&self) -> f64 {
-        self.memory.iter().map(|memory| megabytes(memory.bytes)).sum()
+    fn memory(&self) -> Option<&[Memory]> {
+        Some(&self.outcome.as_ref().ok()?.memory)
+    }
+
+    fn memory_mb(&self) -> Option<f64> {
+        Some(self.memory()?.iter().map(|memory| megabytes(memory.bytes)).sum())
     }
 }
 
 impl<'a> Figures<'a> {
     pub(crate) fn extend(&mut self, figures: Vec<Figure<'a>>) {
         self.0.extend(figures);
+    }
+
+    /// Whether nothing was measured.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|figure| figure.outcome.is_err())
     }
 
     fn get(&self, interfaces: usize, row: &str) -> Option<&Figure<'a>> {
@@ -86,13 +103,13 @@ impl<'a> Figures<'a> {
             let cells = [
                 n.to_string(),
                 figure.row.name.to_owned(),
-                number(warm),
+                if figure.outcome.is_ok() { number(warm) } else { "not measured".to_owned() },
                 number(ratio(warm, floor_warm)),
                 number(ratio(inputs_net, warm)),
                 number(cold),
                 number(ratio(cold, floor_cold)),
                 number(ratio(inputs_net, cold)),
-                memory(&figure.memory),
+                figure.memory().map(memory).unwrap_or_default(),
             ];
             let _ = writeln!(table, "| {} |", cells.join(" | "));
         }
@@ -101,8 +118,9 @@ impl<'a> Figures<'a> {
 
     /// How far the rounds of a figure are from it at most, in percent: the median of all figures,
     /// and the largest.
-    fn spread(&self, rounds: impl for<'b> Fn(&'b Figure<'a>) -> &'b [f64]) -> Option<String> {
-        let spreads: Vec<_> = self.0.iter().filter_map(|figure| spread(rounds(figure))).collect();
+    fn spread(&self, values: impl Fn(&Rounds) -> &[f64]) -> Option<String> {
+        let measured = self.0.iter().filter_map(|figure| figure.outcome.as_ref().ok());
+        let spreads: Vec<_> = measured.filter_map(|rounds| spread(values(rounds))).collect();
         let largest = spreads.iter().copied().fold(0.0, f64::max);
         Some(format!("{:.0} % ({largest:.0} % at most)", median(&spreads)?))
     }
@@ -146,22 +164,48 @@ impl<'a> Figures<'a> {
             0.05,
             ratio(self.cold_us(1000, TELEGRAF_DEDUP), self.cold_us(1000, INPUTS_NET_SOME)),
         ));
+        for (what, row, limit) in [
+            ("link_state = true", LINK_STATE, 1.2),
+            ("rates = true", RATES, 1.5),
+            ("interface_protocols with all", INTERFACE_PROTOCOLS, 2.5),
+            ("source = \"procfs\"", PROCFS, 7.0),
+        ] {
+            targets.push(Target::at_most(
+                &format!("warm, 1000 interfaces: {what}, × steady"),
+                limit,
+                ratio(self.warm_us(1000, row), steady(1000)),
+            ));
+        }
         targets.push(Target::at_most(
-            "warm, 2000 interfaces: in 500 namespaces, × in one",
-            10.0,
-            ratio(self.warm_us(SPREAD, APART), self.warm_us(SPREAD, TOGETHER)),
+            "warm, 1000 interfaces: interface_protocols with all, × the floor with IPv6",
+            2.0,
+            ratio(self.warm_us(1000, INTERFACE_PROTOCOLS), self.warm_us(1000, FLOOR_IPV6)),
         ));
+        targets.push(Target::at_most(
+            "warm, 10 interfaces: with protocol statistics, × floor",
+            3.3,
+            ratio(self.warm_us(10, STATISTICS), self.warm_us(10, FLOOR)),
+        ));
+        for limit in [10.0, 2.0] {
+            targets.push(Target::at_most(
+                "warm, 2000 interfaces: in 500 namespaces, × in one",
+                limit,
+                ratio(self.warm_us(SPREAD, APART), self.warm_us(SPREAD, TOGETHER)),
+            ));
+        }
         let floor = number(self.growth(FLOOR));
         targets.push(Target::at_most(
             &format!("warm: steady per interface, 4000 : 100 (the floor's own: {floor})"),
             1.1,
             self.growth(STEADY),
         ));
-        targets.push(Target::at_most(
-            "4000 interfaces: memory of steady, MB",
-            6.0,
-            self.get(4000, STEADY).map(Figure::memory_mb),
-        ));
+        for (n, limit) in [(10, 2.0), (4000, 6.0), (4000, 4.0)] {
+            targets.push(Target::at_most(
+                &format!("{n} interfaces: memory of steady, MB"),
+                limit,
+                self.get(n, STEADY).and_then(Figure::memory_mb),
+            ));
+        }
         targets
     }
 }
@@ -174,8 +218,14 @@ impl Report<'_> {
         for (row, how) in &self.left_out {
             let _ = writeln!(text, "Left out: {row}: {how}.");
         }
-        let warm = self.figures.spread(|figure| &figure.warm_us);
-        let cold = self.figures.spread(|figure| &figure.cold_us);
+        for figure in &self.figures.0 {
+            if let Err(error) = &figure.outcome {
+                let (n, name) = (figure.interfaces, figure.row.name);
+                let _ = writeln!(text, "Not measured: {n} interfaces, {name}: {error}.");
+            }
+        }
+        let warm = self.figures.spread(|rounds| &rounds.warm_us);
+        let cold = self.figures.spread(|rounds| &rounds.cold_us);
         let _ = writeln!(
             text,
             "Rounds are off their median by: warm {}, cold {}.\n",

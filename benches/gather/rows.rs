@@ -10,13 +10,16 @@ pub(crate) struct Row {
     pub(crate) only_at: Option<usize>,
     /// The share of the interfaces whose counters move before each gather.
     pub(crate) traffic_percent: usize,
-    /// The share of the interfaces that it reports.
-    pub(crate) reports_percent: usize,
+    /// What it has to report before it is measured.
+    pub(crate) reports: Reports,
     /// How a gather of a program that is driven ends.
     pub(crate) end: End,
     /// Its interfaces are not in one namespace, but in that many others.
     pub(crate) namespaces: Option<usize>,
 }
+
+/// Lines of a configuration.
+type Conf = &'static [&'static str];
 
 /// How the end of a gather is told from what comes on stdout.
 #[derive(Clone, Copy)]
@@ -27,17 +30,29 @@ pub(crate) enum End {
     Line(&'static str),
 }
 
-/// What runs. A `conf` is what stands below `[[inputs.net]]` in `plugin.conf`.
+/// What a program reports in one gather.
+#[derive(Clone, Copy)]
+pub(crate) enum Reports {
+    /// This share of the interfaces, in percent: no more and no less.
+    Interfaces(usize),
+    /// A line that begins so.
+    Line(&'static str),
+    /// Nothing.
+    Nothing,
+}
+
+/// What runs. A `conf` has the lines that stand below `[[inputs.net]]` in `plugin.conf`.
 #[derive(Clone, Copy)]
 pub(crate) enum Program {
-    /// One dump and one write, of what the plugin writes with `conf`.
-    Floor { conf: &'static str },
+    /// One dump, or with that of IPv6 two, and one write, of what the plugin writes with `conf`.
+    Floor { conf: Conf, with_ipv6: bool },
     /// The plugin, driven as Telegraf drives it.
-    Plugin { conf: &'static str },
-    /// Telegraf with `inputs.net`.
-    TelegrafNet,
+    Plugin { conf: Conf },
+    /// Telegraf with inputs of its own, as its configuration has them. The line of an interface begins
+    /// with `line`, up to the interface's name.
+    Telegraf { inputs: &'static str, line: &'static str },
     /// Telegraf with the plugin in `inputs.execd`.
-    TelegrafPlugin { conf: &'static str },
+    TelegrafPlugin { conf: Conf },
     /// Prometheus' exporter, scraped over HTTP.
     NodeExporter,
     /// collectd with its plugin `interface`.
@@ -47,8 +62,13 @@ pub(crate) enum Program {
 // The rows that the targets speak of.
 pub(crate) const FLOOR: &str = "floor";
 pub(crate) const FLOOR_TRAFFIC: &str = "floor, traffic everywhere";
+pub(crate) const FLOOR_IPV6: &str = "floor, with IPv6 per interface";
 pub(crate) const STEADY: &str = "telegraf-net, steady";
-pub(crate) const TRAFFIC: &str = "telegraf-net, traffic everywhere";
+pub(crate) const STATISTICS: &str = "telegraf-net, with protocol statistics";
+pub(crate) const PROCFS: &str = "telegraf-net, source = \"procfs\"";
+pub(crate) const LINK_STATE: &str = "telegraf-net, link_state = true";
+pub(crate) const RATES: &str = "telegraf-net, rates = true";
+pub(crate) const INTERFACE_PROTOCOLS: &str = "telegraf-net, interface_protocols with all";
 pub(crate) const INPUTS_NET: &str = "Telegraf with inputs.net";
 pub(crate) const TELEGRAF_PLUGIN: &str = "Telegraf with telegraf-net";
 pub(crate) const INPUTS_NET_SOME: &str = "Telegraf with inputs.net, 5 % traffic";
@@ -61,68 +81,153 @@ pub(crate) const APART: &str = "telegraf-net, 500 namespaces with 4 each";
 /// floor.
 pub(crate) const SPREAD: usize = 2000;
 
-const STEADY_CONF: &str = "ignore_protocol_stats = true";
+const QUIET: &str = "ignore_protocol_stats = true";
+const STEADY_CONF: Conf = &[QUIET];
+const LINK_STATE_CONF: Conf = &[QUIET, LINK_STATE_ON];
 
-/// The last table's line is always there, where the first one's may be left out.
-const DEDUP_CONF: &str = "ignore_protocol_stats = true\ndedup_interval = \"10m\"\n\
-     [[inputs.net]]\nignore_protocol_stats = true\ninterfaces = [\"lo\"]";
-/// What stands for the workspace's name makes it this run's.
-const APART_CONF: &str =
-    "ignore_protocol_stats = true\nnamespace_include = [\"{workspace}-apart-*\"]";
+const LINK_STATE_ON: &str = "link_state = true";
+const RATES_ON: &str = "rates = true";
+const COUNTERS: &str = "counters = \"all\"";
+const TAGS: &str = "interface_tags = [\"alias\", \"altname\", \"mac\", \"kind\", \"master\", \"lower\", \
+     \"driver\", \"namespace\"]";
+const PROTOCOLS: &str = "protocols = [\"ip\", \"icmp\", \"icmpmsg\", \"tcp\", \"udp\", \"udplite\", \
+     \"ip6\", \"icmp6\", \"udp6\", \"udplite6\", \"tcpext\", \"ipext\", \"mptcpext\", \"sockstat\", \
+     \"sockstat6\", \"softnet\"]";
+const OWN_PROTOCOLS: &str = "interface_protocols = [\"ip6\", \"icmp6\"]";
+
+const OWN_PROTOCOLS_CONF: Conf = &[QUIET, OWN_PROTOCOLS];
+
+/// Where most fields are zero.
+const ALL_COUNTERS_CONF: Conf = &[COUNTERS, PROTOCOLS, OWN_PROTOCOLS];
+const NO_ZEROS_CONF: Conf = &[COUNTERS, PROTOCOLS, OWN_PROTOCOLS, "dump_zeros = false"];
+/// All that add to lines.
+const ALL_OPTIONS_CONF: Conf = &[COUNTERS, PROTOCOLS, OWN_PROTOCOLS, TAGS, LINK_STATE_ON, RATES_ON];
+
+const DEDUP: &str = "dedup_interval = \"10m\"";
+/// Its line is always there and comes last, where that of another table may be left out.
+const LAST_TABLE: &str = "[[inputs.net]]\nignore_protocol_stats = true\ninterfaces = [\"lo\"]";
 const DEDUP_END: End = End::Line("net,interface=lo ");
+const DEDUP_CONF: Conf = &[QUIET, DEDUP, LAST_TABLE];
+const DEDUP_FIELDS_CONF: Conf = &[QUIET, DEDUP, "dedup_fields = true", LAST_TABLE];
+
+/// What stands for the workspace's name makes it this run's.
+const APART_CONF: Conf = &[QUIET, "namespace_include = [\"{workspace}-apart-*\"]"];
+
+const NO_INTERFACES: &str = "interface_exclude = [\"*\"]";
+/// What `inputs.nstat` reads, as `--convert` has it.
+const NSTAT_CONF: Conf = &[
+    NO_INTERFACES,
+    "protocols = [\"ip\", \"icmp\", \"icmpmsg\", \"tcp\", \"udp\", \"udplite\", \"tcpext\", \"ipext\", \
+     \"mptcpext\", \"ip6\", \"icmp6\", \"udp6\", \"udplite6\"]",
+];
+const SOCKETS_CONF: Conf = &[NO_INTERFACES, "protocols = [\"sockstat\", \"sockstat6\"]"];
+const PROTOCOL_LINE: Reports = Reports::Line("> net,interface=all ");
+
+const FLOOR_PROGRAM: Program = Program::Floor { conf: STEADY_CONF, with_ipv6: false };
+const TELEGRAF_NET: Program = Program::Telegraf {
+    inputs: "[[inputs.net]]\nignore_protocol_stats = true\n",
+    line: "> net,interface=",
+};
+/// It does not run without an input; this one never gathers.
+const TELEGRAF_IDLE: Program =
+    Program::Telegraf { inputs: "[[inputs.net]]\ninterval = \"87600h\"\n", line: "" };
+const TELEGRAF_ETHTOOL: Program =
+    Program::Telegraf { inputs: "[[inputs.ethtool]]\n", line: "> ethtool,driver=veth,interface=" };
+const TELEGRAF_NSTAT: Program = Program::Telegraf {
+    // Without, it leaves out what is zero.
+    inputs: "[[inputs.nstat]]\ndump_zeros = true\n",
+    line: "",
+};
+const TELEGRAF_NETSTAT: Program = Program::Telegraf { inputs: "[[inputs.netstat]]\n", line: "" };
 
 pub(crate) const ROWS: &[Row] = &[
-    row(FLOOR, Program::Floor { conf: STEADY_CONF }),
-    Row { traffic_percent: 100, ..row(FLOOR_TRAFFIC, Program::Floor { conf: STEADY_CONF }) },
+    row(FLOOR, FLOOR_PROGRAM),
+    Row { traffic_percent: 100, ..row(FLOOR_TRAFFIC, FLOOR_PROGRAM) },
+    Row {
+        only_at: Some(1000),
+        ..row(FLOOR_IPV6, Program::Floor { conf: OWN_PROTOCOLS_CONF, with_ipv6: true })
+    },
     row(STEADY, Program::Plugin { conf: STEADY_CONF }),
-    Row { traffic_percent: 100, ..row(TRAFFIC, Program::Plugin { conf: STEADY_CONF }) },
+    Row {
+        traffic_percent: 100,
+        ..row("telegraf-net, traffic everywhere", Program::Plugin { conf: STEADY_CONF })
+    },
     row(
         "telegraf-net, speed_refresh = \"0s\"",
-        Program::Plugin { conf: "ignore_protocol_stats = true\nspeed_refresh = \"0s\"" },
+        Program::Plugin { conf: &[QUIET, "speed_refresh = \"0s\""] },
     ),
-    row("telegraf-net, with protocol statistics", Program::Plugin { conf: "" }),
-    row(
-        "telegraf-net, source = \"procfs\"",
-        Program::Plugin { conf: "ignore_protocol_stats = true\nsource = \"procfs\"" },
-    ),
+    row(STATISTICS, Program::Plugin { conf: &[] }),
+    row(PROCFS, Program::Plugin { conf: &[QUIET, "source = \"procfs\""] }),
     // The names of the other ends of the pairs.
     Row {
-        reports_percent: 50,
+        reports: Reports::Interfaces(50),
         ..option(
             "telegraf-net, interface_exclude = [\"*b\"]",
-            "ignore_protocol_stats = true\ninterface_exclude = [\"*b\"]",
+            &[QUIET, "interface_exclude = [\"*b\"]"],
         )
     },
-    option(
-        "telegraf-net, kind_exclude = [\"bridge\"]",
-        "ignore_protocol_stats = true\nkind_exclude = [\"bridge\"]",
-    ),
-    option("telegraf-net, counters = \"all\"", "ignore_protocol_stats = true\ncounters = \"all\""),
-    option("telegraf-net, link_state = true", "ignore_protocol_stats = true\nlink_state = true"),
-    option(
-        "telegraf-net, interface_tags with all",
-        "ignore_protocol_stats = true\ninterface_tags = [\"alias\", \"altname\", \"mac\", \"kind\", \
-         \"master\", \"lower\", \"driver\", \"namespace\"]",
-    ),
-    option(
-        "telegraf-net, protocols with all",
-        "protocols = [\"ip\", \"icmp\", \"icmpmsg\", \"tcp\", \"udp\", \"udplite\", \"ip6\", \"icmp6\", \
-         \"udp6\", \"udplite6\", \"tcpext\", \"ipext\", \"mptcpext\", \"sockstat\", \"sockstat6\", \
-         \"softnet\"]",
-    ),
-    option(
-        "telegraf-net, interface_protocols with all",
-        "ignore_protocol_stats = true\ninterface_protocols = [\"ip6\", \"icmp6\"]",
-    ),
-    option("telegraf-net, rates = true", "ignore_protocol_stats = true\nrates = true"),
-    Row { end: DEDUP_END, ..option("telegraf-net, dedup_interval = \"10m\"", DEDUP_CONF) },
-    row(INPUTS_NET, Program::TelegrafNet),
-    row(TELEGRAF_PLUGIN, Program::TelegrafPlugin { conf: STEADY_CONF }),
-    Row { traffic_percent: 5, only_at: Some(1000), ..row(INPUTS_NET_SOME, Program::TelegrafNet) },
+    option("telegraf-net, kind_exclude = [\"bridge\"]", &[QUIET, "kind_exclude = [\"bridge\"]"]),
+    option("telegraf-net, counters = \"all\"", &[QUIET, COUNTERS]),
+    option(LINK_STATE, LINK_STATE_CONF),
+    option("telegraf-net, interface_tags with all", &[QUIET, TAGS]),
+    option("telegraf-net, protocols with all", &[PROTOCOLS]),
+    option(INTERFACE_PROTOCOLS, OWN_PROTOCOLS_CONF),
+    option(RATES, &[QUIET, RATES_ON]),
     Row {
-        traffic_percent: 5,
-        only_at: Some(1000),
-        ..row(TELEGRAF_DEDUP, Program::TelegrafPlugin { conf: DEDUP_CONF })
+        traffic_percent: 100,
+        ..option("telegraf-net, rates = true, traffic everywhere", &[QUIET, RATES_ON])
+    },
+    Row { end: DEDUP_END, ..option("telegraf-net, dedup_interval = \"10m\"", DEDUP_CONF) },
+    Row {
+        end: DEDUP_END,
+        traffic_percent: 100,
+        ..option("telegraf-net, dedup_fields = true, traffic everywhere", DEDUP_FIELDS_CONF)
+    },
+    option("telegraf-net, all counters and statistics", ALL_COUNTERS_CONF),
+    option("telegraf-net, all counters and statistics, dump_zeros = false", NO_ZEROS_CONF),
+    option("telegraf-net, all options", ALL_OPTIONS_CONF),
+    Row {
+        only_at: Some(10),
+        reports: Reports::Nothing,
+        ..row("Telegraf with nothing to do", TELEGRAF_IDLE)
+    },
+    row(INPUTS_NET, TELEGRAF_NET),
+    row(TELEGRAF_PLUGIN, Program::TelegrafPlugin { conf: STEADY_CONF }),
+    Row { traffic_percent: 5, ..telegraf(INPUTS_NET_SOME, TELEGRAF_NET) },
+    Row { traffic_percent: 5, ..telegraf_plugin(TELEGRAF_DEDUP, DEDUP_CONF) },
+    Row {
+        traffic_percent: 100,
+        ..telegraf_plugin("Telegraf with telegraf-net, traffic everywhere", STEADY_CONF)
+    },
+    Row {
+        traffic_percent: 100,
+        ..telegraf_plugin(
+            "Telegraf with telegraf-net, dedup_fields = true, traffic everywhere",
+            DEDUP_FIELDS_CONF,
+        )
+    },
+    telegraf_plugin("Telegraf with telegraf-net, all counters and statistics", ALL_COUNTERS_CONF),
+    telegraf_plugin(
+        "Telegraf with telegraf-net, all counters and statistics, dump_zeros = false",
+        NO_ZEROS_CONF,
+    ),
+    Row {
+        reports: Reports::Line("> nstat,"),
+        ..telegraf("Telegraf with inputs.nstat", TELEGRAF_NSTAT)
+    },
+    Row {
+        reports: PROTOCOL_LINE,
+        ..telegraf_plugin("Telegraf with telegraf-net, protocols of inputs.nstat", NSTAT_CONF)
+    },
+    telegraf("Telegraf with inputs.ethtool", TELEGRAF_ETHTOOL),
+    telegraf_plugin("Telegraf with telegraf-net, link_state = true", LINK_STATE_CONF),
+    Row {
+        reports: Reports::Line("> netstat "),
+        ..telegraf("Telegraf with inputs.netstat", TELEGRAF_NETSTAT)
+    },
+    Row {
+        reports: PROTOCOL_LINE,
+        ..telegraf_plugin("Telegraf with telegraf-net, counts of sockets", SOCKETS_CONF)
     },
     Row { only_at: Some(SPREAD), ..row(TOGETHER, Program::Plugin { conf: STEADY_CONF }) },
     Row {
@@ -140,15 +245,25 @@ const fn row(name: &'static str, program: Program) -> Row {
         program,
         only_at: None,
         traffic_percent: 0,
-        reports_percent: 100,
+        reports: Reports::Interfaces(100),
         end: End::Count,
         namespaces: None,
     }
 }
 
 /// What an option costs.
-const fn option(name: &'static str, conf: &'static str) -> Row {
+const fn option(name: &'static str, conf: Conf) -> Row {
     Row { only_at: Some(1000), ..row(name, Program::Plugin { conf }) }
+}
+
+/// What Telegraf takes, at the same size.
+const fn telegraf(name: &'static str, program: Program) -> Row {
+    Row { only_at: Some(1000), ..row(name, program) }
+}
+
+/// What Telegraf takes with the plugin and an option.
+const fn telegraf_plugin(name: &'static str, conf: Conf) -> Row {
+    telegraf(name, Program::TelegrafPlugin { conf })
 }
 
 impl Row {

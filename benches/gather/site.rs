@@ -1,6 +1,7 @@
 //! Where programs are run.
 
-use crate::namespace::Namespace;
+use crate::Result;
+use crate::namespace::{Namespace, Namespaces};
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
@@ -8,5 +9,7 @@ use crate::workspace::Workspace;
 pub(crate) struct Site<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) namespace: &'a Namespace,
+    /// Those that rows with [`Row::namespaces`](crate::rows::Row::namespaces) are about.
+    pub(crate) namespaces: &'a Result<Option<Namespaces>>,
     pub(crate) tools: &'a Tools,
 }

@@ -6,12 +6,15 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::command::{PORT, command, once};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::command::{PORT, Ready};
 use crate::namespace::PREFIX;
+use crate::plan::Plan;
 use crate::process::{self, Process};
-use crate::rows::{End, Program, Row};
+use crate::rows::{End, Program, Reports, Row};
 use crate::site::Site;
 use crate::traffic::Traffic;
 use crate::{Result, http};
@@ -42,14 +45,13 @@ enum Trigger {
 pub(crate) fn is_driven(program: &Program) -> bool {
     match program {
         Program::Floor { .. } | Program::Plugin { .. } | Program::NodeExporter => true,
-        Program::TelegrafNet | Program::TelegrafPlugin { .. } | Program::Collectd => false,
+        Program::Telegraf { .. } | Program::TelegrafPlugin { .. } | Program::Collectd => false,
     }
 }
 
 impl Subject {
     /// Starts a row's program.
-    pub(crate) fn start(row: &Row, site: &Site<'_>) -> Result<Self> {
-        let command = command(&row.program, site)?;
+    pub(crate) fn start(row: &Row, ready: &Ready, site: &Site<'_>) -> Result<Self> {
         let stdio = || match &row.program {
             Program::Floor { .. } | Program::Plugin { .. } => (Stdio::piped(), Stdio::piped()),
             _ => (Stdio::null(), Stdio::null()),
@@ -58,17 +60,15 @@ impl Subject {
         if !is_driven(&row.program) {
             sleep_until(Duration::ZERO);
         }
-        let mut process = Process::start(row.name, &command, site, stdio())?;
+        let mut process = Process::start(ready, site, stdio())?;
         let trigger = match &row.program {
-            Program::Floor { conf } | Program::Plugin { conf } => {
-                newline(&mut process, conf, row.end, site)?
+            Program::Floor { .. } | Program::Plugin { .. } => {
+                newline(&mut process, ready, row.end)?
             }
             Program::NodeExporter => {
-                let stream = http::connect(site.namespace, PORT)
-                    .map_err(|error| process.failure(&error.to_string()))?;
-                Trigger::Request { stream, answer: Vec::new() }
+                Trigger::Request { stream: connect(&mut process, site)?, answer: Vec::new() }
             }
-            Program::TelegrafNet | Program::TelegrafPlugin { .. } | Program::Collectd => {
+            Program::Telegraf { .. } | Program::TelegrafPlugin { .. } | Program::Collectd => {
                 Trigger::Clock
             }
         };
@@ -102,19 +102,18 @@ impl Subject {
     }
 }
 
-/// Sees to it that the row's program reports every interface that it shall, no more and no less,
-/// before it is measured.
-pub(crate) fn check(row: &Row, site: &Site<'_>) -> Result<()> {
+/// Sees to it that the row's program reports what it shall, before it is measured.
+pub(crate) fn check(row: &Row, ready: &Ready, site: &Site<'_>) -> Result<()> {
+    if matches!(row.reports, Reports::Nothing) {
+        return Ok(());
+    }
     let (output, line) = match &row.program {
         Program::Floor { .. } => return Ok(()),
-        Program::Plugin { conf } => (once(conf, site)?, "net,interface="),
-        Program::TelegrafNet | Program::TelegrafPlugin { .. } => {
-            let mut command = command(&row.program, site)?;
-            command.push("--test".into());
-            (process::output(&command, site.namespace)?, "> net,interface=")
-        }
+        Program::Plugin { .. } => (ready.batch.clone(), "net,interface="),
+        Program::Telegraf { line, .. } => (told(ready, site)?, *line),
+        Program::TelegrafPlugin { .. } => (told(ready, site)?, "> net,interface="),
         Program::NodeExporter => {
-            let mut subject = Subject::start(row, site)?;
+            let mut subject = Subject::start(row, ready, site)?;
             subject.gather()?;
             let Trigger::Request { answer, .. } = subject.trigger else { return Ok(()) };
             (http::body(&answer), "node_network_receive_bytes_total{device=\"")
@@ -122,15 +121,32 @@ pub(crate) fn check(row: &Row, site: &Site<'_>) -> Result<()> {
         Program::Collectd => {
             // Its own test mode ends before everything is written.
             let mut ending = ["timeout", "--preserve-status", "1.5"].map(OsString::from).to_vec();
-            ending.extend(command(&row.program, site)?);
+            ending.extend_from_slice(&ready.command);
             (process::output(&ending, site.namespace)?, "PUTVAL bench/interface-")
         }
     };
-    let expected = site.namespace.interfaces * row.reports_percent / 100;
-    match count_interfaces(&output, &format!("{line}{PREFIX}")) {
-        reported if reported == expected => Ok(()),
-        reported => Err(format!("{}: it reports {reported} interfaces, not {expected}", row.name)),
+    match row.reports {
+        Reports::Nothing => Ok(()),
+        Reports::Line(line) => {
+            let mut lines = output.split(|&byte| byte == b'\n');
+            let is_there = lines.any(|text| text.starts_with(line.as_bytes()));
+            is_there
+                .then_some(())
+                .ok_or_else(|| format!("it reports no line that begins with {line:?}"))
+        }
+        Reports::Interfaces(percent) => {
+            let expected = site.namespace.interfaces * percent / 100;
+            match count_interfaces(&output, &format!("{line}{PREFIX}")) {
+                reported if reported == expected => Ok(()),
+                reported => Err(format!("it reports {reported} interfaces, not {expected}")),
+            }
+        }
     }
+}
+
+/// What Telegraf prints of one gather.
+fn told(ready: &Ready, site: &Site<'_>) -> Result<Vec<u8>> {
+    process::output(&[&ready.command[..], &["--test".into()]].concat(), site.namespace)
 }
 
 /// How many interfaces have lines that begin so. Those in different namespaces have different tags.
@@ -142,28 +158,39 @@ fn count_interfaces(output: &[u8], line: &str) -> usize {
 }
 
 /// The floor and the plugin: both write what the plugin prints in one gather.
-fn newline(process: &mut Process, conf: &str, end: End, site: &Site<'_>) -> Result<Trigger> {
+fn newline(process: &mut Process, ready: &Ready, end: End) -> Result<Trigger> {
     let (stdin, stdout) = (process.child.stdin.take(), process.child.stdout.take());
     let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
         return Err(process.failure("it has no pipes"));
     };
     Ok(match end {
         End::Count => {
-            let lines = count_lines(&once(conf, site)?);
+            let lines = count_lines(&ready.batch);
             Trigger::Newline { stdin, stdout, lines, buffer: vec![0; READ_BYTES] }
         }
         End::Line(last) => Trigger::NewlineUpTo { stdin, stdout, last, batch: Vec::new() },
     })
 }
 
+/// Connects to the exporter as soon as it listens.
+fn connect(process: &mut Process, site: &Site<'_>) -> Result<TcpStream> {
+    let start = Instant::now();
+    loop {
+        match http::connect(site.namespace, PORT) {
+            Ok(Some(stream)) => return Ok(stream),
+            Ok(None) if start.elapsed() < Plan::PATIENCE => process.check()?,
+            Ok(None) => return Err(process.failure("it does not listen")),
+            Err(error) => return Err(process.failure(&error.to_string())),
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Reads a whole batch, as Telegraf would, and drops it.
 fn read_lines(stdout: &mut ChildStdout, lines: usize, buffer: &mut [u8]) -> std::io::Result<()> {
     let mut missing = lines;
     while missing > 0 {
-        let count = stdout.read(buffer)?;
-        if count == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
+        let count = read(stdout, buffer)?;
         let read = count_lines(&buffer[..count]);
         missing = missing
             .checked_sub(read)
@@ -177,10 +204,7 @@ fn read_up_to(stdout: &mut ChildStdout, last: &str, batch: &mut Vec<u8>) -> std:
     let mut part = vec![0; READ_BYTES];
     batch.clear();
     loop {
-        let count = stdout.read(&mut part)?;
-        if count == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
+        let count = read(stdout, &mut part)?;
         batch.extend_from_slice(&part[..count]);
         if let Some(lines) = batch.strip_suffix(b"\n")
             && lines
@@ -191,6 +215,19 @@ fn read_up_to(stdout: &mut ChildStdout, last: &str, batch: &mut Vec<u8>) -> std:
         {
             return Ok(());
         }
+    }
+}
+
+/// Reads what there is, once there is something.
+fn read(stdout: &mut ChildStdout, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let patience = Timespec { tv_sec: Plan::PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+    if poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&patience))? == 0 {
+        let text = format!("it does not answer within {:?}", Plan::PATIENCE);
+        return Err(std::io::Error::other(text));
+    }
+    match stdout.read(buffer)? {
+        0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        count => Ok(count),
     }
 }
 

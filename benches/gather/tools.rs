@@ -1,7 +1,7 @@
 //! The programs to compare with: where they are, and which versions.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Result;
@@ -17,17 +17,13 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Looks for them; a Telegraf that is named must be there.
-    pub(crate) fn find(telegraf: Option<&Path>) -> Result<Self> {
-        if let Some(telegraf) = telegraf
-            && !telegraf.is_file()
-        {
-            return Err(format!("there is no {}: check --telegraf", telegraf.display()));
-        }
+    /// Looks for them; those that are named must be there.
+    pub(crate) fn find(plugin: Option<&Path>, telegraf: Option<&Path>) -> Result<Self> {
+        let plugin = plugin.unwrap_or(env!("CARGO_BIN_EXE_telegraf-net").as_ref());
         Ok(Self {
             myself: env::current_exe().map_err(|error| format!("this program: {error}"))?,
-            plugin: env!("CARGO_BIN_EXE_telegraf-net").into(),
-            telegraf: telegraf.map(Path::to_owned),
+            plugin: named("--plugin", plugin)?,
+            telegraf: telegraf.map(|file| named("--telegraf", file)).transpose()?,
             node_exporter: find("prometheus-node-exporter").or_else(|| find("node_exporter")),
             collectd: find("collectd"),
         })
@@ -37,7 +33,7 @@ impl Tools {
     pub(crate) fn missing(&self, program: &Program) -> Option<&'static str> {
         let (tool, how) = match program {
             Program::Floor { .. } | Program::Plugin { .. } => return None,
-            Program::TelegrafNet | Program::TelegrafPlugin { .. } => {
+            Program::Telegraf { .. } | Program::TelegrafPlugin { .. } => {
                 (&self.telegraf, "name a Telegraf with --telegraf")
             }
             Program::NodeExporter => {
@@ -50,7 +46,8 @@ impl Tools {
 
     /// Each program and its version.
     pub(crate) fn versions(&self) -> Vec<(&'static str, String)> {
-        let mut versions = vec![("telegraf-net", env!("CARGO_PKG_VERSION").to_owned())];
+        let plugin = word_after(&output(&self.plugin, "--version"), "telegraf-net ");
+        let mut versions = vec![("telegraf-net", plugin)];
         if let Some(telegraf) = &self.telegraf {
             versions.push(("Telegraf", telegraf_version(telegraf)));
         }
@@ -64,6 +61,12 @@ impl Tools {
         versions.push(("Rust", word_after(&output("rustc", "--version"), "rustc ")));
         versions
     }
+}
+
+/// The whole path of a program that an option names.
+fn named(option: &str, file: &Path) -> Result<PathBuf> {
+    let path = path::absolute(file).ok().filter(|path| path.is_file());
+    path.ok_or_else(|| format!("there is no {}: check {option}", file.display()))
 }
 
 /// Finds a command where a shell would.

@@ -50,9 +50,11 @@ impl Workspace {
         Ok(cgroup)
     }
 
-    /// A path in the folder.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    /// Makes a folder for one program.
+    pub(crate) fn new_folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.folder.path().join(name);
+        fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        Ok(folder)
     }
 
     fn remove_at_interrupt(&self) -> Result<()> {

@@ -84,8 +84,13 @@ pub struct Table {
     pub source: SourceOption,
     /// `speed_refresh`: how old a speed may get, where it is not read at every gather anyway.
     pub speed_refresh: Duration,
+    /// `dump_zeros`: whether those counters of [`Fields::all_counters`] and protocol statistics are written
+    /// that were zero all the time.
+    pub dump_zeros: bool,
     /// `dedup_interval`: for how long a line that says nothing new is left out.
     pub dedup_interval: Option<Duration>,
+    /// `dedup_fields`: whether for so long, fields that say nothing new are left out of lines that do.
+    pub dedup_fields: bool,
     /// Which network namespaces are reported.
     pub namespaces: NamespaceSelection,
     /// What a view wants to know beside what the table's lines tell.

@@ -31,7 +31,9 @@ pub(super) struct Options {
     pub(super) protocols: Option<Vec<Spanned<String>>>,
     pub(super) interface_protocols: Vec<Spanned<String>>,
     pub(super) influx_uint_support: bool,
+    pub(super) dump_zeros: Option<bool>,
     pub(super) dedup_interval: Option<Spanned<String>>,
+    pub(super) dedup_fields: bool,
     pub(super) namespace_include: Vec<Spanned<String>>,
     pub(super) namespace_exclude: Vec<Spanned<String>>,
     pub(super) namespace_discovery: Discovery,
@@ -67,7 +69,7 @@ pub struct OptionRow {
 }
 
 /// The options of a table. Each stands in `plugin.conf` and in `docs/OPTIONS.md`, with its default.
-pub const OPTIONS: [OptionRow; 23] = [
+pub const OPTIONS: [OptionRow; 25] = [
     OptionRow {
         key: "interfaces",
         takes: r#"a list of names and patterns, such as ["eth*", "lo"]"#,
@@ -153,9 +155,21 @@ pub const OPTIONS: [OptionRow; 23] = [
         systems: &System::ALL,
     },
     OptionRow {
+        key: "dump_zeros",
+        takes: "true or false",
+        default: Some("true"),
+        systems: &System::ALL,
+    },
+    OptionRow {
         key: "dedup_interval",
         takes: r#"a duration, such as "10m""#,
         default: Some(r#""0s""#),
+        systems: &System::ALL,
+    },
+    OptionRow {
+        key: "dedup_fields",
+        takes: "true or false",
+        default: Some("false"),
         systems: &System::ALL,
     },
     OptionRow {

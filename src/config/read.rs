@@ -205,6 +205,8 @@ impl Reader<'_> {
             speed_refresh: self
                 .duration("speed_refresh", options.speed_refresh.as_ref())?
                 .unwrap_or(SPEED_REFRESH),
+            dump_zeros: options.dump_zeros.unwrap_or(true),
+            dedup_fields: options.dedup_fields,
             dedup_interval: self
                 .duration("dedup_interval", options.dedup_interval.as_ref())?
                 .filter(|interval| !interval.is_zero()),
@@ -239,7 +241,17 @@ impl Reader<'_> {
                 ),
             })
         });
-        warnings.collect()
+        let alone = entries.get_key_value("dedup_fields");
+        let interval = options.dedup_interval.as_ref();
+        let interval = interval.and_then(|text| humantime::parse_duration(text.get_ref()).ok());
+        let is_alone = options.dedup_fields && interval.unwrap_or_default().is_zero();
+        let alone = alone.filter(|_| is_alone).map(|(key, _)| ConfigWarning {
+            line: self.line_of(key.span()),
+            what: "dedup_fields does nothing without dedup_interval".to_owned(),
+            why: "that says for how long a field that says nothing new is left out; add it"
+                .to_owned(),
+        });
+        warnings.chain(alone).collect()
     }
 
     /// The options that the table has, or that the environment gives it, unless it reads what lies in our

@@ -95,8 +95,9 @@ pub(super) fn table(block: &Block, files: &[&File]) -> Lines {
     host_proc(block, &mut lines);
     if block.get("dump_zeros").is_none_or(|option| option.value != Value::Boolean(true)) {
         lines.note(
-            "Without dump_zeros, inputs.nstat leaves out what is zero. Here it is written too.",
+            "Here, what was once other than zero is written from then on, also when it is zero again.",
         );
+        lines.option("dump_zeros", "false");
     }
     lines
 }

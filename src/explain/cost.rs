@@ -74,7 +74,7 @@ struct Switch {
     is_linux: bool,
 }
 
-const SWITCHES: [Switch; 10] = [
+const SWITCHES: [Switch; 11] = [
     Switch {
         option: r#"counters = "all""#,
         key: "counters",
@@ -156,6 +156,14 @@ const SWITCHES: [Switch; 10] = [
         set: Some(|table| table.source = SourceOption::Procfs),
         unset: |table| table.source = SourceOption::Auto,
         is_linux: true,
+    },
+    Switch {
+        option: "dump_zeros = false",
+        key: "dump_zeros",
+        is_set: |table| !table.dump_zeros,
+        set: Some(|table| table.dump_zeros = false),
+        unset: |table| table.dump_zeros = true,
+        is_linux: false,
     },
     Switch {
         option: "dedup_interval",

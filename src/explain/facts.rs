@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::config::{Config, ConfigWarning, Given, List, ListEntry, Origin, Table};
+use crate::format::choice::Choice;
 use crate::format::influx::Influx;
 use crate::format::{Fields, Format as _};
 use crate::gather::entries::{EntryOf, Match, Seen};
@@ -310,34 +311,39 @@ impl<'t> TableLook<'t> {
                 self.count(interface, tells_kinds);
                 let is_reported = verdict == Verdict::Reported && is_there;
                 let name = telegraf_name(&interface.name);
-                let mut line = Vec::new();
+                let (mut line, mut told) = (Vec::new(), Vec::new());
                 if let Some(counters) = counters.filter(|_| is_reported) {
                     let tags_of_lines = tags.iter().map(|(key, value)| (*key, value.as_slice()));
                     let properties =
                         self.table.interface_tags.iter().filter_map(|tag| tag.of(interface));
                     Influx.interface(&mut line, name, &mut tags_of_lines.chain(properties));
-                    Influx.fields(&mut line, counters, interface, &self.table.fields);
-                    let told = self.table.interface_tags.iter().filter_map(|tag| tag.of(interface));
-                    let told = told.filter(|(_, value)| !value.is_empty()).map(|(key, _)| key);
-                    self.told_tags.extend(told.chain(tags.iter().map(|(key, _)| *key)));
+                    told.clone_from(&line);
+                    let fields = &self.table.fields;
+                    Influx.fields(&mut told, counters, interface, fields, None);
+                    let mut choice = Choice::first(self.table.dump_zeros);
+                    Influx.fields(&mut line, counters, interface, fields, Some(&mut choice));
+                    let tags_told =
+                        self.table.interface_tags.iter().filter_map(|tag| tag.of(interface));
+                    let tags_told = tags_told.filter(|(_, value)| !value.is_empty());
+                    let tags_told = tags_told.map(|(key, _)| key);
+                    self.told_tags.extend(tags_told.chain(tags.iter().map(|(key, _)| *key)));
                     self.facts.without_speed += usize::from(interface.speed_mbits().is_none());
                 }
-                let fields = fields_of(&line);
-                let keys = fields.iter().map(|key| String::from_utf8_lossy(key).into_owned());
-                let count = fields.len();
-                self.told.extend(keys);
+                let keys = fields_of(&told);
+                self.told.extend(keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()));
                 let is_named = self.only == Some(name) && is_reported;
                 self.facts.interfaces.push(InterfaceFacts {
                     namespace: namespace.to_vec(),
                     name: name.to_vec(),
                     is_reported,
                     because,
-                    fields: count,
+                    fields: fields_of(&line).len(),
                     line: is_named.then(|| String::from_utf8_lossy(&line).into_owned()),
                 });
             }
             Shown::Protocol { statistic, .. } => {
-                self.facts.statistics += 1;
+                let is_written = self.table.dump_zeros || statistic.value != 0;
+                self.facts.statistics += usize::from(is_written);
                 self.facts.fields.insert(statistic.field.to_owned());
                 let entries = self.table.entries.iter().zip(&mut self.facts.entries);
                 for (entry, facts) in entries.filter(|(entry, _)| entry.list == List::Protocols) {

@@ -30,10 +30,12 @@ use std::io::Write as _;
 
 use influxdb_line_protocol::LineProtocolBuilder;
 
+use super::choice::Choice;
 use super::{FieldKey, FieldSink, Fields, Format, Tags};
 use crate::model::counters::Counters;
 use crate::model::interface::Interface;
 use crate::model::protocol::ProtocolStatistic;
+use crate::model::rates;
 
 /// `InfluxDB`'s line protocol.
 #[derive(Debug, Clone, Copy)]
@@ -61,10 +63,12 @@ impl Format for Influx {
         counters: &Counters,
         interface: &Interface,
         fields: &Fields,
+        choice: Option<&mut Choice>,
     ) {
         let start = line.len();
         let influx_uint_support = fields.influx_uint_support;
-        fields.tell(counters, interface, &mut Line { line: &mut *line, influx_uint_support });
+        let mut sink = Line { line: &mut *line, influx_uint_support };
+        fields.tell(counters, interface, choice, &mut sink);
         // No comma stands before the first one.
         if let Some(comma) = line.get_mut(start) {
             *comma = b' ';
@@ -181,10 +185,25 @@ fn push_signed(line: &mut Vec<u8>, value: i64) {
     line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// A finite number, with as many digits as tell it from others.
+/// A finite number that was [rounded](rates::rounded), without zeros at its end.
 fn push_float(line: &mut Vec<u8>, value: f64) {
-    // Writing to memory does not fail.
-    let _ = write!(line, "{value}");
+    if !(0.0..rates::LARGE).contains(&value) {
+        // Writing to memory does not fail.
+        let _ = write!(line, "{value}");
+        return;
+    }
+    let unit: u32 = if value < 1.0 { 1_000_000 } else { 1000 };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+    let parts = (value * f64::from(unit)).round() as u64;
+    let (whole, rest) = (parts / u64::from(unit), parts % u64::from(unit));
+    let mut buffer = itoa::Buffer::new();
+    line.extend_from_slice(buffer.format(whole).as_bytes());
+    if rest != 0 {
+        // With the digit 1 in front, so that all others are there.
+        let digits = buffer.format(u64::from(unit) + rest).trim_end_matches('0');
+        line.push(b'.');
+        line.extend_from_slice(digits.get(1..).unwrap_or_default().as_bytes());
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +231,7 @@ mod tests {
         interface.set_link_modes(link_modes, 1);
         Influx.interface(&mut line, name, &mut std::iter::empty());
         let fields = Fields { influx_uint_support, ..Fields::default() };
-        Influx.fields(&mut line, &COUNTERS, &interface, &fields);
+        Influx.fields(&mut line, &COUNTERS, &interface, &fields, None);
         Influx.end(&mut line, 1_700_000_000_123_456_789);
         String::from_utf8_lossy(&line).into_owned()
     }
@@ -242,13 +261,13 @@ mod tests {
         interface.details.as_mut().unwrap().rates.per_second = [Some(1.0); Counters::COUNT];
         let mut line = Vec::new();
         let fields = Fields { rates: true, ..Fields::default() };
-        Influx.fields(&mut line, &COUNTERS, &interface, &fields);
+        Influx.fields(&mut line, &COUNTERS, &interface, &fields, None);
         let line = String::from_utf8(line).unwrap();
         assert!(line.contains(",drop_in=7i,bytes_sent_rate=1,"), "{line}");
         assert!(line.contains(",drop_in_rate=1") && !line.contains("drop_out"), "{line}");
         interface.lacks_drop_out = false;
         let mut line = Vec::new();
-        Influx.fields(&mut line, &COUNTERS, &interface, &fields);
+        Influx.fields(&mut line, &COUNTERS, &interface, &fields, None);
         assert_eq!(String::from_utf8(line).unwrap().matches(",drop_out").count(), 2);
     }
 
@@ -275,6 +294,37 @@ mod tests {
         for (name, start) in cases {
             let line = line(name, None, false);
             assert!(line.starts_with(&format!("{start}bytes_sent=")), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_number_has_three_decimals_and_six_below_one_and_no_zeros_at_its_end() {
+        let cases = [
+            (0.0, "0"),
+            (1e-9, "0"),
+            (1.0 / 86_400.0, "0.000012"),
+            (0.1, "0.1"),
+            (0.999_999_9, "1"),
+            (1.0, "1"),
+            (1.0004, "1"),
+            (1.0005, "1.001"),
+            (2.0 / 3.0, "0.666667"),
+            (20.0 / 3.0, "6.667"),
+            (12.05, "12.05"),
+            (1_250_000_000.010_1, "1250000000.01"),
+            (8_999_999_999_999.5, "8999999999999.5"),
+            (1.8e19, "18000000000000000000"),
+        ];
+        for (value, expected) in cases {
+            let mut text = Vec::new();
+            push_float(&mut text, rates::rounded(value));
+            assert_eq!(String::from_utf8_lossy(&text), expected, "{value}");
+            // It is the number that other formats write, too.
+            assert_eq!(
+                String::from_utf8_lossy(&text).parse(),
+                Ok(rates::rounded(value)),
+                "{value}"
+            );
         }
     }
 

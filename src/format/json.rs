@@ -17,6 +17,7 @@ use serde::Serializer as _;
 use serde::ser::{Serialize, SerializeMap as _};
 use serde_json::ser::{Compound, Formatter};
 
+use super::choice::Choice;
 use super::{FieldKey, FieldSink, Fields, Format, Tags};
 use crate::log::steers;
 use crate::model::counters::Counters;
@@ -42,8 +43,9 @@ impl Format for Json {
         counters: &Counters,
         interface: &Interface,
         fields: &Fields,
+        choice: Option<&mut Choice>,
     ) {
-        object(record, |object| fields.tell(counters, interface, object));
+        object(record, |object| fields.tell(counters, interface, choice, object));
     }
 
     fn protocols(
@@ -192,7 +194,7 @@ mod tests {
         let tags = [("alias", &b"a \"b\"\n\x1b"[..]), ("kind", b"")];
         Json.interface(&mut record, b"eth0", &mut tags.into_iter());
         let fields = Fields { link_state: true, rates: true, ..Fields::default() };
-        Json.fields(&mut record, &counters, &interface, &fields);
+        Json.fields(&mut record, &counters, &interface, &fields, None);
         Json.end(&mut record, 1_700_000_000_123_456_789);
         let expected = json!({
             "name": "net",
@@ -219,7 +221,7 @@ mod tests {
             (0..0x3000).chain([0xfeff, 0x1_f980]).filter_map(char::from_u32).collect();
         let (mut record, interface) = (Vec::new(), Interface::default());
         Json.interface(&mut record, text.as_bytes(), &mut [("alias", text.as_bytes())].into_iter());
-        Json.fields(&mut record, &Counters::default(), &interface, &Fields::default());
+        Json.fields(&mut record, &Counters::default(), &interface, &Fields::default(), None);
         Json.end(&mut record, 1);
         assert_eq!(read(&record)["tags"], json!({"interface": text, "alias": text}));
         let written = String::from_utf8(record).unwrap();
@@ -235,7 +237,7 @@ mod tests {
         let tags = [("alias", &b"x\xc3"[..]), ("master", b"br0")];
         let (mut record, interface) = (Vec::new(), Interface::default());
         Json.interface(&mut record, b"bad\xff\xfe", &mut tags.into_iter());
-        Json.fields(&mut record, &Counters::default(), &interface, &Fields::default());
+        Json.fields(&mut record, &Counters::default(), &interface, &Fields::default(), None);
         Json.end(&mut record, 1);
         let read = read(&record);
         let expected =

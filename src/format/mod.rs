@@ -1,14 +1,17 @@
 //! What metrics are written as: a format turns what a gather has selected into bytes.
 
+pub mod choice;
 pub mod influx;
 pub mod json;
 
 use std::fmt;
 
+use self::choice::{Choice, Part};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::Interface;
 use crate::model::link::{LinkState, StateField, StateValue, is_known_speed};
 use crate::model::protocol::{Groups, ProtocolStatistic};
+use crate::model::rates::rounded;
 
 /// The tags of a record beside its interface: words of this program, and what is told of it.
 pub type Tags<'i, 't> = &'i mut (dyn Iterator<Item = (&'static str, &'t [u8])> + 'i);
@@ -25,13 +28,15 @@ pub trait Format: fmt::Debug {
     /// Appends what a record of an interface begins with: its name, as Telegraf has it, and its tags.
     fn interface(&self, record: &mut Vec<u8>, name: &[u8], tags: Tags<'_, '_>);
 
-    /// Appends the fields of an interface. What is not known is left out.
+    /// Appends the fields of an interface, those that the choice takes, if there is one. What is not known is
+    /// left out.
     fn fields(
         &self,
         record: &mut Vec<u8>,
         counters: &Counters,
         interface: &Interface,
         fields: &Fields,
+        choice: Option<&mut Choice>,
     );
 
     /// Appends the record of protocol statistics; nothing when there are none.
@@ -82,6 +87,47 @@ pub trait FieldSink {
 
     /// A word of the kernel's, which needs no escapes.
     fn word(&mut self, name: &str, word: &'static str);
+
+    /// Says what those that follow belong to.
+    #[inline]
+    fn begin_part(&mut self, _part: Part) {}
+}
+
+/// Tells a sink of those fields that a choice takes.
+struct Chosen<'a, S> {
+    sink: &'a mut S,
+    choice: &'a mut Choice,
+    part: Part,
+}
+
+impl<S: FieldSink> FieldSink for Chosen<'_, S> {
+    fn unsigned(&mut self, key: FieldKey, value: u64) {
+        if self.choice.takes(self.part, key.0, value) {
+            self.sink.unsigned(key, value);
+        }
+    }
+
+    fn signed(&mut self, name: &str, value: i64) {
+        if self.choice.takes(self.part, name, value.cast_unsigned()) {
+            self.sink.signed(name, value);
+        }
+    }
+
+    fn float(&mut self, key: FieldKey, value: f64) {
+        if self.choice.takes(self.part, key.0, value.to_bits()) {
+            self.sink.float(key, value);
+        }
+    }
+
+    fn word(&mut self, name: &str, word: &'static str) {
+        if self.choice.takes(self.part, name, choice::hash(word.as_bytes())) {
+            self.sink.word(name, word);
+        }
+    }
+
+    fn begin_part(&mut self, part: Part) {
+        self.part = part;
+    }
 }
 
 /// A field's name as it stands in a line of line protocol behind another field, `,bytes_sent=`.
@@ -98,10 +144,27 @@ impl FieldKey {
 }
 
 impl Fields {
-    /// Tells the fields of an interface's record, in the order of the README. What is not known is left
-    /// out.
+    /// Tells the fields of an interface's record, in the order of the README, those that the choice takes, if
+    /// there is one. What is not known is left out.
     #[inline]
-    pub fn tell(&self, counters: &Counters, interface: &Interface, sink: &mut impl FieldSink) {
+    pub fn tell(
+        self,
+        counters: &Counters,
+        interface: &Interface,
+        choice: Option<&mut Choice>,
+        sink: &mut impl FieldSink,
+    ) {
+        match choice {
+            None => self.tell_all(counters, interface, sink),
+            Some(choice) => {
+                let part = Part::Always;
+                self.tell_all(counters, interface, &mut Chosen { sink, choice, part });
+            }
+        }
+    }
+
+    #[inline]
+    fn tell_all(self, counters: &Counters, interface: &Interface, sink: &mut impl FieldSink) {
         let told = interface.counters_told();
         for (counter, value) in Counters::TABLE.iter().zip(counters.values()).take(told) {
             sink.unsigned(FieldKey(counter.key), value);
@@ -112,12 +175,14 @@ impl Fields {
         }
         let Some(details) = &interface.details else { return };
         if self.all_counters {
+            sink.begin_part(Part::Counter);
             for (counter, value) in MoreCounters::TABLE.iter().zip(details.more.values()) {
                 if let Some(value) = value {
                     sink.unsigned(FieldKey(counter.key), value);
                 }
             }
         }
+        sink.begin_part(Part::Always);
         if self.link_state {
             let duplex = interface.duplex();
             for StateField { name, value, .. } in &LinkState::FIELDS {
@@ -144,6 +209,7 @@ impl Fields {
                 }
             }
         }
+        sink.begin_part(Part::Counter);
         // Another table may have asked for more of them.
         let is_wanted = |one: &ProtocolStatistic<'_>| self.interface_protocols.contains(one.group);
         for statistic in details.protocols.iter().filter(is_wanted) {
@@ -158,5 +224,5 @@ pub fn utilization(bytes_per_second: Option<f64>, speed_mbits: Option<i64>) -> O
     let speed_mbits = speed_mbits.filter(|&speed_mbits| is_known_speed(speed_mbits))?;
     #[expect(clippy::cast_precision_loss, reason = "speeds have few digits")]
     let bits_per_second = speed_mbits as f64 * 1e6;
-    Some(bytes_per_second? * 8.0 / bits_per_second * 100.0)
+    Some(rounded(bytes_per_second? * 8.0 / bits_per_second * 100.0))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::config::Table;
 use crate::format::Format;
+use crate::format::choice::{Choice, Part, Which};
 use crate::model::counters::Counters;
 use crate::model::interface::{Interface, telegraf_name};
 use crate::model::protocol::{ProtocolStatistic, ProtocolStatistics};
@@ -35,6 +36,8 @@ struct TableReport {
     /// One for each interface, in the source's order.
     rows: Vec<InterfaceReport>,
     protocols: Record,
+    /// The version of the statistics that it was written for.
+    protocols_version: Option<u64>,
 }
 
 /// What is decided about one interface, for as long as it stays what it is.
@@ -53,9 +56,11 @@ struct InterfaceReport {
 #[derive(Debug, Default)]
 struct Record {
     text: Vec<u8>,
-    /// When it was last part of a batch, in nanoseconds since the system started; kept only where that
-    /// matters.
+    /// When it was last part of a batch, whole, in nanoseconds since the system started; kept only where
+    /// that matters.
     sent: Option<NonZeroU64>,
+    /// Which of its fields are written, where some are left out.
+    choice: Option<Box<Choice>>,
 }
 
 /// What all lines of a batch have in common.
@@ -86,8 +91,8 @@ impl Report {
     /// Makes lines for that table too, by its number in the configuration, all of them with these
     /// tags.
     pub fn add_table(&mut self, number: usize, tags: Vec<(&'static str, Vec<u8>)>) {
-        let (rows, protocols) = (Vec::new(), Record::default());
-        self.tables.push(TableReport { table: number, tags, rows, protocols });
+        let (rows, protocols, protocols_version) = (Vec::new(), Record::default(), None);
+        self.tables.push(TableReport { table: number, tags, rows, protocols, protocols_version });
     }
 
     /// Goes on with another source, which counts versions and readings anew. What was written last
@@ -167,23 +172,20 @@ impl Report {
             }
             let Some(counters) = interface.counters(reading) else { continue };
             // Most interfaces are idle most of the time.
-            if row.written < interface.changed {
+            let is_new = row.written < interface.changed;
+            if is_new {
                 row.written = reading.number;
-                if table.dedup_interval.is_some() {
-                    text.clear();
-                    text.extend_from_slice(row.tags());
-                    format.fields(text, counters, interface, &table.fields);
-                    row.record.replace(text);
-                } else {
-                    row.record.text.truncate(row.tags().len());
-                    format.fields(&mut row.record.text, counters, interface, &table.fields);
-                }
             }
-            row.record.append(batch, table.dedup_interval);
+            let prefix = row.tags().len();
+            let fill = |text: &mut Vec<u8>, choice: Option<&mut Choice>| {
+                format.fields(text, counters, interface, &table.fields, choice);
+            };
+            row.record.write(batch, table, text, (is_new, prefix), fill);
         }
     }
 
-    /// Appends the line of the protocol statistics, for one table.
+    /// Appends the line of the protocol statistics, for one table: always of the same list, whose version
+    /// tells whether anything in it is another.
     pub fn append_protocols(
         &mut self,
         batch: &mut Batch<'_>,
@@ -192,11 +194,17 @@ impl Report {
     ) {
         let Self { format, tables, text, .. } = self;
         let Some(report) = tables.iter_mut().find(|report| report.table == number) else { return };
-        let TableReport { tags, protocols, .. } = report;
-        text.clear();
-        format.protocols(text, &mut as_slices(tags), &mut named(table, statistics));
-        protocols.replace(text);
-        protocols.append(batch, table.dedup_interval);
+        let TableReport { tags, protocols, protocols_version, .. } = report;
+        let is_new = protocols_version.replace(statistics.version()) != Some(statistics.version());
+        let fill = |text: &mut Vec<u8>, choice: Option<&mut Choice>| {
+            let (mut named, tags) = (named(table, statistics), &mut as_slices(tags));
+            let Some(choice) = choice else { return format.protocols(text, tags, &mut named) };
+            let takes = |one: &ProtocolStatistic<'_>| {
+                choice.takes(Part::Counter, one.field, one.value.cast_unsigned())
+            };
+            format.protocols(text, tags, &mut named.filter(takes));
+        };
+        protocols.write(batch, table, text, (is_new, 0), fill);
     }
 
     /// Shows all that the tables could report in this reading, and what they make of it.
@@ -330,7 +338,7 @@ impl InterfaceReport {
             verdict,
             prefix: u32::try_from(text.len()).unwrap_or(u32::MAX),
             written: 0,
-            record: Record { text, sent: None },
+            record: Record { text, ..Record::default() },
         }
     }
 
@@ -398,36 +406,93 @@ fn places<'a, K>(
 }
 
 impl Record {
-    /// Makes it this line, unless it is already.
-    fn replace(&mut self, text: &mut Vec<u8>) {
-        if self.text != *text {
-            self.text.clear();
-            self.text.extend_from_slice(text);
-            self.sent = None;
-        }
-    }
-
-    /// Appends it, unless it was part of a batch within that time.
-    fn append(&mut self, batch: &mut Batch<'_>, dedup_interval: Option<Duration>) {
-        if self.text.is_empty() {
+    /// Appends what it says now, unless that is left out. `fill` appends fields to the part before them,
+    /// which has that length; where nothing is new, they are those of before.
+    fn write(
+        &mut self,
+        batch: &mut Batch<'_>,
+        table: &Table,
+        scratch: &mut Vec<u8>,
+        (is_new, prefix): (bool, usize),
+        fill: impl FnOnce(&mut Vec<u8>, Option<&mut Choice>),
+    ) {
+        let Some(interval) = table.dedup_interval else {
+            if is_new {
+                self.text.truncate(prefix);
+                fill(&mut self.text, chosen(&mut self.choice, table, false));
+            }
+            self.append(batch);
+            return;
+        };
+        if table.dedup_fields {
+            let is_due = self.is_due(batch, interval);
+            let mut is_said = false;
+            if is_due || is_new {
+                self.text.truncate(prefix);
+                let only_new = !is_due;
+                fill(&mut self.text, chosen(&mut self.choice, table, only_new));
+                is_said = self.choice.as_ref().is_some_and(|choice| choice.written() > 0);
+            }
+            self.append_or_not(batch, is_said, is_due);
             return;
         }
-        if let Some(interval) = dedup_interval {
-            let sent = self.sent.map(|sent| Duration::from_nanos(sent.get()));
-            let age = sent.map(|sent| batch.now.saturating_sub(sent));
-            let limit = interval.saturating_sub(batch.slack.min(interval / 2));
-            if age.is_some_and(|age| age < limit) {
-                batch.quiet += 1;
-                return;
+        if is_new {
+            scratch.clear();
+            scratch.extend_from_slice(self.text.get(..prefix).unwrap_or_default());
+            fill(scratch, chosen(&mut self.choice, table, false));
+            if self.text != *scratch {
+                self.text.clear();
+                self.text.extend_from_slice(scratch);
+                self.sent = None;
             }
+        }
+        let is_due = self.is_due(batch, interval);
+        self.append_or_not(batch, is_due && !self.text.is_empty(), is_due);
+    }
+
+    /// Appends it, or counts it among those that are left out; whether it is whole.
+    fn append_or_not(&mut self, batch: &mut Batch<'_>, is_said: bool, is_whole: bool) {
+        if !is_said {
+            batch.quiet += usize::from(!self.text.is_empty());
+            return;
+        }
+        if is_whole {
             // Five hundred years of it fit.
             let now = u64::try_from(batch.now.as_nanos()).unwrap_or(u64::MAX);
             self.sent = Some(NonZeroU64::new(now).unwrap_or(NonZeroU64::MIN));
+        }
+        self.append(batch);
+    }
+
+    /// Whether it was not part of a batch, whole, within that time.
+    fn is_due(&self, batch: &Batch<'_>, interval: Duration) -> bool {
+        let Some(sent) = self.sent else { return true };
+        let age = batch.now.saturating_sub(Duration::from_nanos(sent.get()));
+        age >= interval.saturating_sub(batch.slack.min(interval / 2))
+    }
+
+    fn append(&self, batch: &mut Batch<'_>) {
+        if self.text.is_empty() {
+            return;
         }
         batch.bytes.extend_from_slice(&self.text);
         batch.bytes.extend_from_slice(batch.end);
         batch.count += 1;
     }
+}
+
+/// What chooses among the fields of a record, where the table leaves any out.
+fn chosen<'a>(
+    choice: &'a mut Option<Box<Choice>>,
+    table: &Table,
+    only_new: bool,
+) -> Option<&'a mut Choice> {
+    if table.dump_zeros && !table.dedup_fields {
+        return None;
+    }
+    let choice = choice.get_or_insert_default();
+    choice.begin(Which { only_new, zeros: table.dump_zeros });
+    Some(choice)
 }
 
 #[cfg(test)]
@@ -521,16 +586,14 @@ mod tests {
 
     #[test]
     fn a_quiet_line_comes_again_in_the_gather_next_to_its_time() {
-        const INTERVAL: Duration = Duration::from_secs(60);
         let (start, mut line) = (Duration::from_secs(1000), Record::default());
-        line.replace(&mut b"a".to_vec());
+        let table = &tables("dedup_interval = '60s'")[0];
         let mut sent_at = |milliseconds, slack| {
             let (mut bytes, now) = (Vec::new(), start + Duration::from_millis(milliseconds));
             let slack = Duration::from_millis(slack);
-            line.append(
-                &mut Batch { bytes: &mut bytes, end: b"\n", now, slack, quiet: 0, count: 0 },
-                Some(INTERVAL),
-            );
+            let batch =
+                &mut Batch { bytes: &mut bytes, end: b"\n", now, slack, quiet: 0, count: 0 };
+            line.write(batch, table, &mut Vec::new(), (true, 0), |text, _| text.push(b'a'));
             !bytes.is_empty()
         };
         // Gathers every ten seconds are never quite on time.
@@ -543,5 +606,48 @@ mod tests {
         assert!(!sent_at(120_101, 3_600_000));
         assert!(!sent_at(149_000, 3_600_000));
         assert!(sent_at(180_001, 0));
+    }
+
+    #[test]
+    fn of_a_line_that_says_something_new_only_that_is_written_until_the_interval_has_passed() {
+        let tables = tables("dedup_interval = '60s'\ndedup_fields = true");
+        let mut report = Report::new(&Influx);
+        report.add_table(0, Vec::new());
+        let mut reading = Reading::default();
+        let mut one = interface(1, "a", 1, &reading);
+        report.choose(&tables, 1, &[&one].into_iter());
+        let mut gather = |second: u64, bytes_recv, err_in| {
+            reading.begin(Instant::now());
+            let counters = Counters { bytes_recv, err_in, ..Counters::default() };
+            one.set_counters(&counters, &reading, Wants::default());
+            let (mut bytes, now) = (Vec::new(), Duration::from_secs(1000 + second));
+            let mut batch = Batch {
+                bytes: &mut bytes,
+                end: b"",
+                now,
+                slack: Duration::ZERO,
+                quiet: 0,
+                count: 0,
+            };
+            report.append_interfaces(&mut batch, (0, &tables[0]), [&one].into_iter(), &reading);
+            let counts = (batch.quiet, batch.count);
+            (String::from_utf8(bytes).unwrap(), counts)
+        };
+        let whole = |bytes_recv: u64, err_in: u64| {
+            let counters = format!(
+                "net,interface=a bytes_sent=0i,bytes_recv={bytes_recv}i,packets_sent=0i,\
+                 packets_recv=0i,err_in={err_in}i,err_out=0i,drop_in=0i,drop_out=0i"
+            );
+            (counters, (0, 1))
+        };
+        let part = |fields: &str| (format!("net,interface=a {fields}"), (0, 1));
+        assert_eq!(gather(0, 5, 0), whole(5, 0));
+        assert_eq!(gather(10, 6, 0), part("bytes_recv=6i"));
+        assert_eq!(gather(20, 6, 0), (String::new(), (1, 0)));
+        assert_eq!(gather(30, 7, 1), part("bytes_recv=7i,err_in=1i"));
+        // Its lines in between do not put the whole one off.
+        assert_eq!(gather(60, 7, 1), whole(7, 1));
+        assert_eq!(gather(110, 8, 1), part("bytes_recv=8i"));
+        assert_eq!(gather(120, 9, 1), whole(9, 1));
     }
 }

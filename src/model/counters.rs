@@ -359,7 +359,7 @@ mod tests {
         }
         let fields = Fields { all_counters: true, rates: true, ..Fields::default() };
         let mut line = Vec::new();
-        Influx.fields(&mut line, counters, &interface, &fields);
+        Influx.fields(&mut line, counters, &interface, &fields, None);
         let line = String::from_utf8(line).unwrap();
         let fields = line.strip_prefix(' ').unwrap().split(',');
         let fields = fields.map(|field| {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::counters::{Counters, MoreCounters};
+use super::interface_protocols::InterfaceProtocols;
 use super::link::{Duplex, Flags, LinkModes, LinkState, SPEED_UNKNOWN};
 use super::properties::Properties;
-use super::protocol::{Groups, ProtocolStatistics};
+use super::protocol::Groups;
 use super::rates::{Rates, Reading};
 
 /// What is known of an interface's flags.
@@ -34,7 +35,7 @@ pub struct Details {
     /// For `rates`.
     pub rates: Rates,
     /// For `interface_protocols`.
-    pub protocols: ProtocolStatistics,
+    pub protocols: InterfaceProtocols,
 }
 
 /// What of an interface is to be known beside its counters and its speed.
@@ -139,8 +140,9 @@ impl Interface {
         }
         self.counters = *counters;
         self.read = reading.number;
-        if let Some(details) = self.details.as_mut().filter(|_| wants.rates) {
-            details.rates.advance(counters, reading);
+        if let Some(details) = self.details.as_mut().filter(|_| wants.rates)
+            && details.rates.advance(counters, reading)
+        {
             self.changed = reading.number;
         }
     }
@@ -156,8 +158,10 @@ impl Interface {
 
     /// Has nothing to compare the next reading with.
     pub fn forget_rates(&mut self) {
-        if let Some(details) = &mut self.details {
-            details.rates = Rates::default();
+        let Some(details) = &mut self.details else { return };
+        if std::mem::take(&mut details.rates).has_any() {
+            // Whether its line is written in this reading or in the next one.
+            self.changed = self.read + 1;
         }
     }
 
@@ -294,6 +298,28 @@ pub(crate) mod tests {
             interface.changed
         });
         assert_eq!(changed, [1, 1, 3, 3]);
+    }
+
+    #[test]
+    fn a_line_is_written_again_when_a_rate_is_another_one() {
+        let wants = Wants { rates: true, ..Wants::default() };
+        let (mut reading, mut interface) = (Reading::default(), Interface::new(1, b"eth0", wants));
+        let mut now = Instant::now();
+        let changed = [0, 0, 0, 5, 10, 10, 10].map(|bytes_recv| {
+            now += Duration::from_secs(1);
+            reading.begin(now);
+            let counters = Counters { bytes_recv, ..Counters::default() };
+            interface.set_counters(&counters, &reading, wants);
+            interface.changed
+        });
+        // The first rates come with the second reading; in the fifth the counter alone is another one.
+        assert_eq!(changed, [1, 2, 2, 4, 5, 6, 6]);
+        // What has no rates any more does not show old ones.
+        interface.forget_rates();
+        reading.begin(now + Duration::from_secs(1));
+        let counters = Counters { bytes_recv: 10, ..Counters::default() };
+        interface.set_counters(&counters, &reading, wants);
+        assert_eq!(interface.changed, 8);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod counters;
 pub mod interface;
+pub mod interface_protocols;
 pub mod link;
 pub mod properties;
 pub mod protocol;

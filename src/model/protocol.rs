@@ -163,11 +163,26 @@ impl FromIterator<Group> for Groups {
 
 /// Protocol statistics of one network namespace or one interface, in the kernel's order.
 ///
-/// The names lie in one buffer, so that a list that is cleared and filled again allocates nothing.
+/// The names lie in one buffer, so that a list that is filled again allocates nothing. Mostly the same
+/// statistics come again, and only values are other ones.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ProtocolStatistics {
     names: String,
     entries: Vec<StatisticEntry>,
+    groups: Groups,
+    /// How many of the entries were filled in again.
+    filled: usize,
+    version: u64,
+    /// Another one whenever there are other statistics, or in another order.
+    shape: u64,
+}
+
+/// A run of statistics in a list, to be [kept](ProtocolStatistics::keep).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    start: usize,
+    end: usize,
+    shape: u64,
     groups: Groups,
 }
 
@@ -213,36 +228,95 @@ impl ProtocolStatistic<'_> {
 }
 
 impl ProtocolStatistics {
-    /// Empties the list and keeps its memory.
-    pub fn clear(&mut self) {
-        self.names.clear();
-        self.entries.clear();
+    /// Begins to fill the list again, from its start.
+    pub fn start(&mut self) {
+        self.filled = 0;
         self.groups = Groups::NONE;
     }
 
-    /// The groups that it has any of.
+    /// Ends that: what did not come again is not in the list any more.
+    pub fn end(&mut self) {
+        if self.filled < self.entries.len() {
+            self.drop_rest();
+        }
+    }
+
+    fn drop_rest(&mut self) {
+        self.names.truncate(self.filled_names());
+        self.entries.truncate(self.filled);
+        self.version += 1;
+        self.shape += 1;
+    }
+
+    /// Those that were filled in since there were so many.
+    #[must_use]
+    pub fn run_since(&self, start: usize) -> Run {
+        let entries = self.entries.get(start..self.filled).unwrap_or_default();
+        let groups = entries.iter().map(|entry| entry.group).collect();
+        Run { start, end: self.filled, shape: self.shape, groups }
+    }
+
+    /// Fills these in again as they are, if they lie where the next ones belong. Returns whether they do.
+    pub fn keep(&mut self, run: &Run) -> bool {
+        let is_there = run.shape == self.shape && run.start == self.filled;
+        if is_there {
+            self.filled = run.end;
+            self.groups = self.groups.or(run.groups);
+        }
+        is_there
+    }
+
+    /// How many were filled in.
+    #[must_use]
+    pub fn filled(&self) -> usize {
+        self.filled
+    }
+
+    /// Where the names end of those that were filled in again.
+    fn filled_names(&self) -> usize {
+        let last = self.filled.checked_sub(1).and_then(|last| self.entries.get(last));
+        last.map_or(0, |last| last.end)
+    }
+
+    /// Another one whenever anything in the list is.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The groups that it has any of, as far as it is filled.
     #[must_use]
     pub fn groups(&self) -> Groups {
         self.groups
     }
 
-    /// Adds the statistic of that column of that group, under Telegraf's name for it: both in lower
+    /// Adds, between [`start`](Self::start) and [`end`](Self::end), the statistic of that column of that group, under Telegraf's name for it: both in lower
     /// case, `Tcp` and `RetransSegs` become `tcp_retranssegs`. Where the file has rows within the
     /// group, the row's name stands in between.
     ///
     /// What is no ASCII letter or digit becomes `_`: a field's name needs no escapes.
     pub fn push(&mut self, group: Group, row: Option<&str>, column: &str, value: i64) {
+        self.groups = self.groups.or([group].into_iter().collect());
+        let start = self.filled_names();
+        if let Some(known) = self.entries.get_mut(self.filled) {
+            let name = self.names.as_bytes().get(start..known.end).unwrap_or_default();
+            if known.group == group && is_named(name, group, row, column) {
+                self.version += u64::from(known.value != value);
+                known.value = value;
+                self.filled += 1;
+                return;
+            }
+            self.drop_rest();
+        }
         self.names.push_str(group.name());
         for part in row.into_iter().chain([column]) {
             self.names.push('_');
-            self.names.extend(part.chars().map(|character| match character {
-                'a'..='z' | '0'..='9' => character,
-                'A'..='Z' => character.to_ascii_lowercase(),
-                _ => '_',
-            }));
+            self.names.extend(part.chars().map(|one| u8::try_from(one).map_or('_', in_name)));
         }
         self.entries.push(StatisticEntry { group, end: self.names.len(), value });
-        self.groups = self.groups.or([group].into_iter().collect());
+        self.filled += 1;
+        self.version += 1;
+        self.shape += 1;
     }
 
     /// Each statistic.
@@ -256,6 +330,31 @@ impl ProtocolStatistics {
     }
 }
 
+/// What a character becomes in a name.
+fn in_name(character: u8) -> char {
+    match character {
+        b'a'..=b'z' | b'0'..=b'9' => character.into(),
+        b'A'..=b'Z' => character.to_ascii_lowercase().into(),
+        _ => '_',
+    }
+}
+
+/// Whether that is the name of the statistic of that column. Of one that is not ASCII, as the kernel has
+/// none, it may say no.
+fn is_named(name: &[u8], group: Group, row: Option<&str>, column: &str) -> bool {
+    let mut rest = name.strip_prefix(group.name().as_bytes());
+    for part in row.into_iter().chain([column]).map(str::as_bytes) {
+        let split = rest.and_then(|rest| rest.strip_prefix(b"_")?.split_at_checked(part.len()));
+        let Some((told, behind)) = split else { return false };
+        let is_same = |(told, one): (&u8, &u8)| char::from(*told) == in_name(*one);
+        if !told.iter().zip(part).all(is_same) {
+            return false;
+        }
+        rest = Some(behind);
+    }
+    rest.is_some_and(<[u8]>::is_empty)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,7 +363,8 @@ mod tests {
     fn names_are_telegrafs() {
         let mut statistics = ProtocolStatistics::default();
         statistics.push(Group::Ip, None, "Old", 1);
-        statistics.clear();
+        statistics.start();
+        statistics.end();
         assert_eq!(statistics.iter().count(), 0);
         statistics.push(Group::Tcp, None, "RetransSegs", 3);
         statistics.push(Group::Sockstat6, Some("TCP6"), "inuse", -1);
@@ -286,10 +386,62 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_is_filled_again_is_what_a_new_one_is() {
+        type Told = (Group, Option<&'static str>, &'static str, i64);
+        let fill = |statistics: &mut ProtocolStatistics, told: &[Told]| -> Vec<String> {
+            statistics.start();
+            for &(group, row, column, value) in told {
+                statistics.push(group, row, column, value);
+            }
+            statistics.end();
+            statistics
+                .iter()
+                .map(|one| format!("{:?} {}={}", one.group, one.field, one.value))
+                .collect()
+        };
+        let all: [Told; 5] = [
+            (Group::Ip, None, "InReceives", 1),
+            (Group::Sockstat, Some("TCP"), "inuse", 2),
+            (Group::Sockstat, Some("TCP_inuse"), "x", 3),
+            (Group::Tcp, None, "é", 4),
+            (Group::TcpExt, None, "TCPLoss", 5),
+        ];
+        let mut cases: Vec<Vec<Told>> = vec![all.to_vec(), vec![], all[..3].to_vec()];
+        for place in 0..all.len() {
+            // One is missing, has another value, or another name.
+            let mut without = all.to_vec();
+            without.remove(place);
+            let [mut value, mut group, mut row, mut column] = [(); 4].map(|()| all.to_vec());
+            value[place].3 += 1;
+            group[place].0 = Group::Udp;
+            row[place].1 = Some("other");
+            column[place].2 = "other";
+            cases.extend([without, value, group, row, column]);
+        }
+        for before in &cases {
+            for after in &cases {
+                let mut statistics = ProtocolStatistics::default();
+                let told = fill(&mut statistics, before);
+                let version = statistics.version();
+                let again = fill(&mut statistics, after);
+                assert_eq!(again, fill(&mut ProtocolStatistics::default(), after), "{before:?}");
+                let groups: Groups = after.iter().map(|one| one.0).collect();
+                assert_eq!(statistics.groups(), groups);
+                // Only the one that is not ASCII may count as another one.
+                assert!(told == again || statistics.version() != version);
+                let is_ascii = before.iter().all(|one| one.2.is_ascii());
+                assert!(!is_ascii || told != again || statistics.version() == version);
+            }
+        }
+    }
+
+    #[test]
     fn gauges_are_told_from_counters() {
         let is_gauge = |group: Group, row, column| {
             let mut statistics = ProtocolStatistics::default();
+            statistics.start();
             statistics.push(group, row, column, 1);
+            statistics.end();
             statistics.iter().all(|one| one.is_gauge())
         };
         for (group, row, column) in [

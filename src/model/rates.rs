@@ -77,6 +77,20 @@ impl Reading {
     }
 }
 
+/// From here on, thousandths are not exact, and numbers are not [rounded].
+pub const LARGE: f64 = 9e12;
+
+/// A number as it is written: with three decimals, and with six below one, so that a single packet in days
+/// is no zero.
+#[must_use]
+pub fn rounded(value: f64) -> f64 {
+    if value.abs() >= LARGE {
+        return value;
+    }
+    let scale = if value < 1.0 { 1e6 } else { 1e3 };
+    (value * scale).round() / scale
+}
+
 /// How fast the eight counters of one interface grow.
 #[derive(Debug, Default)]
 pub struct Rates {
@@ -86,7 +100,8 @@ pub struct Rates {
     last: Option<Sample>,
     /// Where each counter stepped back, as of the reading `before`; there since the first one did.
     marks: Option<Box<[Marks; Counters::COUNT]>>,
-    /// Per second, in the order of [`Counters::TABLE`]; `None` where two readings do not tell it.
+    /// Per second, in the order of [`Counters::TABLE`], [rounded]; `None` where two readings do
+    /// not tell it.
     pub per_second: [Option<f64>; Counters::COUNT],
 }
 
@@ -149,9 +164,21 @@ impl Marks {
 }
 
 impl Rates {
-    /// Takes the counters of a reading in. When they come a second time, the latest ones hold.
-    pub fn advance(&mut self, counters: &Counters, reading: &Reading) {
-        self.per_second = [None; Counters::COUNT];
+    /// Whether any counter has one.
+    #[must_use]
+    pub fn has_any(&self) -> bool {
+        self.per_second.iter().any(Option::is_some)
+    }
+
+    /// Takes the counters of a reading in, and returns whether any rate is another one by that. When they
+    /// come a second time, the latest ones hold.
+    pub fn advance(&mut self, counters: &Counters, reading: &Reading) -> bool {
+        let before = std::mem::take(&mut self.per_second);
+        self.compute(counters, reading);
+        self.per_second != before
+    }
+
+    fn compute(&mut self, counters: &Counters, reading: &Reading) {
         let Some(at) = reading.at else { return };
         let sample = Sample { reading: reading.number, at, counters: *counters };
         let values = sample.values();
@@ -171,7 +198,7 @@ impl Rates {
             let is_growth = 0 <= before && before <= now && !marks.is_return(before, now);
             #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
             let per_second = || now.saturating_sub(before) as f64 / gap.as_secs_f64();
-            *rate = is_growth.then(per_second);
+            *rate = is_growth.then(|| rounded(per_second()));
         }
     }
 

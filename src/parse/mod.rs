@@ -3,6 +3,7 @@
 //! One module per kernel file or folder of files, named after it. Every parser takes any bytes
 //! without a panic, and a row or a value that it cannot read costs only itself.
 
+pub mod btf;
 pub mod if_types;
 pub mod ifalldata;
 pub mod layouts;

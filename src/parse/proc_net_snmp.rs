@@ -17,9 +17,7 @@ use crate::quoted::Quoted;
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnmpStatistic<'a> {
-    /// The group's name as the kernel writes it, `Tcp`: ASCII letters, digits and `_`.
-    pub group: &'a str,
-    /// The column's name as the kernel writes it, `RetransSegs`: of the same characters.
+    /// The column's name as the kernel writes it, `RetransSegs`: ASCII letters, digits and `_`.
     pub column: &'a str,
     /// The value. Most are counters, `MaxConn` may be -1; a count above `i64::MAX` is given as
     /// `i64::MAX`.
@@ -76,14 +74,15 @@ impl fmt::Display for SnmpError<'_> {
     }
 }
 
-/// Reads the statistics of the groups that `wanted` names, in the file's order.
+/// Reads the statistics of the groups that `wanted` knows, in the file's order, and hands on what it
+/// makes of their group's name.
 ///
 /// A group that is not wanted is passed over unread. What cannot be read goes to `on_error`: a
 /// value or a name costs only itself, a pair that does not fit together costs that pair.
-pub fn statistics<'a>(
+pub fn statistics<'a, G: Copy>(
     text: &'a [u8],
-    wanted: impl Fn(&str) -> bool,
-    mut on_statistic: impl FnMut(SnmpStatistic<'a>),
+    wanted: impl Fn(&'a str) -> Option<G>,
+    mut on_statistic: impl FnMut(G, SnmpStatistic<'a>),
     mut on_error: impl FnMut(SnmpError<'a>),
 ) {
     let mut lines = (1..)
@@ -108,9 +107,7 @@ pub fn statistics<'a>(
             on_error(error(line, SnmpReason::BadName(group)));
             continue;
         };
-        if !wanted(group_name) {
-            continue;
-        }
+        let Some(wanted) = wanted(group_name) else { continue };
         let values = split_group(values).map_or(b"".as_slice(), |(_, values)| values);
         let (name_count, value_count) = (words(names).count(), words(values).count());
         if name_count != value_count {
@@ -121,7 +118,7 @@ pub fn statistics<'a>(
             let error = |line, reason| SnmpError { column: Some(column), ..error(line, reason) };
             match (name(column), signed_decimal(value)) {
                 (Some(column), Some(value)) => {
-                    on_statistic(SnmpStatistic { group: group_name, column, value });
+                    on_statistic(wanted, SnmpStatistic { column, value });
                 }
                 (None, _) => on_error(error(line, SnmpReason::BadName(column))),
                 (_, None) => on_error(error(values_line, SnmpReason::NotANumber(value))),
@@ -147,8 +144,8 @@ mod tests {
         let (mut statistics_read, mut errors) = (Vec::new(), Vec::new());
         statistics(
             text.as_bytes(),
-            |group| group != "Unwanted",
-            |s| statistics_read.push(format!("{} {} {}", s.group, s.column, s.value)),
+            |group| (group != "Unwanted").then_some(group),
+            |group, s| statistics_read.push(format!("{group} {} {}", s.column, s.value)),
             |error| errors.push(error.to_string()),
         );
         (statistics_read, errors)

@@ -22,6 +22,105 @@ const GROUPS: [(&str, Group); 4] = [
     ("UdpLite6", Group::UdpLite6),
 ];
 
+/// The groups that are kept per interface, and how the kernel's names of their counters begin
+/// (`linux/snmp.h`).
+const PREFIXES: [(Group, &str); 2] = [(Group::Ip6, IPSTATS), (Group::Icmp6, ICMP6)];
+
+const IPSTATS: &str = "IPSTATS_MIB_";
+const ICMP6: &str = "ICMP6_MIB_";
+
+/// How the names of the enumerators begin that number the counters of [`enumerators`].
+pub const ENUMERATORS: [&str; 2] = [IPSTATS, ICMP6];
+
+/// How the names of a group's enumerators begin; with no prefix, it has none.
+#[must_use]
+pub fn prefix(group: Group) -> &'static str {
+    PREFIXES.iter().find(|(one, _)| *one == group).map_or("", |(_, prefix)| prefix)
+}
+
+/// The columns of files of `dev_snmp6` in lower case, each with the enumerator of its counter, less the
+/// prefix (`snmp6_ipstats_list` and `snmp6_icmp6_list` in `net/ipv6/proc.c`). Of two, the first is right
+/// where the kernel has it: in later ones, requests and transmits are two things.
+const COLUMNS: [(Group, &str, &[&str]); 39] = [
+    (Group::Ip6, "inreceives", &["INPKTS"]),
+    (Group::Ip6, "inhdrerrors", &["INHDRERRORS"]),
+    (Group::Ip6, "intoobigerrors", &["INTOOBIGERRORS"]),
+    (Group::Ip6, "innoroutes", &["INNOROUTES"]),
+    (Group::Ip6, "inaddrerrors", &["INADDRERRORS"]),
+    (Group::Ip6, "inunknownprotos", &["INUNKNOWNPROTOS"]),
+    (Group::Ip6, "intruncatedpkts", &["INTRUNCATEDPKTS"]),
+    (Group::Ip6, "indiscards", &["INDISCARDS"]),
+    (Group::Ip6, "indelivers", &["INDELIVERS"]),
+    (Group::Ip6, "outforwdatagrams", &["OUTFORWDATAGRAMS"]),
+    (Group::Ip6, "outrequests", &["OUTREQUESTS", "OUTPKTS"]),
+    (Group::Ip6, "outdiscards", &["OUTDISCARDS"]),
+    (Group::Ip6, "outnoroutes", &["OUTNOROUTES"]),
+    (Group::Ip6, "reasmtimeout", &["REASMTIMEOUT"]),
+    (Group::Ip6, "reasmreqds", &["REASMREQDS"]),
+    (Group::Ip6, "reasmoks", &["REASMOKS"]),
+    (Group::Ip6, "reasmfails", &["REASMFAILS"]),
+    (Group::Ip6, "fragoks", &["FRAGOKS"]),
+    (Group::Ip6, "fragfails", &["FRAGFAILS"]),
+    (Group::Ip6, "fragcreates", &["FRAGCREATES"]),
+    (Group::Ip6, "inmcastpkts", &["INMCASTPKTS"]),
+    (Group::Ip6, "outmcastpkts", &["OUTMCASTPKTS"]),
+    (Group::Ip6, "inoctets", &["INOCTETS"]),
+    (Group::Ip6, "outoctets", &["OUTOCTETS"]),
+    (Group::Ip6, "inmcastoctets", &["INMCASTOCTETS"]),
+    (Group::Ip6, "outmcastoctets", &["OUTMCASTOCTETS"]),
+    (Group::Ip6, "inbcastoctets", &["INBCASTOCTETS"]),
+    (Group::Ip6, "outbcastoctets", &["OUTBCASTOCTETS"]),
+    (Group::Ip6, "innoectpkts", &["NOECTPKTS"]),
+    (Group::Ip6, "inect1pkts", &["ECT1PKTS"]),
+    (Group::Ip6, "inect0pkts", &["ECT0PKTS"]),
+    (Group::Ip6, "incepkts", &["CEPKTS"]),
+    (Group::Ip6, "outtransmits", &["OUTPKTS"]),
+    (Group::Icmp6, "inmsgs", &["INMSGS"]),
+    (Group::Icmp6, "inerrors", &["INERRORS"]),
+    (Group::Icmp6, "outmsgs", &["OUTMSGS"]),
+    (Group::Icmp6, "outerrors", &["OUTERRORS"]),
+    (Group::Icmp6, "incsumerrors", &["CSUMERRORS"]),
+    (Group::Icmp6, "outratelimithost", &["RATELIMITHOST"]),
+];
+
+/// Types of `ICMPv6` that have names, in lower case (`icmp6type2name`).
+const MESSAGE_TYPES: [&str; 15] = [
+    "destunreachs",
+    "pkttoobigs",
+    "timeexcds",
+    "parmproblems",
+    "echos",
+    "echoreplies",
+    "groupmembqueries",
+    "groupmembresponses",
+    "groupmembreductions",
+    "routersolicits",
+    "routeradvertisements",
+    "neighborsolicits",
+    "neighboradvertisements",
+    "redirects",
+    "mldv2reports",
+];
+
+/// The names, less the [prefix], of the kernel's enumerators that may number the counter of that column,
+/// in lower case, of an interface's own file. There are none of a column that is unknown, or that is
+/// [of a type of message](is_of_message_type).
+#[must_use]
+pub fn enumerators(group: Group, column: &str) -> &'static [&'static str] {
+    let found = COLUMNS.iter().find(|(one, name, _)| *one == group && *name == column);
+    found.map_or(&[], |(.., enumerators)| enumerators)
+}
+
+/// Whether that column, in lower case, counts messages of `ICMPv6` of one type.
+#[must_use]
+pub fn is_of_message_type(column: &str) -> bool {
+    let kind = column.strip_prefix("in").or_else(|| column.strip_prefix("out"));
+    kind.is_some_and(|kind| match kind.strip_prefix("type") {
+        Some(number) => decimal(number.as_bytes()).is_some(),
+        None => MESSAGE_TYPES.contains(&kind),
+    })
+}
+
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snmp6Statistic<'a> {
@@ -94,6 +193,27 @@ mod tests {
         {
             assert_eq!(ifindex(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_column_has_an_enumerator_or_counts_messages_of_a_type() {
+        assert_eq!(enumerators(Group::Ip6, "inreceives"), ["INPKTS"]);
+        assert_eq!(enumerators(Group::Icmp6, "inmsgs"), ["INMSGS"]);
+        for (group, column) in [
+            (Group::Ip6, "inmsgs"),
+            (Group::Udp6, "indatagrams"),
+            (Group::Icmp6, "inechos"),
+            (Group::Ip6, "incomparables"),
+        ] {
+            assert!(enumerators(group, column).is_empty(), "{column}");
+        }
+        for column in ["inechos", "outmldv2reports", "intype0", "outtype255"] {
+            assert!(is_of_message_type(column), "{column}");
+        }
+        for column in ["inmsgs", "outratelimithost", "type1", "intype", "intypex", "echos", ""] {
+            assert!(!is_of_message_type(column), "{column}");
+        }
+        assert!(COLUMNS.iter().all(|(_, column, _)| !is_of_message_type(column)));
     }
 
     #[test]

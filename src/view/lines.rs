@@ -1,6 +1,7 @@
 //! Lines for other programs on a terminal: shown and never obeyed.
 
 use super::text::{Charset, printable};
+use crate::format::choice::Choice;
 use crate::format::influx::Influx;
 use crate::format::{Fields, Format, Tags};
 use crate::model::counters::Counters;
@@ -26,8 +27,9 @@ impl Format for Lines {
         counters: &Counters,
         interface: &Interface,
         fields: &Fields,
+        choice: Option<&mut Choice>,
     ) {
-        Influx.fields(line, counters, interface, fields);
+        Influx.fields(line, counters, interface, fields, choice);
     }
 
     fn protocols(

@@ -176,8 +176,8 @@ impl Snapshot {
         collector.show(&mut |shown| match shown {
             Shown::Interface { table, tags, interface, counters, verdict } => {
                 let place = places.of_table(table, tags);
-                let Some(counters) = counters else { return };
                 known += usize::from(relatives.take(&place, interface));
+                let Some(counters) = counters else { return };
                 let is_reported = verdict == Verdict::Reported;
                 if is_reported && seen.insert((place.clone(), interface.name.to_vec())) {
                     let container = tag(tags, "container").to_vec();

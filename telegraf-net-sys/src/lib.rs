@@ -14,6 +14,8 @@ pub mod iphlpapi;
     target_os = "macos"
 ))]
 pub mod kqueue;
+#[cfg(target_os = "linux")]
+pub mod netdevice;
 #[cfg(windows)]
 pub mod stdio;
 #[cfg(any(

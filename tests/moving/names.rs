@@ -77,6 +77,11 @@ fn filters_of_fields_of_inputs_nstat_keep_the_same_ones() {
     if is_skipped() {
         return;
     }
+    // Without dump_zeros, both leave out what is zero.
+    let (ours, theirs) = both("[[inputs.nstat]]\n");
+    let theirs: BTreeSet<_> = theirs.into_keys().map(|name| name.to_lowercase()).collect();
+    let ours: BTreeSet<_> = ours.into_keys().map(|name| without_separator(&name)).collect();
+    assert!(!ours.is_empty() && ours == theirs, "{ours:?} {theirs:?}");
     for filter in [
         "fieldinclude = ['TcpExtListen*', 'TcpE*', 'Ip6InReceives', '*Drops', 'Udp?oPorts', 'Ip*']",
         "fieldexclude = ['TcpExt*', 'Icmp*', 'Ip6*', 'Udp6*', 'UdpLite*', 'IpExt*', 'MPTcp*']",

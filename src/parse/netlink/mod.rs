@@ -12,6 +12,7 @@
 //! bytes. What is unknown is passed over.
 
 pub mod ethtool;
+pub mod inet6_link;
 pub mod rtnl_link;
 pub mod rtnl_nsid;
 pub mod rtnl_stats;

@@ -5,9 +5,9 @@ use super::{Message, Request, attributes, bytes_at, text_of, u32_of};
 use crate::model::link::{Flags, LinkState, Operstate};
 use crate::model::properties::Peer;
 
-const RTM_NEWLINK: u16 = 16;
+pub(super) const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
-const RTM_GETLINK: u16 = 18;
+pub(super) const RTM_GETLINK: u16 = 18;
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;

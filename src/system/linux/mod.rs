@@ -7,6 +7,8 @@
 //! [`namespaces`] follows other network namespaces, which [`netns`] finds and enters, and [`host`] has
 //! them all.
 
+mod btf;
+mod by_name;
 pub mod facts;
 pub mod host;
 mod namespaces;

@@ -40,6 +40,10 @@ pub(crate) const LOOK_AT_FOLDERS: CapabilitySet = CapabilitySet::DAC_READ_SEARCH
 /// To find the names of network namespaces: a host's `/run` lies in the folder of its process 1.
 pub(crate) const LOOK_AT_NAMES: CapabilitySet = LOOK_AT_PROCESSES.union(LOOK_AT_FOLDERS);
 
+/// To load modules. The kernel looks for one of the name of an interface that is asked for and is not there.
+pub(crate) const LOAD_MODULES: CapabilitySet =
+    CapabilitySet::NET_ADMIN.union(CapabilitySet::SYS_MODULE);
+
 /// What can be raised, by its bits: none before [`lower`].
 static RAISABLE: AtomicU64 = AtomicU64::new(0);
 
@@ -140,6 +144,17 @@ pub(crate) fn raise(wanted: CapabilitySet) -> Raised {
         set_capabilities(None, CapabilitySets { effective, ..before }).is_ok()
     });
     Raised { before: before.filter(|_| raised) }
+}
+
+/// Has this thread do without these, root's among them. `None` where that is not to be had.
+pub(crate) fn lay_down(unwanted: CapabilitySet) -> Option<Raised> {
+    let before = capabilities(None).ok()?;
+    if !before.effective.intersects(unwanted) {
+        return Some(Raised::nothing());
+    }
+    let effective = before.effective.difference(unwanted);
+    set_capabilities(None, CapabilitySets { effective, ..before }).ok()?;
+    Some(Raised { before: Some(before) })
 }
 
 impl Raised {
@@ -247,4 +262,27 @@ fn names(capabilities: CapabilitySet) -> String {
         capabilities.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
     names.reverse();
     names.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_is_laid_down_comes_back_and_nothing_else_is_lost() {
+        // Of this thread alone.
+        let sets = thread::spawn(|| {
+            let ours = || capabilities(None).unwrap().effective;
+            let before = ours();
+            let laid_down = lay_down(LOAD_MODULES);
+            assert!(laid_down.is_some());
+            let meanwhile = ours();
+            drop(laid_down);
+            (before, meanwhile, ours())
+        });
+        let (before, meanwhile, after) = sets.join().unwrap();
+        assert_eq!((meanwhile, after), (before.difference(LOAD_MODULES), before));
+    }
 }

@@ -16,7 +16,8 @@ use crate::config::HostProc;
 use crate::log::{Level, Log, Problems};
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Wants};
-use crate::model::protocol::{Group, Groups, ProtocolStatistics};
+use crate::model::interface_protocols::SharedNames;
+use crate::model::protocol::{Group, Groups, ProtocolStatistics, Run};
 use crate::parse::{proc_net_dev, proc_net_snmp6};
 use crate::quoted::QuotedPath;
 use crate::system::facts::{Purpose, ReadFile};
@@ -44,6 +45,8 @@ pub struct ProcNet {
     /// The text of the last file of protocol statistics.
     text: Vec<u8>,
     protocols: ProtocolStatistics,
+    /// Those of one interface, by its file that was read last.
+    own: ProtocolStatistics,
     /// Whether protocol statistics are to be those of the network namespace alone.
     leaves_machine_out: bool,
     /// The name of the network namespace, where that is not our own or the host's.
@@ -71,6 +74,16 @@ struct KernelFile {
     path: PathBuf,
     mode: ReadMode,
     state: FileState,
+    /// What it told last, where that is kept.
+    told: Option<Told>,
+}
+
+/// What a file of protocol statistics told, without a bad row.
+#[derive(Debug)]
+struct Told {
+    text: Vec<u8>,
+    wanted: Groups,
+    run: Run,
 }
 
 #[derive(Debug)]
@@ -100,7 +113,12 @@ struct DevRow {
 
 impl Folder {
     fn at(folder: &Path, state: fn() -> FileState) -> Self {
-        let file = |name: &str, mode| KernelFile { path: folder.join(name), mode, state: state() };
+        let file = |name: &str, mode| KernelFile {
+            path: folder.join(name),
+            mode,
+            state: state(),
+            told: None,
+        };
         Self {
             dev: KernelFile { state: FileState::Shut, ..file("dev", ReadMode::RowByRow) },
             dev_snmp6: DevSnmp6::At(folder.join("dev_snmp6")),
@@ -203,6 +221,7 @@ impl ProcNet {
             is_read: false,
             text: Vec::new(),
             protocols: ProtocolStatistics::default(),
+            own: ProtocolStatistics::default(),
             leaves_machine_out: false,
             namespace: None,
             is_passing: false,
@@ -351,7 +370,7 @@ impl ProcNet {
     /// else is there. That some are not there at all is worth a warning where the operator named them.
     pub fn read_protocols(&mut self, groups: Groups, named: Groups, problems: &mut Problems) {
         let _raised = self.raise();
-        self.protocols.clear();
+        self.protocols.start();
         let groups = if self.leaves_machine_out { groups.without(Group::Softnet) } else { groups };
         // Of these it is certain what there is.
         let mut told = Groups::NONE;
@@ -367,15 +386,36 @@ impl ProcNet {
             for (place, folder) in folders.iter_mut().enumerate() {
                 let Some(kernel_file) = folder.statistics_files.get_mut(number) else { continue };
                 let read = kernel_file.read(text);
-                let path = kernel_file.path.as_path();
+                let KernelFile { path, told: last, .. } = kernel_file;
+                let path = path.as_path();
                 match read {
+                    // Mostly nothing has happened on a small host.
+                    Ok(())
+                        if last.as_ref().is_some_and(|last| {
+                            last.wanted == ours && last.text == *text && protocols.keep(&last.run)
+                        }) =>
+                    {
+                        told = told.or(ours);
+                        found = Some(place);
+                        break;
+                    }
                     Ok(()) => {
+                        let start = protocols.filled();
                         let mut bad_rows = BadRows::new(Shown(path, namespace), problems);
                         let wanted = Wanted { groups: ours, without_machine: *leaves_machine_out };
                         (file.take)(text, wanted, protocols, &mut bad_rows);
-                        if bad_rows.count == 0 {
+                        let is_whole = bad_rows.count == 0;
+                        drop(bad_rows);
+                        if is_whole {
                             told = told.or(ours);
                         }
+                        // Of many namespaces, that would take memory.
+                        let is_kept = is_whole && matches!(kernel_file.state, FileState::Kept(_));
+                        *last = is_kept.then(|| {
+                            let mut memory = last.take().map_or_else(Vec::new, |last| last.text);
+                            std::mem::swap(&mut memory, text);
+                            Told { text: memory, wanted: ours, run: protocols.run_since(start) }
+                        });
                         found = Some(place);
                         break;
                     }
@@ -412,6 +452,7 @@ impl ProcNet {
                 self.stay_with(place);
             }
         }
+        self.protocols.end();
         // Before the first message of ICMP there are none of these.
         let told = told.without(Group::IcmpMsg);
         let there = self.protocols.groups();
@@ -430,47 +471,62 @@ impl ProcNet {
         &self.protocols
     }
 
-    /// Reads the protocol statistics of those interfaces that are reported, in that reading.
+    /// Reads the protocol statistics of those interfaces that are reported, in that reading, but for those
+    /// of which there is nothing new in their files.
     pub fn read_interface_protocols<'a>(
         &mut self,
         interfaces: impl Iterator<Item = &'a mut Interface>,
         wants: Wants,
         reading: u64,
+        names: &mut SharedNames,
         problems: &mut Problems,
     ) {
         if wants.interface_protocols.is_empty() {
             return;
         }
-        let _raised = self.raise();
+        let mut raised = None;
         for interface in interfaces.filter(|interface| interface.is_reported) {
-            if let Some(details) = &mut interface.details {
-                let statistics = &mut details.protocols;
-                self.read_protocols_of(&interface.name, wants.interface_protocols, statistics);
+            let Some(details) = &mut interface.details else { continue };
+            let protocols = &mut details.protocols;
+            if !protocols.needs_file(reading) {
+                continue;
+            }
+            raised.get_or_insert_with(|| self.raise());
+            let is_other = if self.read_protocols_of(
+                &interface.name,
+                interface.ifindex,
+                wants.interface_protocols,
+            ) {
+                protocols.set(&self.own, names)
+            } else {
+                protocols.clear(reading)
+            };
+            if is_other {
                 interface.changed = reading;
             }
         }
         self.report_interface_protocols(problems);
     }
 
-    /// Replaces `statistics` by those of one interface; none where it has none.
-    fn read_protocols_of(
-        &mut self,
-        name: &[u8],
-        groups: Groups,
-        statistics: &mut ProtocolStatistics,
-    ) {
-        statistics.clear();
-        let Self { folders, text, unread_interfaces, .. } = self;
-        let is_read = folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok());
-        *unread_interfaces += usize::from(!is_read);
+    /// Reads those of the interface of that name and number (0: unknown), and returns whether it has any.
+    fn read_protocols_of(&mut self, name: &[u8], ifindex: u32, groups: Groups) -> bool {
+        let Self { folders, text, unread_interfaces, own, .. } = self;
+        own.start();
+        let is_there = folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok());
+        *unread_interfaces += usize::from(!is_there);
+        // Its name may have become another one's.
+        let told = proc_net_snmp6::ifindex(text).filter(|_| is_there && ifindex != 0);
+        let is_read = is_there && told.is_none_or(|told| told == ifindex);
         if is_read {
             // An interface that went meanwhile, or a damaged line, costs only itself.
             for statistic in proc_net_snmp6::statistics(text).flatten() {
                 if groups.contains(statistic.group) {
-                    statistics.push(statistic.group, None, statistic.column, statistic.value);
+                    own.push(statistic.group, None, statistic.column, statistic.value);
                 }
             }
         }
+        own.end();
+        is_read
     }
 
     /// Says so where no interface has protocol statistics, because there is no file of any.
@@ -708,6 +764,58 @@ mod tests {
     }
 
     #[test]
+    fn what_files_tell_again_is_what_they_told_whatever_changes_in_one_of_them() {
+        let net = TempDir::new().unwrap();
+        let snmp = [
+            "Ip: A\nIp: 1\n",
+            "Ip: A\nIp: 2\n",
+            "Ip: C\nIp: 2\n",
+            "Ip: A B\nIp: 1 2\n",
+            "Ip: A B\nIp: x 2\n",
+            "",
+        ];
+        let snmp6 = ["Ip6A 1\n", "Ip6A 2\n", "Ip6A 1\nIp6B 1\n"];
+        let netstat = ["TcpExt: A B\nTcpExt: 1 2\n", "TcpExt: A\nTcpExt: 2\n"];
+        let read = |files: &mut ProcNet, groups: &[Group]| {
+            let mut problems = Problems::new(Log { debug: false });
+            files.read_protocols(groups.iter().copied().collect(), Groups::NONE, &mut problems);
+            let protocols = files.protocols();
+            let fields = protocols.iter().map(|one| format!("{}={}", one.field, one.value));
+            (fields.collect::<Vec<_>>(), protocols.groups())
+        };
+        let of_folder = |state| ProcNet::over(vec![Folder::at(net.path(), state)], None);
+        let mut files = of_folder(|| FileState::Kept(None));
+        let (mut before, mut version) = (Vec::new(), files.protocols().version());
+        // Each of them beside each of the others, at various paces.
+        for number in 0..120 {
+            write(&net.path().join("snmp"), snmp[number / 2 % snmp.len()]);
+            write(&net.path().join("snmp6"), snmp6[number / 5 % snmp6.len()]);
+            write(&net.path().join("netstat"), netstat[number / 3 % netstat.len()]);
+            let all = [Group::Ip, Group::Ip6, Group::TcpExt];
+            let groups = if number % 17 == 16 { &all[1..] } else { &all };
+            let told = read(&mut files, groups);
+            assert_eq!(told, read(&mut of_folder(|| FileState::Shut), groups), "{number}");
+            let is_other = files.protocols().version() != version;
+            assert_eq!(is_other, told.0 != before, "{number}");
+            (before, version) = (told.0, files.protocols().version());
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_interface_that_has_its_name_by_now_is_not_taken_for_its_own() {
+        let net = TempDir::new().unwrap();
+        fs::create_dir(net.path().join("dev_snmp6")).unwrap();
+        write(&net.path().join("dev_snmp6/eth0"), "ifIndex \t7\nIp6InReceives \t5\n");
+        let mut files = ProcNet::over(vec![Folder::at(net.path(), || FileState::Shut)], None);
+        for (ifindex, expected) in [(7, Some(5)), (3, None), (0, Some(5))] {
+            let is_read =
+                files.read_protocols_of(b"eth0", ifindex, [Group::Ip6].into_iter().collect());
+            let told = files.own.iter().map(|one| one.value).next();
+            assert_eq!((is_read, told), (expected.is_some(), expected), "{ifindex}");
+        }
+    }
+
+    #[test]
     fn a_file_that_is_made_row_by_row_is_read_to_its_end() {
         let folder = TempDir::new().unwrap();
         // Of this one, too, the kernel gives about a page at a time, and there is more than that.
@@ -734,7 +842,7 @@ mod tests {
             let mut files = ProcNet::of_process(&process);
             take_records();
             files.read_protocols(tcp, tcp, &mut problems);
-            files.read_protocols_of(b"lo", tcp, &mut ProtocolStatistics::default());
+            files.read_protocols_of(b"lo", 1, tcp);
             files.report_interface_protocols(&mut problems);
             assert_eq!(take_records(), record);
         }
@@ -743,7 +851,7 @@ mod tests {
         let mut problems = Problems::new(Log { debug: false });
         files.read_protocols(tcp, tcp, &mut problems);
         assert!(take_records().starts_with(r#"W! protocols "tcp" are left out: cannot read "#));
-        files.read_protocols_of(b"lo", tcp, &mut ProtocolStatistics::default());
+        files.read_protocols_of(b"lo", 1, tcp);
         files.report_interface_protocols(&mut problems);
         assert!(take_records().starts_with("W! interface_protocols: no interface has any: "));
     }

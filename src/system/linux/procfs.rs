@@ -1,6 +1,6 @@
 //! Interfaces by the counters of `/proc/net/dev` and by `/sys/class/net`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use rustix::net::netdevice::name_to_index;
 
 use crate::log::{Level, Log, Problems};
 use crate::model::counters::Counters;
-use crate::model::interface::{Interface, Presence, Wants};
+use crate::model::interface::{Interface, Name, Presence, Wants};
 use crate::model::link::{LinkModes, LinkState, SPEED_UNKNOWN};
 use crate::model::properties::{Properties, is_address};
 use crate::model::rates::Reading;
@@ -25,6 +25,7 @@ use crate::parse::sysfs;
 use crate::quoted::Quoted;
 use crate::quoted::QuotedPath;
 use crate::system::linux::Shared;
+use crate::system::linux::by_name::{self, Asking, ByName, Identity};
 use crate::system::linux::proc_net::ProcNet;
 use crate::system::linux::{Unread, is_shortage};
 use crate::system::unix::file::{self, Look, MAX_ATTRIBUTE, ReadMode};
@@ -46,11 +47,13 @@ pub struct Procfs {
     is_own: bool,
     /// Whether it is known whose the sysfs is, where they are the host's.
     is_checked: bool,
+    by_name: ByName,
     wants: Wants,
     /// In the order of `/proc/net/dev`.
-    interfaces: Vec<Interface>,
+    rows: Vec<Row>,
     /// Their numbers in this reading, as far as they can be told.
     numbers: Vec<Option<u32>>,
+    movement: Movement,
     /// The numbers of those whose last counters may have been another one's.
     unsure: Vec<u32>,
     /// How many events of devices there had been before this reading.
@@ -61,6 +64,38 @@ pub struct Procfs {
     asked: usize,
 }
 
+/// Whether interfaces are what they were, or else all drivers are asked again.
+#[derive(Debug, Default)]
+struct Movement {
+    /// Whether any has come or gone since the reading before, or has other flags.
+    is_now: bool,
+    /// Whether any had then, or told another speed.
+    was_before: bool,
+    /// What those are that are reported.
+    identities: Vec<Option<Identity>>,
+    /// How many events of devices there had been before that was found out.
+    identified: Option<u64>,
+}
+
+/// An interface, and what is known of it by its name alone.
+#[derive(Debug)]
+struct Row {
+    interface: Interface,
+    /// Its flags in the last reading.
+    flags: Option<u16>,
+    /// When its driver was asked last, if what it told still holds.
+    asked: Option<Asked>,
+}
+
+/// When a driver was asked for a speed, and of what.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Instant,
+    identity: Identity,
+    /// Whether its speed is that of its ports: who becomes one may have no other flag by that.
+    has_ports: bool,
+}
+
 /// The folder `class/net` of a sysfs, which has one of each interface.
 #[derive(Debug)]
 struct ClassNet {
@@ -69,6 +104,8 @@ struct ClassNet {
     look: Look,
     /// The file that counts events of devices.
     uevent_seqnum: PathBuf,
+    /// That of the kernel's own sysfs, once it was opened.
+    uevents: Option<File>,
     /// Whether it shows another network namespace than our own, once that is known.
     is_foreign: Option<bool>,
     /// The path of the file that was read last.
@@ -116,9 +153,11 @@ impl Procfs {
             has_sysfs: true,
             is_own,
             is_checked: false,
+            by_name: ByName::default(),
             wants: Wants::default(),
-            interfaces: Vec::new(),
+            rows: Vec::new(),
             numbers: Vec::new(),
+            movement: Movement::default(),
             unsure: Vec::new(),
             uevents: None,
             reading: Reading::default(),
@@ -164,27 +203,32 @@ impl Procfs {
     /// could select is taken for gone.
     pub fn take_rows(&mut self, proc_net: &mut ProcNet, log: Log, mut hurry: impl FnMut() -> bool) {
         self.check(proc_net, log);
-        let Self { class_net, interfaces, numbers, wants, version, .. } = self;
+        let Self { class_net, is_own, by_name, rows, numbers, wants, version, movement, .. } = self;
         let mut hurried = false;
         numbers.clear();
+        let names = proc_net.rows().map(|(name, ..)| name);
+        movement.is_now = bring_into_order(rows, names, *wants, version);
+        let asking = class_net.ask_by_name(*is_own && wants.details(), by_name);
         for (name, ..) in proc_net.rows() {
-            bring_to(interfaces, numbers.len(), name, *wants, version);
             hurried = hurried || wants.details() && hurry();
             let is_asked = wants.details() && !hurried;
-            numbers.push(if is_asked { class_net.ifindex(name) } else { None });
+            let number = is_asked.then(|| class_net.ifindex(name, asking.as_ref()).ok());
+            numbers.push(number.flatten());
         }
-        if interfaces.len() > numbers.len() {
-            interfaces.truncate(numbers.len());
-            *version += 1;
-        }
+        drop(asking);
         self.take_counters(proc_net);
-        let Self { class_net, is_own, wants, interfaces, version, .. } = self;
+        let Self { class_net, is_own, by_name, wants, rows, version, movement, .. } = self;
         if *is_own {
-            class_net.check_own(interfaces.iter().map(|interface| &*interface.name), log);
+            class_net.check_own(rows.iter().map(|row| &*row.interface.name), log);
         }
-        for interface in interfaces {
+        let asking = class_net.ask_by_name(*is_own && wants.flags, by_name);
+        for row in rows {
             hurried = hurried || hurry();
-            if class_net.identify(interface, *wants, hurried) || interface.generation == 0 {
+            let flags = row.flags.take();
+            let is_other = class_net.identify(row, *wants, hurried, asking.as_ref());
+            movement.is_now |= row.flags != flags;
+            let interface = &mut row.interface;
+            if is_other || interface.generation == 0 {
                 *version += 1;
                 interface.generation = *version;
             }
@@ -194,17 +238,20 @@ impl Procfs {
     /// Takes the counters in, each where they belong: a name may have become another interface's
     /// between the reading of its counters and that of its number.
     fn take_counters(&mut self, proc_net: &ProcNet) {
-        let Self { class_net, wants, interfaces, numbers, unsure, uevents, reading, .. } = self;
-        let was_unsure = std::mem::take(unsure);
+        let Self { class_net, wants, rows, numbers, unsure, uevents, reading, .. } = self;
+        let mut was_unsure = std::mem::take(unsure);
+        was_unsure.sort_unstable();
         let before = Some(reading.clone()).filter(|before| before.number > 0);
         reading.begin(proc_net.read_at());
         let has_numbers = wants.details() && class_net.is_foreign != Some(true);
         // A new name is an event, also in another network namespace.
         let is_settled = uevents.take().is_some_and(|count| class_net.uevents() == Some(count));
-        for ((interface, row), number) in interfaces.iter_mut().zip(proc_net.rows()).zip(numbers) {
+        let interfaces = rows.iter_mut().map(|row| &mut row.interface);
+        for ((interface, row), number) in interfaces.zip(proc_net.rows()).zip(numbers) {
             let (name, counters, more) = row;
             // What is remembered of an interface does not hold for another one of its name.
-            if let Some(number) = number.filter(|&number| number != interface.ifindex) {
+            let other = number.filter(|&number| number != interface.ifindex);
+            if let Some(number) = other {
                 if interface.ifindex == 0 {
                     interface.forget_rates();
                 } else {
@@ -218,7 +265,9 @@ impl Procfs {
                 Some(*counters)
             } else {
                 // After a reading that was not sure, there is nothing to compare with.
-                let before = before.as_ref().filter(|_| !was_unsure.contains(&interface.ifindex));
+                let is_sure =
+                    other.is_none() && was_unsure.binary_search(&interface.ifindex).is_err();
+                let before = before.as_ref().filter(|_| is_sure);
                 let last = before.and_then(|before| interface.counters(before));
                 number.and_then(|number| class_net.own_counters(name, number, counters, last))
             };
@@ -237,13 +286,13 @@ impl Procfs {
     /// just told of: kinds and alternative names, and where no sysfs shows them, also flags, speeds and
     /// all else that tags and filters go by.
     pub fn take_known<'a>(&mut self, known: impl Iterator<Item = &'a Interface>) {
-        let Self { class_net, has_sysfs, wants, interfaces, reading, version, .. } = self;
+        let Self { class_net, has_sysfs, wants, rows, reading, version, .. } = self;
         let is_shown = *has_sysfs && class_net.is_foreign != Some(true);
         if is_shown && !wants.kind && !wants.properties {
             return;
         }
         let known: HashMap<_, _> = known.map(|known| (&*known.name, known)).collect();
-        for interface in interfaces {
+        for interface in rows.iter_mut().map(|row| &mut row.interface) {
             let Some(known) = known.get(&*interface.name) else { continue };
             // One without a number is not shown by sysfs.
             let is_same = interface.ifindex == 0 || interface.ifindex == known.ifindex;
@@ -270,20 +319,57 @@ impl Procfs {
         problems: &mut Problems,
         mut hurry: impl FnMut() -> bool,
     ) {
-        let Self { class_net, has_sysfs, wants, interfaces, version, asked, .. } = self;
-        if !*has_sysfs {
+        if !self.has_sysfs {
             return;
         }
+        let Self { class_net, is_own, by_name, wants, rows, movement, version, asked, .. } = self;
+        let now = Instant::now();
+        let asking = class_net.ask_by_name(*is_own, by_name);
+        // No name has become another interface's without one.
+        let events = asking.as_ref().and_then(|_| class_net.uevents());
+        let are_same =
+            std::mem::replace(&mut movement.identified, events) == events && events.is_some();
+        let mut is_moving = std::mem::take(&mut movement.is_now);
+        movement.identities.clear();
+        for row in rows.iter_mut() {
+            let Row { interface, flags, asked } = row;
+            if !interface.is_reported {
+                *asked = None;
+                continue;
+            }
+            let known = asked.filter(|_| are_same).map(|asked| asked.identity.ifindex);
+            let identity =
+                asking.as_ref().and_then(|asking| asking.identity(&interface.name, *flags, known));
+            is_moving |= row.asked.is_some_and(|asked| Some(asked.identity) != identity);
+            movement.identities.push(identity);
+        }
+        // The speed of one may be that of others, and may come later than they.
+        let are_all_due = std::mem::replace(&mut movement.was_before, is_moving) || is_moving;
         let mut hurried = false;
-        for interface in interfaces.iter_mut().filter(|one| one.is_reported) {
+        let reported = rows.iter_mut().filter(|row| row.interface.is_reported);
+        for (Row { interface, asked: last, .. }, identity) in reported.zip(&movement.identities) {
             hurried = hurried || hurry();
-            let details = class_net.details_of(interface, *wants, may_ask, hurried);
+            let has_aged = |last: Asked| last.has_ports || now - last.at >= interface.speed_refresh;
+            let is_due = are_all_due || last.is_none_or(has_aged);
+            let (reads, asking) = (Reads { may_ask, is_due, hurried }, asking.as_ref());
+            let details = class_net.details_of(interface, *wants, &reads, asking);
+            if details.has_link_modes {
+                let is_told = details.link_modes.is_some();
+                let now_is = asking.and_then(|asking| asking.identity(&interface.name, None, None));
+                let is_same = is_told && now_is.is_some() && now_is == *identity;
+                *last = now_is.filter(|_| is_same).map(|identity| {
+                    let has_ports = class_net.has_ports(&interface.name);
+                    Asked { at: now, identity, has_ports }
+                });
+                movement.was_before |= details.link_modes != interface.link_modes;
+            }
             *asked += usize::from(details.is_driver_asked);
             if details.apply(interface, *wants, self.reading.number) {
                 *version += 1;
                 interface.generation = *version;
             }
         }
+        drop(asking);
         class_net.report(problems);
     }
 
@@ -296,40 +382,56 @@ impl Procfs {
         hurry: &mut dyn FnMut() -> bool,
     ) {
         self.fetch_details(may_ask, problems, hurry);
-        let Self { interfaces, wants, reading, .. } = self;
-        let interfaces = interfaces.iter_mut();
-        shared.files.read_interface_protocols(interfaces, *wants, reading.number, problems);
+        let Self { rows, wants, reading, .. } = self;
+        let interfaces = rows.iter_mut().map(|row| &mut row.interface);
+        let (wants, reading, Shared { files, scratch }) = (*wants, reading.number, shared);
+        let names = &mut scratch.names;
+        files.read_interface_protocols(interfaces, wants, reading, names, problems);
     }
 
     /// Forgets all interfaces: the next reading is like the first one.
     pub fn forget(&mut self) {
-        if !self.interfaces.is_empty() {
-            self.interfaces = Vec::new();
+        if !self.rows.is_empty() {
+            self.rows = Vec::new();
             self.reading.forget_gaps();
             self.version += 1;
         }
     }
 }
 
-/// The interface of that name, at that place among the others, where it is put.
-fn bring_to<'a>(
-    interfaces: &'a mut Vec<Interface>,
-    place: usize,
-    name: &[u8],
+/// Has the rows be those of these names, in their order; what is known of one stays with its name.
+/// Returns whether they were others.
+fn bring_into_order<'a>(
+    rows: &mut Vec<Row>,
+    mut names: impl Iterator<Item = &'a [u8]>,
     wants: Wants,
     version: &mut u64,
-) -> Option<&'a mut Interface> {
-    let rest = interfaces.get_mut(place..)?;
-    match rest.iter().position(|interface| *interface.name == *name) {
-        Some(0) => {}
-        // Those in between have most likely gone. What was decided about it lies in its old place.
-        Some(found) => {
-            rest.get_mut(..=found)?.rotate_right(1);
-            *version += 1;
-        }
-        None => interfaces.insert(place, Interface::new(0, name, wants)),
+) -> bool {
+    // Mostly nothing has changed.
+    let mut known = 0;
+    let other = names.find(|name| {
+        let is_same = rows.get(known).is_some_and(|row| *row.interface.name == **name);
+        known += usize::from(is_same);
+        !is_same
+    });
+    if other.is_none() && known == rows.len() {
+        return false;
     }
-    interfaces.get_mut(place)
+    // What was decided about the others lies in their old places.
+    *version += u64::from(known < rows.len());
+    let mut rest: HashMap<Name, VecDeque<Row>> = HashMap::new();
+    for row in rows.drain(known..) {
+        rest.entry(row.interface.name.clone()).or_default().push_back(row);
+    }
+    rows.extend(other.into_iter().chain(names).map(|name| {
+        let known = rest.get_mut(name).and_then(VecDeque::pop_front);
+        known.unwrap_or_else(|| Row {
+            interface: Interface::new(0, name, wants),
+            flags: None,
+            asked: None,
+        })
+    }));
+    true
 }
 
 impl Source for Procfs {
@@ -367,7 +469,7 @@ impl Source for Procfs {
         self.fetch_all(true, shared, problems, hurry);
     }
 
-    /// What it tells is read anew at every gather.
+    /// What has grown old is read anew by the next gather.
     fn refresh(&mut self) {}
 
     fn take_asked(&mut self) -> usize {
@@ -383,11 +485,11 @@ impl Source for Procfs {
     }
 
     fn interfaces(&self) -> impl Iterator<Item = &Interface> + Clone {
-        self.interfaces.iter()
+        self.rows.iter().map(|row| &row.interface)
     }
 
     fn interfaces_mut(&mut self) -> impl Iterator<Item = &mut Interface> {
-        self.interfaces.iter_mut()
+        self.rows.iter_mut().map(|row| &mut row.interface)
     }
 }
 
@@ -421,12 +523,24 @@ fn complete(interface: &mut Interface, known: &Interface, reading: u64) -> bool 
 /// renamed, meanwhile: it has left nothing behind to read, or another in its place.
 #[derive(Debug)]
 struct SysfsDetails {
-    /// Whether sysfs has a say in what the driver tells: what netlink knew stands where it has none.
+    /// Whether sysfs has a say in what the driver tells: what netlink knew stands where it has none, and
+    /// what it told itself until that is due again.
     has_link_modes: bool,
     is_driver_asked: bool,
     link_modes: Option<LinkModes>,
     state: Option<LinkState>,
     properties: Option<Properties>,
+}
+
+/// What is read of an interface.
+#[derive(Debug)]
+struct Reads {
+    /// Drivers may be asked.
+    may_ask: bool,
+    /// What this one told has grown old.
+    is_due: bool,
+    /// Nothing.
+    hurried: bool,
 }
 
 impl SysfsDetails {
@@ -451,23 +565,25 @@ impl SysfsDetails {
 }
 
 impl ClassNet {
-    /// Reads what is wanted of an interface: once `hurried`, nothing; of its driver, nothing unless it
-    /// `may_ask`.
+    /// Reads what is wanted of an interface.
     fn details_of(
         &mut self,
         interface: &Interface,
         wants: Wants,
-        may_ask: bool,
-        hurried: bool,
+        &Reads { may_ask, is_due, hurried }: &Reads,
+        asking: Option<&Asking<'_>>,
     ) -> SysfsDetails {
         let name = &interface.name;
-        let has_link_modes = self.is_foreign != Some(true) || interface.link_modes.is_none();
+        let is_shown = self.is_foreign != Some(true);
+        let has_link_modes = is_shown && is_due || interface.link_modes.is_none();
         let is_driver_asked = has_link_modes && may_ask && !hurried;
         let link_modes = if is_driver_asked { self.link_modes(name, wants) } else { None };
         let state = (wants.link_state && !hurried).then(|| self.state(name, may_ask));
         let known = interface.details.as_ref().filter(|_| wants.properties && !hurried);
         let properties = known.map(|known| self.properties(name, &known.properties));
-        let is_it = interface.ifindex == 0 || self.is_still(name, interface.ifindex);
+        let is_any = link_modes.is_some() || state.is_some() || properties.is_some();
+        let is_it =
+            !is_any || interface.ifindex == 0 || self.is_still(name, interface.ifindex, asking);
         SysfsDetails {
             has_link_modes,
             is_driver_asked,
@@ -477,6 +593,13 @@ impl ClassNet {
         }
     }
 
+    /// Questions by name, where that is wanted and tells of the same interfaces: of those of our own network
+    /// namespace, where nobody named a sysfs.
+    fn ask_by_name<'a>(&self, is_wanted: bool, by_name: &'a mut ByName) -> Option<Asking<'a>> {
+        let is_same = self.is_foreign == Some(false) && self.look == Look::After;
+        if is_wanted && is_same { by_name.ask() } else { None }
+    }
+
     fn of(sys: Option<&Path>) -> Self {
         let look = if sys.is_some() { Look::Twice } else { Look::After };
         let sys = sys.unwrap_or(Path::new("/sys"));
@@ -484,6 +607,7 @@ impl ClassNet {
             folder: sys.join("class/net"),
             look,
             uevent_seqnum: sys.join("kernel/uevent_seqnum"),
+            uevents: None,
             is_foreign: None,
             path: PathBuf::new(),
             text: Vec::with_capacity(64),
@@ -499,8 +623,8 @@ impl ClassNet {
         let names: Vec<_> = proc_net.first_names().map(<[u8]>::to_vec).collect();
         let stranger = names.iter().find(|name| {
             (0..LOOKS).all(|_| {
-                let (known, hosts) = (self.ifindex(name), proc_net.ifindex(name));
-                known.zip(hosts).is_some_and(|(known, hosts)| known != hosts)
+                let (known, hosts) = (self.ifindex(name, None), proc_net.ifindex(name));
+                known.ok().zip(hosts).is_some_and(|(known, hosts)| known != hosts)
             })
         });
         if let Some(name) = stranger {
@@ -549,7 +673,13 @@ impl ClassNet {
     }
 
     /// Asks for what selects an interface, and returns whether it is another than before.
-    fn identify(&mut self, interface: &mut Interface, wants: Wants, hurried: bool) -> bool {
+    fn identify(
+        &mut self,
+        row: &mut Row,
+        wants: Wants,
+        hurried: bool,
+        asking: Option<&Asking<'_>>,
+    ) -> bool {
         let is_foreign = self.is_foreign == Some(true);
         let presence = if !wants.flags {
             Presence::Unknown
@@ -558,8 +688,14 @@ impl ClassNet {
         } else if is_foreign {
             Presence::Unknown
         } else {
-            self.presence(interface)
+            let name = &row.interface.name;
+            row.flags = asking.and_then(|asking| asking.flags(name));
+            match row.flags {
+                Some(flags) => Presence::Known(by_name::selecting(flags)),
+                None => self.presence(&row.interface),
+            }
         };
+        let interface = &mut row.interface;
         let is_other = interface.presence != presence;
         interface.presence = presence;
         let Some(details) = interface.details.as_mut() else { return is_other };
@@ -590,18 +726,21 @@ impl ClassNet {
         }
     }
 
-    /// The interface's number; `None` where it is not shown.
-    fn ifindex(&mut self, interface: &[u8]) -> Option<u32> {
+    /// The interface's number, where it is shown.
+    fn ifindex(&mut self, interface: &[u8], asking: Option<&Asking<'_>>) -> Result<u32, Unread> {
         if self.is_foreign == Some(true) {
-            return None;
+            return Err(Unread::Gone);
         }
-        self.value(interface, "ifindex", sysfs::number).ok()
+        match asking.and_then(|asking| asking.ifindex(interface)) {
+            Some(ifindex) => Ok(ifindex),
+            None => self.value(interface, "ifindex", sysfs::number),
+        }
     }
 
     /// Whether that is still the interface of that number, as far as it can be told this time.
-    fn is_still(&mut self, interface: &[u8], ifindex: u32) -> bool {
+    fn is_still(&mut self, interface: &[u8], ifindex: u32, asking: Option<&Asking<'_>>) -> bool {
         self.is_foreign == Some(true)
-            || match self.value(interface, "ifindex", sysfs::number) {
+            || match self.ifindex(interface, asking) {
                 Ok(known) => known == ifindex,
                 Err(unread) => unread == Unread::Failed,
             }
@@ -610,7 +749,12 @@ impl ClassNet {
     /// How many events of devices there have been.
     fn uevents(&mut self) -> Option<u64> {
         self.path.clone_from(&self.uevent_seqnum);
-        self.read_path().ok().and_then(sysfs::count)
+        let opened =
+            self.uevents.take().map_or_else(|| file::open_at(CWD, &self.path, self.look), Ok);
+        let file = opened.map_err(|error| self.note(error)).ok()?;
+        let read = self.read_file(&file).ok().and_then(sysfs::count);
+        self.uevents = Some(file).filter(|_| read.is_some() && self.look == Look::After);
+        read
     }
 
     /// The counters of the interface of that number, if it has that name. Those of the row are, if they
@@ -723,6 +867,13 @@ impl ClassNet {
         Ok(if is_tun { b"tun".as_slice().into() } else { Box::default() })
     }
 
+    /// Whether others may be its ports, as far as sysfs tells.
+    fn has_ports(&mut self, interface: &[u8]) -> bool {
+        let is_one =
+            |text: &[u8]| sysfs::kind(text).map(|kind| matches!(kind, b"bond" | b"bridge"));
+        self.value(interface, "uevent", is_one) == Ok(true)
+    }
+
     /// The name of the interface that it lies upon: the one among its lower ones that it names itself.
     /// A VXLAN names none, and has no other.
     fn lower(&mut self, interface: &[u8]) -> Result<Box<[u8]>, Unread> {
@@ -801,20 +952,19 @@ impl ClassNet {
 
     fn read_path(&mut self) -> Result<&[u8], Unread> {
         let file = file::open_at(CWD, &self.path, self.look);
-        self.read_file(file)
+        let file = file.map_err(|error| self.note(error))?;
+        self.read_file(&file)
     }
 
     /// Reads a file of the folder of an interface, whose path was set.
     fn read_in(&mut self, folder: &OwnedFd, path: &Path) -> Result<&[u8], Unread> {
         let file = file::open_at(folder, path, self.look);
-        self.read_file(file)
+        let file = file.map_err(|error| self.note(error))?;
+        self.read_file(&file)
     }
 
-    fn read_file(&mut self, file: io::Result<File>) -> Result<&[u8], Unread> {
-        let text = &mut self.text;
-        let read =
-            file.and_then(|file| file::read_again(&file, ReadMode::AtOnce, MAX_ATTRIBUTE, text));
-        match read {
+    fn read_file(&mut self, file: &File) -> Result<&[u8], Unread> {
+        match file::read_again(file, ReadMode::AtOnce, MAX_ATTRIBUTE, &mut self.text) {
             Ok(()) => Ok(&self.text),
             Err(error) => Err(self.note(error)),
         }

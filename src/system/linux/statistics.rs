@@ -85,12 +85,8 @@ fn take_snmp(
     let wanted = |name: &str| Group::of_name(name).filter(|&group| wanted.groups.contains(group));
     proc_net_snmp::statistics(
         text,
-        |group| wanted(group).is_some(),
-        |statistic| {
-            if let Some(group) = wanted(statistic.group) {
-                statistics.push(group, None, statistic.column, statistic.value);
-            }
-        },
+        wanted,
+        |group, statistic| statistics.push(group, None, statistic.column, statistic.value),
         |error| bad_rows.report(error.line, [error.group, error.column], &error),
     );
 }

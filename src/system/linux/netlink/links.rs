@@ -14,7 +14,7 @@ use super::speed::{DumpReply, Query, QueryId, Reply};
 use super::speed_state::SpeedState;
 use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Name, Presence, Wants};
-use crate::model::link::LinkModes;
+use crate::model::link::{LinkModes, LinkState};
 use crate::model::properties::{is_address, mac};
 use crate::model::rates::Reading;
 use crate::parse::netlink::rtnl_link::{self, LinkMessage};
@@ -54,6 +54,8 @@ pub(super) struct Links {
     resolved: u64,
     /// Whether messages told of changes since the table was settled.
     is_unsettled: bool,
+    /// When an interface or a carrier went or came last, as far as that was told.
+    moved: Option<Instant>,
     last_id: Option<QueryId>,
     /// The ids of open queries that have become void.
     cancelled: Vec<QueryId>,
@@ -79,6 +81,13 @@ pub(super) enum MessageKind {
 }
 
 impl LinkEntry {
+    /// Whether the kernel tells another carrier now, or that it went and came.
+    fn has_other_carrier(&self, link: &rtnl_link::Link<'_>) -> bool {
+        let carrier = |state: &LinkState| (state.carrier, state.carrier_changes);
+        let details = self.interface.details.as_ref();
+        details.is_some_and(|details| carrier(&details.state) != carrier(&link.state))
+    }
+
     /// Takes in what the kernel tells now, and returns whether it is another one by that.
     fn update(
         &mut self,
@@ -212,6 +221,10 @@ impl Links {
         self.table.iter_mut().map(|link| &mut link.interface)
     }
 
+    pub(super) fn interface_mut(&mut self, ifindex: u32) -> Option<&mut Interface> {
+        self.get_mut(ifindex).map(|link| &mut link.interface)
+    }
+
     pub(super) fn version(&self) -> u64 {
         self.version
     }
@@ -220,6 +233,22 @@ impl Links {
     pub(super) fn has_any_down(&self, is_reported: bool) -> bool {
         let counts = |link: &LinkEntry| !is_reported || link.interface.is_reported;
         self.table.iter().any(|link| !link.is_up() && counts(link))
+    }
+
+    /// When an interface or a carrier went or came last, as far as the kernel has told that.
+    pub(super) fn moved(&self) -> Option<Instant> {
+        self.moved
+    }
+
+    /// All that came was there before.
+    pub(super) fn forget_moves(&mut self) {
+        self.moved = None;
+    }
+
+    /// How old what is told of those that are reported may get: zero where none is.
+    pub(super) fn least_speed_refresh(&self) -> Duration {
+        let reported = self.interfaces().filter(|interface| interface.is_reported);
+        reported.map(|interface| interface.speed_refresh).min().unwrap_or_default()
     }
 
     /// Whether there is one whose driver was slow.
@@ -251,6 +280,9 @@ impl Links {
                 let Some(link) = table.get_mut(place) else { return };
                 let master = link.master;
                 link.mark = true;
+                if link.has_other_carrier(new) {
+                    self.moved = Some(Instant::now());
+                }
                 // One that is new is another one by what is known of its flags.
                 if link.update(new, class_net.as_deref(), wants, next_reading) {
                     self.version += 1;
@@ -267,6 +299,7 @@ impl Links {
                 let gone = self.table.remove(place);
                 masters = [gone.master, None];
                 self.cancelled.extend(gone.speed.query());
+                self.moved = Some(Instant::now());
                 self.is_unsettled = true;
                 self.version += 1;
             }
@@ -432,12 +465,12 @@ impl Links {
     }
 
     fn queries(&mut self, now: Instant, are_meant: impl Fn(&LinkEntry) -> bool) -> Queries {
-        if !self.table.iter().any(|link| link.is_due(now, 1) && are_meant(link)) {
+        if !self.table.iter().any(|link| are_meant(link) && link.is_due(now, 1)) {
             return Queries::Single(Vec::new());
         }
         let slow = self.table.iter().filter(|link| link.speed.is_slow()).count();
         let slow = u32::try_from(slow).unwrap_or(u32::MAX);
-        let is_meant = |link: &LinkEntry| link.is_due(now, slow) && are_meant(link);
+        let is_meant = |link: &LinkEntry| are_meant(link) && link.is_due(now, slow);
         let count = self.table.iter().filter(|link| is_meant(link)).count();
         if count == 0 {
             return Queries::Single(Vec::new());

@@ -5,6 +5,7 @@
 //! numbers. Drivers are asked for speed and duplex by ethtool netlink when an interface is new, when
 //! an event named it or what it is stacked on, and when the last answer has grown old.
 
+mod interface_protocols;
 mod links;
 mod socket;
 mod speed;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use self::interface_protocols::Sample;
 use self::links::{Links, MessageKind, Queries};
 use self::socket::{Dump, Event, Socket};
 use self::speed::{SLOW, Speeds};
@@ -153,10 +155,14 @@ pub struct Netlink {
     /// Whether the sockets are of no more use.
     is_broken: bool,
     reading: Reading,
-    /// The version of the table after the last reading, for which it was decided who is reported.
+    /// When all interfaces were asked for last.
+    dumped: Option<Instant>,
+    /// The version of the table for which it was decided last who is reported.
     decided: Option<u64>,
     /// The numbers of interfaces that the last dump told of and the table lacks.
     unknown: Vec<u32>,
+    /// What was told of interfaces' own protocol statistics that is to be compared with files.
+    samples: Vec<Sample>,
     /// How many drivers were asked since that was [taken](Source::take_asked).
     asked: usize,
 }
@@ -176,8 +182,10 @@ impl Netlink {
             following: Following::Lost,
             is_broken: false,
             reading: Reading::default(),
+            dumped: None,
             decided: None,
             unknown: Vec::new(),
+            samples: Vec::new(),
             asked: 0,
         }
     }
@@ -295,7 +303,6 @@ impl Netlink {
         self.links.read_drivers();
         let tried = self.try_read(scratch);
         self.settle(self.reading.number);
-        self.decided = Some(self.links.version());
         tried.map_err(|error| {
             self.is_broken = true;
             ReadError::Failed(error)
@@ -303,23 +310,50 @@ impl Netlink {
     }
 
     fn try_read(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
-        if self.following == Following::Behind {
+        // What was decided for a table, or is its state, is to be that of this moment.
+        let is_of_now = self.is_current() && (self.wants.link_state || self.needs_no_counters());
+        if self.following == Following::Behind || is_of_now {
             self.follow_up_to(MAX_QUEUE, scratch);
         }
         if self.following != Following::Current {
             self.resync(scratch)?;
-        } else if self.wants.link_state || self.has_silent_labels() {
-            // A carrier that came and went is not always an event.
+        } else if self.needs_no_counters() {
+            return Ok(());
+        } else if self.has_silent_labels() || self.has_doubtful_states() {
             self.dump_links(scratch, MessageKind::Snapshot)?;
         }
         self.read_counters(scratch)
     }
 
+    /// Whether nobody asks for counters: it was decided, of all that are there, that none is reported, and
+    /// one that will be is not to have rates at once.
+    fn needs_no_counters(&self) -> bool {
+        let is_any = self.links.interfaces().any(|interface| interface.is_reported);
+        self.is_decided() && !is_any && !self.wants.rates
+    }
+
+    fn is_decided(&self) -> bool {
+        self.decided == Some(self.links.version())
+    }
+
+    /// Whether there may be states that changed without an event so far: the kernel holds that of a carrier
+    /// back for up to a second where others came just before, and has none for all who want to see all
+    /// packets.
+    fn has_doubtful_states(&self) -> bool {
+        const DELAY: Duration = Duration::from_secs(2);
+        let is_within = |then: Option<Instant>, limit: Duration| {
+            let (now, then) = (self.reading.at, then);
+            now.zip(then).is_some_and(|(now, then)| now.saturating_duration_since(then) < limit)
+        };
+        self.wants.link_state
+            && (is_within(self.links.moved(), DELAY)
+                || !is_within(self.dumped, self.links.least_speed_refresh()))
+    }
+
     /// Whether there may be aliases and altnames that changed without an event, as they do on an
     /// interface that is down.
     fn has_silent_labels(&self) -> bool {
-        let is_decided = self.decided == Some(self.links.version());
-        self.wants.labels && self.links.has_any_down(is_decided)
+        self.wants.labels && self.links.has_any_down(self.is_decided())
     }
 
     /// Reads once, to see whether it can be done; for rates, that does not count.
@@ -333,7 +367,6 @@ impl Netlink {
             interface.forget_rates();
         }
         self.reading.forget_gaps();
-        self.decided = None;
         tried
     }
 
@@ -465,6 +498,7 @@ impl Netlink {
     /// Fills the table anew.
     fn resync(&mut self, scratch: &mut Scratch) -> Result<(), NetlinkError> {
         const TRIES: usize = 3;
+        let is_first = self.is_empty();
         // Without all events, nothing tells which of them are still the same.
         self.links.interfaces_mut().for_each(Interface::forget_rates);
         for _ in 0..TRIES {
@@ -473,6 +507,9 @@ impl Netlink {
             // What happened since the dump began.
             self.follow_up_to(MAX_QUEUE, scratch);
             if self.following == Following::Current {
+                if is_first {
+                    self.links.forget_moves();
+                }
                 return Ok(());
             }
         }
@@ -504,6 +541,7 @@ impl Netlink {
             }
         };
         let is_whole = dump_twice(requests, scratch, rtnl_link::request_all, apply)?;
+        self.dumped = self.reading.at;
         // The dump may have left one out that is there.
         for (number, ifindex) in self.links.unmarked().into_iter().enumerate() {
             if is_whole || number >= MAX_SINGLE || !self.ask_for_link(scratch, ifindex)? {
@@ -629,10 +667,12 @@ impl Source for Netlink {
     fn read(
         &mut self,
         shared: &mut Shared<'_>,
-        _: &mut Problems,
+        problems: &mut Problems,
         _: &mut dyn FnMut() -> bool,
     ) -> Result<(), ReadError> {
-        self.read_now(shared.scratch)
+        self.read_now(shared.scratch)?;
+        self.read_protocols(shared.scratch, problems.log());
+        Ok(())
     }
 
     fn read_details(
@@ -642,10 +682,14 @@ impl Source for Netlink {
         problems: &mut Problems,
         _: &mut dyn FnMut() -> bool,
     ) {
+        self.decided = Some(self.links.version());
         self.fetch_speeds(deadline);
         self.report_unread(problems);
         let (wants, reading) = (self.wants, self.reading.number);
-        shared.files.read_interface_protocols(self.interfaces_mut(), wants, reading, problems);
+        let (Shared { files, scratch }, interfaces) = (shared, self.interfaces_mut());
+        let names = &mut scratch.names;
+        files.read_interface_protocols(interfaces, wants, reading, names, problems);
+        self.prove_protocols(scratch, problems.log());
     }
 
     /// Asks the drivers whose answers have grown old, and the slow ones, and waits for none. The

@@ -14,6 +14,8 @@ use rustix::net::{
 };
 
 use super::PATIENCE;
+use super::interface_protocols::KernelSlots;
+use crate::model::interface_protocols::SharedNames;
 use crate::parse::netlink::{Message, Step, messages};
 use crate::system::linux::is_shortage;
 
@@ -106,9 +108,13 @@ enum Received {
     Nothing,
 }
 
-/// Memory that all sockets of one thread share.
+/// Memory that all sockets of one thread share, and what they know of the kernel.
 #[derive(Debug)]
 pub struct Scratch {
+    /// The names of interfaces' own protocol statistics.
+    pub names: SharedNames,
+    /// Where the kernel keeps these.
+    pub(super) slots: KernelSlots,
     /// The datagram received last.
     datagram: Vec<u8>,
     request: Vec<u8>,
@@ -116,7 +122,12 @@ pub struct Scratch {
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self { datagram: vec![0; DATAGRAM], request: Vec::with_capacity(64) }
+        Self {
+            names: SharedNames::default(),
+            slots: KernelSlots::default(),
+            datagram: vec![0; DATAGRAM],
+            request: Vec::with_capacity(64),
+        }
     }
 }
 

@@ -369,6 +369,19 @@ fn without_its_number_an_interface_has_no_rate_until_two_readings_are_sure() {
 }
 
 #[test]
+fn counters_that_were_nobodys_are_not_what_an_interface_had_before() {
+    let mut machine = TestMachine::new(RATES);
+    machine.procfs.class_net.is_foreign = Some(false);
+    // Its name was given to another one while the numbers were read.
+    machine.set_dev(&[("a", 100)]);
+    machine.gather();
+    assert_eq!((machine.bytes("a"), machine.has_rate("a")), (100, false));
+    machine.set_interface("a", 2, 150);
+    machine.gather_while(|machine| machine.set_uevents(2));
+    assert_eq!((machine.bytes("a"), machine.has_rate("a")), (150, false));
+}
+
+#[test]
 fn at_first_there_is_nothing_that_a_row_could_be_compared_with() {
     let mut machine = TestMachine::new(RATES);
     machine.set_dev(&[("a", 50)]);
@@ -446,8 +459,8 @@ fn once_in_a_hurry_nothing_more_is_asked_for() {
     machine.set("a/ifalias", "one\n");
     machine.set("b/ifalias", "other\n");
     machine.gather();
-    machine.procfs.interfaces[0].set_reported(Some(HOUR));
-    machine.procfs.interfaces[1].set_reported(Some(HOUR));
+    machine.procfs.rows[0].interface.set_reported(Some(HOUR));
+    machine.procfs.rows[1].interface.set_reported(Some(HOUR));
     let mut looks = 0;
     machine.procfs.fetch_details(true, &mut machine.problems, || {
         looks += 1;
@@ -522,7 +535,7 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
     machine.set("a/ifalias", "to the switch\n");
     machine.set_dev(&[("a", 1)]);
     machine.gather();
-    machine.procfs.interfaces[0].set_reported(Some(HOUR));
+    machine.procfs.rows[0].interface.set_reported(Some(HOUR));
     machine.procfs.fetch_details(true, &mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"to the switch");
     machine.gather();
@@ -536,7 +549,7 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
         TestMachine { procfs: Procfs::over(machine.procfs.class_net, false), ..machine };
     machine.procfs.add_wants(PROPERTIES);
     machine.gather();
-    machine.procfs.interfaces[0].set_reported(Some(HOUR));
+    machine.procfs.rows[0].interface.set_reported(Some(HOUR));
     machine.procfs.fetch_details(true, &mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"another one's");
 }
@@ -655,7 +668,7 @@ fn files_that_cannot_be_read_are_reported_by_the_first_and_their_number() {
     let report = |machine: &mut TestMachine| {
         take_records();
         machine.gather();
-        machine.procfs.interfaces[0].set_reported(Some(HOUR));
+        machine.procfs.rows[0].interface.set_reported(Some(HOUR));
         machine.procfs.fetch_details(true, &mut machine.problems, || false);
         machine.problems.end_of_gather();
         take_records()
