@@ -220,11 +220,17 @@ impl Reader<'_> {
             },
         };
         self.check_namespaces(value.span(), entries, &table, first)?;
-        Ok((table, self.warnings(entries, &options)))
+        let warnings = self.warnings(entries, &options, &table);
+        Ok((table, warnings))
     }
 
     /// What has no effect beside something else in the table.
-    fn warnings(&self, entries: &DeTable<'_>, options: &Options) -> Vec<ConfigWarning> {
+    fn warnings(
+        &self,
+        entries: &DeTable<'_>,
+        options: &Options,
+        table: &Table,
+    ) -> Vec<ConfigWarning> {
         let beside_names = [
             ("include_down", "those that are down", options.include_down),
             ("include_loopback", "loopbacks", options.include_loopback),
@@ -242,9 +248,7 @@ impl Reader<'_> {
             })
         });
         let alone = entries.get_key_value("dedup_fields");
-        let interval = options.dedup_interval.as_ref();
-        let interval = interval.and_then(|text| humantime::parse_duration(text.get_ref()).ok());
-        let is_alone = options.dedup_fields && interval.unwrap_or_default().is_zero();
+        let is_alone = table.dedup_fields && table.dedup_interval.is_none();
         let alone = alone.filter(|_| is_alone).map(|(key, _)| ConfigWarning {
             line: self.line_of(key.span()),
             what: "dedup_fields does nothing without dedup_interval".to_owned(),

@@ -290,9 +290,9 @@ impl ProtocolStatistics {
         self.groups
     }
 
-    /// Adds, between [`start`](Self::start) and [`end`](Self::end), the statistic of that column of that group, under Telegraf's name for it: both in lower
-    /// case, `Tcp` and `RetransSegs` become `tcp_retranssegs`. Where the file has rows within the
-    /// group, the row's name stands in between.
+    /// Adds, between [`start`](Self::start) and [`end`](Self::end), the statistic of that column of that
+    /// group, under Telegraf's name for it: both in lower case, `Tcp` and `RetransSegs` become
+    /// `tcp_retranssegs`. Where the file has rows within the group, the row's name stands in between.
     ///
     /// What is no ASCII letter or digit becomes `_`: a field's name needs no escapes.
     pub fn push(&mut self, group: Group, row: Option<&str>, column: &str, value: i64) {

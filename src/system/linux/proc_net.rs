@@ -389,17 +389,16 @@ impl ProcNet {
                 let KernelFile { path, told: last, .. } = kernel_file;
                 let path = path.as_path();
                 match read {
-                    // Mostly nothing has happened on a small host.
-                    Ok(())
-                        if last.as_ref().is_some_and(|last| {
-                            last.wanted == ours && last.text == *text && protocols.keep(&last.run)
-                        }) =>
-                    {
-                        told = told.or(ours);
-                        found = Some(place);
-                        break;
-                    }
                     Ok(()) => {
+                        found = Some(place);
+                        // Mostly nothing has happened on a small host.
+                        let is_as_before = |last: &Told| {
+                            last.wanted == ours && last.text == *text && protocols.keep(&last.run)
+                        };
+                        if last.as_ref().is_some_and(is_as_before) {
+                            told = told.or(ours);
+                            break;
+                        }
                         let start = protocols.filled();
                         let mut bad_rows = BadRows::new(Shown(path, namespace), problems);
                         let wanted = Wanted { groups: ours, without_machine: *leaves_machine_out };
@@ -416,7 +415,6 @@ impl ProcNet {
                             std::mem::swap(&mut memory, text);
                             Told { text: memory, wanted: ours, run: protocols.run_since(start) }
                         });
-                        found = Some(place);
                         break;
                     }
                     Err(error) => {

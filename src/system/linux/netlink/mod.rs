@@ -342,8 +342,8 @@ impl Netlink {
     fn has_doubtful_states(&self) -> bool {
         const DELAY: Duration = Duration::from_secs(2);
         let is_within = |then: Option<Instant>, limit: Duration| {
-            let (now, then) = (self.reading.at, then);
-            now.zip(then).is_some_and(|(now, then)| now.saturating_duration_since(then) < limit)
+            let both = self.reading.at.zip(then);
+            both.is_some_and(|(now, then)| now.saturating_duration_since(then) < limit)
         };
         self.wants.link_state
             && (is_within(self.links.moved(), DELAY)
