@@ -49,12 +49,14 @@ HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')
 CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_DEB_VERSION := 3.8.0
 CARGO_DENY_VERSION := 0.20.2
+CARGO_LLVM_COV_VERSION := 0.9.1
 CARGO_GENERATE_RPM_VERSION := 0.21.1
 # Paths are relative, so that the folder of the source may have spaces in its name.
 TOOLS := target/tools
 CARGO_CYCLONEDX := $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 CARGO_DEB := $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_LLVM_COV := $(TOOLS)/cargo-llvm-cov-$(CARGO_LLVM_COV_VERSION)/bin/cargo-llvm-cov
 CARGO_GENERATE_RPM := $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
 # Those that test-containers lints and renders with.
 HADOLINT_VERSION := 2.15.1
@@ -89,7 +91,7 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-threads test-dist golden record e2e test-moving bench bench-quick pictures \
+.PHONY: help build dist install test test-threads test-dist coverage golden record e2e test-moving bench bench-quick pictures \
     documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
     test-aarch64 test-armv7 test-windows lint msrv ci clean FORCE
 
@@ -133,6 +135,14 @@ test-threads: ## Run those of its daemon where it waits and writes as on other s
 test-dist: dist build documents ## Test what `make dist` and `make install` make, as root
 	TELEGRAF_NET_DIST="$(CURDIR)/target/dist" TELEGRAF_NET_TOOLS="$(CURDIR)/$(TOOLS)" \
 	    $(CARGO) test --locked --test dist
+
+# Programs that the tests start as other users write down what ran, too.
+coverage: $(CARGO_LLVM_COV) ## Say which lines no test of `make test` runs, in target/coverage, as root (by rustup's llvm-tools)
+	rm -rf target/coverage && mkdir -p target/coverage && chmod 1777 target/coverage
+	LLVM_PROFILE_FILE="$(CURDIR)/target/coverage/%p-%12m.profraw" $(CARGO_LLVM_COV) llvm-cov test --locked \
+	    --text --output-path target/coverage/lines.txt
+	$(CARGO_LLVM_COV) llvm-cov report
+	rm -f target/coverage/*.profraw
 
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
@@ -286,6 +296,10 @@ $(WINE_PREFIX)/complete: packaging/bcryptprimitives.c $(CROSS_TOOLS)/complete
 $(TELEGRAF_FOLDER)/%/telegraf.exe: $(TELEGRAF_FOLDER)/tags
 	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
 	    cd "$$module" && GOOS=windows CGO_ENABLED=0 $(GO) build -tags "$(TELEGRAF_TAGS)" -o "$(CURDIR)/$@" ./cmd/telegraf
+
+$(CARGO_LLVM_COV):
+	$(INSTALL_TOOL) --root $(TOOLS)/cargo-llvm-cov-$(CARGO_LLVM_COV_VERSION) \
+	    cargo-llvm-cov@$(CARGO_LLVM_COV_VERSION)
 
 lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, and the tree of crates
 	$(CARGO) fmt --check
