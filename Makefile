@@ -137,12 +137,10 @@ test-dist: dist build documents ## Test what `make dist` and `make install` make
 	    $(CARGO) test --locked --test dist
 
 # Programs that the tests start as other users write down what ran, too.
-coverage: $(CARGO_LLVM_COV) ## Say which lines no test of `make test` runs, in target/coverage, as root (by rustup's llvm-tools)
-	rm -rf target/coverage && mkdir -p target/coverage && chmod 1777 target/coverage
-	LLVM_PROFILE_FILE="$(CURDIR)/target/coverage/%p-%12m.profraw" $(CARGO_LLVM_COV) llvm-cov test --locked \
-	    --text --output-path target/coverage/lines.txt
+coverage: $(CARGO_LLVM_COV) ## Say which lines no test of `make test` runs, in target/coverage.txt, as root (by rustup's llvm-tools)
+	mkdir -p target/llvm-cov-target && chmod 1777 target/llvm-cov-target
+	$(CARGO_LLVM_COV) llvm-cov test --locked --text --output-path target/coverage.txt
 	$(CARGO_LLVM_COV) llvm-cov report
-	rm -f target/coverage/*.profraw
 
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
