@@ -674,7 +674,7 @@ fn is_read_as_it_was(kernel: &Recorded) {
         Told::Stats(14, counters) => Some(counters.drop_out),
         _ => None,
     });
-    let bridge = bridge.filter(|&drop_out| drop_out <= 1).expect("counters of the bridge");
+    assert!(matches!(bridge, Some(0..10)), "{}: {told_counters:?}", kernel.folder);
     let counters = [
         (
             1,
@@ -691,7 +691,7 @@ fn is_read_as_it_was(kernel: &Recorded) {
         (11, Counters { packets_recv: 7, bytes_recv: 308, ..none }),
         (12, none),
         (13, none),
-        (14, Counters { drop_out: bridge, ..none }),
+        (14, Counters { drop_out: bridge.unwrap_or_default(), ..none }),
         (15, none),
         (16, none),
         (17, Counters { packets_recv: 7, bytes_recv: 308, drop_in: 7, ..none }),
