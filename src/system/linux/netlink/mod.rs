@@ -731,7 +731,7 @@ fn dump_twice(
 ) -> Result<bool, NetlinkError> {
     match socket.dump(scratch, request, &mut each) {
         Ok(Dump::Whole) => return Ok(true),
-        Ok(Dump::Interrupted | Dump::CutOff) | Err(NetlinkError::Truncated) => {}
+        Ok(Dump::Interrupted | Dump::CutOff(_)) | Err(NetlinkError::Truncated) => {}
         Err(error) => return Err(error),
     }
     Ok(socket.dump(scratch, request, each)? == Dump::Whole)
