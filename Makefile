@@ -93,7 +93,7 @@ PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
 .PHONY: help build dist install test test-threads test-dist coverage golden record e2e test-moving bench bench-quick pictures \
     documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
-    test-aarch64 test-armv7 test-windows lint msrv ci clean FORCE
+    test-aarch64 test-armv7 test-windows lab lab-record lint msrv ci clean FORCE
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -173,6 +173,12 @@ $(TELEGRAF_FOLDER)/%/telegraf: $(TELEGRAF_FOLDER)/tags
 $(TELEGRAF_FOLDER)/%/telegraf.service:
 	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
 	    install -D -m 644 $$module/scripts/telegraf.service $@
+
+lab: build $(firstword $(TELEGRAFS)) ## Try all that depends on the kernel on Debian's 5.10, 6.1 and 6.12 under qemu, as root (LAB_KERNELS=, see lab/run)
+	CARGO="$(CARGO)" lab/run $(BUILT) $(firstword $(TELEGRAFS))
+
+lab-record: export LAB_RECORD := 1
+lab-record: lab ## Record what these say by netlink under fixtures/
 
 bench: build $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_OUT=docs/BENCHMARKS.md writes it there)
 	$(CARGO) bench --locked --bench gather -- --plugin $(BUILT) --telegraf $(lastword $(TELEGRAFS)) \
