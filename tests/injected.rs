@@ -1,0 +1,618 @@
+//! What comes out when a system call fails: for each call that the plugin makes, and each error that it can
+//! fail with on a host that is short of something, broken or locked down.
+//!
+//! `injected.txt` has a word for each; its head says what the words mean. Whatever the word, every line is
+//! whole and true, none comes twice for one trigger, nothing is logged twice, and the end is as the contract
+//! has it. A row begins with the word of its table, so that
+//!
+//! ```console
+//! $ INJECTED='netlink steady sendto' cargo test --test injected
+//! $ REWRITE_GOLDEN=1 cargo test --test injected
+//! ```
+//!
+//! run one row, and write the file anew.
+
+// Other processors have other calls, and threads have calls of their own.
+#![cfg(all(target_os = "linux", target_arch = "x86_64", not(feature = "threads")))]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::NamedTempFile;
+
+use common::line::{Line, Parsed};
+use common::machine::{Machine, Sleeper, last_descendant};
+use common::plugin::config_file;
+use common::trace::{Trace, is_skipped_without_strace};
+use common::{PATIENCE, PLUGIN, eventually, read_all, text, without_notes};
+
+const ERRORS: [&str; 9] =
+    ["EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EMFILE", "EIO", "ENODEV", "EACCES", "EPERM"];
+
+/// Calls that have no row: those of the loader, the allocator and the runtime, those that say who this process
+/// is, which cannot fail, and its end.
+const WITHOUT_ROW: [&str; 33] = [
+    "access", "arch_prctl", "brk", "execve", "exit", "exit_group", "futex", "getcwd", "getegid", "geteuid",
+    "getgid", "getpid", "getrandom", "gettid", "getuid", "madvise", "mmap", "mprotect", "munmap", "poll", "prctl",
+    "prlimit64", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield",
+    "set_robust_list", "set_tid_address", "sigaltstack", "restart_syscall", "clone",
+];
+
+const EVERYTHING: &str = "interfaces = ['*']\nlink_state = true\ncounters = 'all'\n\
+    interface_tags = ['kind', 'alias', 'mac', 'master']\ninterface_protocols = ['ip6']\n\
+    protocols = ['ip', 'tcp', 'udp', 'tcpext']\n";
+
+/// How many gathers the fault is there for.
+const FAULTY: usize = 2;
+
+/// How long one may take that is done in a hundredth of that. A gather by netlink waits half a second for
+/// an answer, and there are two namespaces and a thread for speeds.
+const LATE: Duration = Duration::from_secs(8);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum When {
+    /// From the program's first call on.
+    Start,
+    /// From a moment on when it has gathered.
+    Steady,
+}
+
+impl When {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Steady => "steady",
+        }
+    }
+}
+
+/// A way to read interfaces, of which each row of a table is a call.
+struct Mode<'a> {
+    name: &'static str,
+    machine: &'a Machine,
+    /// Those that are made.
+    calls: BTreeSet<String>,
+    config: NamedTempFile,
+    /// What a gather tells where nothing fails.
+    truth: Vec<Line>,
+    /// How often each call is made before the program's own first one, by the loader and the runtime.
+    loading: BTreeMap<String, usize>,
+}
+
+/// A call that fails.
+#[derive(Debug, Clone, Copy)]
+struct Fault<'a> {
+    call: &'a str,
+    error: &'a str,
+    when: When,
+}
+
+impl Fault<'_> {
+    /// It as strace's option `inject` has it, from that call of its kind on.
+    fn inject(self, first: usize) -> String {
+        let Self { call, error, .. } = self;
+        // No call is interrupted, or not yet ready, each time that it is made.
+        let step = if ["EINTR", "EAGAIN"].contains(&error) { "2" } else { "" };
+        format!("{call}:error={error}:when={first}+{step}")
+    }
+}
+
+impl<'a> Mode<'a> {
+    fn new(name: &'static str, machine: &'a Machine, config: &str) -> Self {
+        let config = config_file(config);
+        let (calls, truth, loading) = Default::default();
+        let mut mode = Self { name, machine, calls, config, truth, loading };
+        let file = NamedTempFile::new().unwrap();
+        let mut running = Running::start(&mode, &["strace", "-D", "-f", "-qq", "-o"], Some(&file));
+        let batches = [(); 3].map(|()| running.gather());
+        let Ended { status, log, .. } = running.end();
+        assert_eq!((status, without_notes(&log).lines().count()), (Some(0), 1), "{log}");
+        let [first, second, third] = batches.map(|batch| batch.expect("a batch").0);
+        assert!(first.len() > 3, "{first:?}");
+        for other in [second, third] {
+            assert_eq!(Parsed(other).comparable(&[]), Parsed(first.clone()).comparable(&[]));
+        }
+        mode.truth = first;
+        let trace = fs::read_to_string(&file).unwrap();
+        let made: Vec<_> = trace.lines().filter_map(call_of).collect();
+        let has_row = |call: &&&str| !WITHOUT_ROW.contains(*call);
+        mode.calls = made.iter().filter(has_row).map(|&call| call.to_owned()).collect();
+        // The first thing that the program does is to ask who it is.
+        for call in made.into_iter().take_while(|call| *call != "getuid") {
+            *mode.loading.entry(call.to_owned()).or_default() += 1;
+        }
+        mode
+    }
+
+    /// The word for what comes out.
+    fn outcome(&self, fault: Fault<'_>) -> String {
+        let what = format!("{} {} {} {}", self.name, fault.when.word(), fault.call, fault.error);
+        let mut heard = Heard::default();
+        let mut running = match fault.when {
+            When::Start => {
+                let first = self.loading.get(fault.call).copied().unwrap_or_default() + 1;
+                let (trace, inject) =
+                    (format!("trace={}", fault.call), format!("inject={}", fault.inject(first)));
+                let by = ["strace", "-D", "-I2", "-f", "-qq", "-e", &trace, "-e", &inject, "-o"];
+                let mut running = Running::start(self, &by, None);
+                heard.faulty(FAULTY, &mut running, self);
+                running.end_tracing();
+                running
+            }
+            When::Steady => {
+                let mut running = Running::start(self, &[], None);
+                for _ in 0..2 {
+                    let (batch, is_late) = running.gather().expect(&what);
+                    assert!(!is_late && self.missing(&batch, &what).is_empty(), "{what}");
+                }
+                let trace = Trace::injecting(&fault.inject(1), running.plugin);
+                heard.faulty(FAULTY, &mut running, self);
+                drop(trace);
+                running
+            }
+        };
+        // What was short is there again, and what was late may come.
+        let late = running.gather();
+        let after = running.gather();
+        let Ended { status, log, rest } = running.end();
+        heard.check(&what);
+        for batch in late.iter().chain(&after).map(|(batch, _)| batch).chain([&rest]) {
+            self.missing(batch, &what);
+        }
+        let level = checked_level(&log, &what);
+        if heard.is_over || after.is_none() {
+            let last = log.lines().last().unwrap_or_default();
+            let is_told = status == Some(0) || last.starts_with("E! ");
+            let word = status.map_or("killed".to_owned(), |status| format!("exit{status}"));
+            return if is_told { word } else { format!("{word}-silent") };
+        }
+        assert_eq!(status, Some(0), "{what}: {log}");
+        let (after, is_late) = after.unwrap();
+        assert!(!is_late, "{what}: {log}");
+        let mut words = heard.words(self, &what);
+        let stays = self.missing(&after, &what);
+        let lasting = stays.iter().map(|word| format!("{word}!"));
+        words.retain(|word| !stays.contains(word));
+        let words: BTreeSet<_> = words.into_iter().chain(lasting).collect();
+        let mut word = words.into_iter().collect::<Vec<_>>().join("");
+        if let Some(level) = level {
+            word = level.to_string() + &word;
+        }
+        if word.is_empty() { "=".to_owned() } else { word }
+    }
+
+    /// What a batch lacks, and has too much. All that it tells must be true.
+    fn missing(&self, batch: &[Line], what: &str) -> BTreeSet<String> {
+        let key = |line: &Line| (line.tag("namespace"), line.tag("interface"));
+        let told: BTreeMap<_, _> = batch.iter().map(|line| (key(line), line)).collect();
+        assert_eq!(told.len(), batch.len(), "{what}: twice in {batch:?}");
+        let mut words = BTreeSet::new();
+        if batch.is_empty() {
+            return BTreeSet::from(["-all".to_owned()]);
+        }
+        let known: BTreeSet<_> = self.truth.iter().map(key).collect();
+        if told.keys().any(|key| !known.contains(key)) {
+            words.insert("+others".to_owned());
+        }
+        for truth in &self.truth {
+            let is_protocols = truth.tag("interface").as_deref() == Some("all");
+            let Some(line) = told.get(&key(truth)) else {
+                let is_namespace = truth.tag("namespace").is_some();
+                words.insert(match (is_protocols, is_namespace) {
+                    (_, true) => "-namespaces".to_owned(),
+                    (true, false) => "-protocols".to_owned(),
+                    (false, false) => "-interfaces".to_owned(),
+                });
+                continue;
+            };
+            for (field, value) in &line.fields {
+                assert_eq!(truth.fields.get(field), Some(value), "{what}: {field} of {line:?}");
+            }
+            for (tag, value) in &line.tags {
+                assert_eq!(truth.tags.get(tag), Some(value), "{what}: {tag} of {line:?}");
+            }
+            let lost = truth.fields.keys().filter(|field| !line.fields.contains_key(*field));
+            let lost: Vec<_> = lost.collect();
+            let is_state = |field: &&&String| {
+                !["speed", "duplex"].contains(&field.as_str()) && !field.starts_with("ip6_")
+            };
+            for (word, is_lost) in [
+                ("-speed", lost.iter().any(|field| *field == "speed")),
+                ("-ip6", lost.iter().any(|field| field.starts_with("ip6_"))),
+                ("-state", lost.iter().filter(is_state).count() > 0 && !is_protocols),
+                ("-protocols", is_protocols && !lost.is_empty()),
+                ("-tags", truth.tags.keys().any(|tag| !line.tags.contains_key(tag))),
+            ] {
+                if is_lost {
+                    words.insert(word.to_owned());
+                }
+            }
+        }
+        words
+    }
+}
+
+/// The name of the call that a line of strace begins.
+fn call_of(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches(|character: char| character.is_ascii_digit()).trim_start();
+    let (call, _) = line.split_once('(')?;
+    (!call.contains([' ', '<', '+'])).then_some(call)
+}
+
+/// What a plugin told while a call failed.
+#[derive(Debug, Default)]
+struct Heard {
+    batches: Vec<Vec<Line>>,
+    is_late: bool,
+    /// It has ended.
+    is_over: bool,
+}
+
+impl Heard {
+    /// Has it gather so many times.
+    fn faulty(&mut self, count: usize, running: &mut Running, _mode: &Mode<'_>) {
+        for _ in 0..count {
+            match running.gather() {
+                Some((batch, is_late)) => {
+                    self.batches.push(batch);
+                    self.is_late |= is_late;
+                }
+                None => self.is_over = true,
+            }
+        }
+    }
+
+    fn check(&self, what: &str) {
+        let mut last = i64::MIN;
+        for batch in &self.batches {
+            let times: BTreeSet<_> = batch.iter().map(|line| line.time).collect();
+            assert!(times.len() <= 1, "{what}: {} batches for one trigger", times.len());
+            for time in times {
+                assert!(time > last, "{what}: {last} {time}");
+                last = time;
+            }
+        }
+    }
+
+    fn words(&self, mode: &Mode<'_>, what: &str) -> BTreeSet<String> {
+        let words = self.batches.iter().flat_map(|batch| mode.missing(batch, what));
+        words.chain(self.is_late.then(|| "late".to_owned())).collect()
+    }
+}
+
+/// The highest level of what was logged but for the start. Nothing is logged twice, and nothing is over that
+/// was not said before.
+fn checked_level(log: &str, what: &str) -> Option<char> {
+    let log = without_notes(log);
+    let mut said = BTreeSet::new();
+    let mut level = None;
+    for line in log.lines() {
+        let letter = line.chars().next().unwrap();
+        assert!("EWI".contains(letter) && line[1..].starts_with("! "), "{what}: {log}");
+        assert!(said.insert(line), "{what}: twice in {log}");
+        if let Some(over) = line.strip_prefix("I! resolved: ") {
+            let was_said = ["E! ", "W! ", "I! "].iter().any(|level| said.contains(&*format!("{level}{over}")));
+            assert!(was_said, "{what}: {log}");
+        } else if !line.contains("reading counters ") || letter != 'I' {
+            let rank = |letter| "IWE".find(letter);
+            level = level.max_by_rank(letter, rank);
+        }
+    }
+    level
+}
+
+trait MaxByRank {
+    fn max_by_rank(self, other: char, rank: impl Fn(char) -> Option<usize>) -> Option<char>;
+}
+
+impl MaxByRank for Option<char> {
+    fn max_by_rank(self, other: char, rank: impl Fn(char) -> Option<usize>) -> Option<char> {
+        match self {
+            Some(letter) if rank(letter) >= rank(other) => Some(letter),
+            _ => Some(other),
+        }
+    }
+}
+
+/// A plugin that runs, maybe traced from its start on.
+struct Running {
+    process: Child,
+    /// The number of its own process.
+    plugin: u32,
+}
+
+struct Ended {
+    /// `None` where a signal ended it.
+    status: Option<i32>,
+    log: String,
+    rest: Vec<Line>,
+}
+
+impl Running {
+    /// Starts it by these words before its own, and the name of a file where that is given.
+    fn start(mode: &Mode<'_>, by: &[&str], file: Option<&NamedTempFile>) -> Self {
+        let null = PathBuf::from("/dev/null");
+        let mut words: Vec<PathBuf> = by.iter().map(PathBuf::from).collect();
+        if !by.is_empty() {
+            words.push(file.map_or(null, |file| file.path().to_owned()));
+        }
+        words.extend([PLUGIN.into(), "--config".into(), mode.config.path().to_owned()]);
+        let mut command = mode.machine.command(&words[0]);
+        command.args(&words[1..]).env_remove("HOST_PROC").env_remove("HOST_SYS");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        rustix::fs::fcntl_setfl(process.stdout.as_ref().unwrap(), rustix::fs::OFlags::NONBLOCK)
+            .unwrap();
+        let plugin = eventually("the plugin", || {
+            if process.try_wait().unwrap().is_some() {
+                return Some(0);
+            }
+            let pid = last_descendant(process.id());
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+            (name == "telegraf-net\n").then_some(pid)
+        });
+        Self { process, plugin }
+    }
+
+    /// Has strace, by which it was started, leave it alone.
+    fn end_tracing(&self) {
+        let status = || fs::read_to_string(format!("/proc/{}/status", self.plugin)).ok();
+        let tracer = || {
+            let status = status()?;
+            let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:\t"))?;
+            tracer.parse().ok().and_then(rustix::process::Pid::from_raw)
+        };
+        if let Some(pid) = tracer() {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            eventually("the end of strace", || tracer().is_none().then_some(()));
+        }
+    }
+
+    /// Asks for a gather, and returns what is told until it waits for the next one, and whether it has yet
+    /// to come to that; `None` where it has ended.
+    fn gather(&mut self) -> Option<(Vec<Line>, bool)> {
+        let stdin = self.process.stdin.as_mut().unwrap();
+        // One that has ended reads nothing.
+        let _ = stdin.write_all(b"\n");
+        let start = Instant::now();
+        while !self.is_at_rest() {
+            if self.process.try_wait().unwrap().is_some() {
+                return None;
+            }
+            if start.elapsed() > LATE {
+                return Some((self.told(), true));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Some((self.told(), false))
+    }
+
+    /// What it has told so far, in whole lines.
+    fn told(&mut self) -> Vec<Line> {
+        let mut bytes = Vec::new();
+        let end = self.process.stdout.as_mut().unwrap().read_to_end(&mut bytes);
+        assert!(end.is_ok() || end.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+        parsed(&bytes)
+    }
+
+    /// Whether it has read what it was sent, and waits for what comes next: it sleeps in a poll of five
+    /// file descriptors.
+    fn is_at_rest(&self) -> bool {
+        let stdin = self.process.stdin.as_ref().unwrap();
+        let waits = |look: fn(&str) -> bool, file: &str| {
+            let text = fs::read_to_string(format!("/proc/{}/{file}", self.plugin));
+            text.is_ok_and(|text| look(&text))
+        };
+        unread(stdin) == 0
+            && waits(|stat| stat.contains(") S "), "stat")
+            && waits(
+                |call| {
+                    let mut words = call.split(' ');
+                    let call = words.next().and_then(|number| number.parse().ok());
+                    call == Some(libc::SYS_ppoll) && words.nth(1) == Some("0x5")
+                },
+                "syscall",
+            )
+    }
+
+    /// Ends it as Telegraf does.
+    fn end(mut self) -> Ended {
+        drop(self.process.stdin.take());
+        let mut stdout = self.process.stdout.take().unwrap();
+        let mut stderr = self.process.stderr.take().unwrap();
+        let log = thread::spawn(move || text(&read_all(&mut stderr)));
+        let rest = parsed(&read_all(&mut stdout));
+        let status = eventually("the end", || self.process.try_wait().unwrap());
+        Ended { status: status.code(), log: log.join().unwrap(), rest }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// How many bytes wait in a pipe for its reader.
+fn unread(pipe: impl AsFd) -> u64 {
+    rustix::io::ioctl_fionread(pipe).unwrap()
+}
+
+/// The lines, each of which must be whole.
+fn parsed(bytes: &[u8]) -> Vec<Line> {
+    assert!(bytes.is_empty() || bytes.ends_with(b"\n"), "cut: {}", text(bytes));
+    Parsed::of(bytes).0
+}
+
+/// Interfaces of several kinds and states, and traffic that stands still.
+const MAKE: &str = "ip link set lo up
+    ip link add up0 type veth peer name up1
+    ip addr add 10.99.0.1/24 dev up0
+    ip link set up0 up
+    ip link set up1 up
+    ip neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev up0
+    ip link add ifb7 type ifb
+    ip link set ifb7 up
+    ip link add br0 type bridge
+    ip link set up1 master br0
+    ip link set up0 alias uplink
+    bash -c 'for n in 1 2 3 4 5 6 7; do echo $n > /dev/udp/10.99.0.2/9; done'";
+
+/// The file, and what stands above its tables.
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/injected.txt");
+
+const HEAD: &str = "\
+# What comes out when a system call fails: tests/injected.rs. REWRITE_GOLDEN=1 writes it anew; read the
+# difference before you commit it.
+#
+# A table is for a way to read, and for a moment: `start` is from the program's first call on, `steady` while
+# it runs. The call fails for two gathers, each time that it is made, and then no more; with EINTR and EAGAIN
+# every second time.
+#
+#   =            the same lines as without the fault, and not a word in the log
+#   E W I        what is logged of it, at most, once; before all else
+#   -all         no line of a gather
+#   -interfaces -namespaces -protocols     some of these
+#   -speed -ip6 -state -tags               these fields, or tags, of some interfaces
+#   +others      interfaces that the configuration leaves out
+#   late         a gather has not come to its end, and does when the fault is over
+#   !            behind one of these: for as long as the process lives, else it is over with the fault
+#   exit1        the process ends with that status, and says why
+";
+
+fn tables() -> String {
+    let only = std::env::var("INJECTED").ok();
+    let is_wanted = |mode: &str, when: When, call: &str| {
+        only.as_ref().is_none_or(|only| format!("{mode} {} {call} ", when.word()).starts_with(only.as_str()))
+    };
+    let machine = Machine::new();
+    machine.sh(MAKE);
+    let many = Machine::new();
+    many.sh(MAKE);
+    let _blue = many.add("blue");
+    many.sh("ip netns exec blue ip link set lo up");
+    let nameless = many.start(&["unshare", "--net", "cat"]);
+    let _: &Sleeper = &nameless;
+    nameless.sh("ip link set lo up");
+    let procfs = format!("[[inputs.net]]\nsource = 'procfs'\n{EVERYTHING}");
+    let others = "[[inputs.net]]\ninclude_loopback = true\nnamespace_include = ['*']\n\
+                  namespace_discovery = 'processes'\nprotocols = ['ip', 'tcp', 'udp']\n";
+    let modes = [
+        Mode::new("netlink", &machine, &format!("[[inputs.net]]\n{EVERYTHING}")),
+        Mode::new("procfs", &machine, &procfs),
+        Mode::new("namespaces", &many, others),
+    ];
+    let mut cells = Vec::new();
+    for (number, mode) in modes.iter().enumerate() {
+        for when in [When::Start, When::Steady] {
+            for call in mode.calls.iter().filter(|call| is_wanted(mode.name, when, call)) {
+                cells.extend(ERRORS.map(|error| (number, Fault { call, error, when })));
+            }
+        }
+    }
+    let expected = expected();
+    let (next, words) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(&(number, fault)) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mode = &modes[number];
+                    let key = (mode.name.to_owned(), fault.when.word().to_owned(), fault.call.to_owned(), fault.error.to_owned());
+                    let mut word = mode.outcome(fault);
+                    // On a busy machine, a driver may count as slow.
+                    for _ in 0..2 {
+                        if expected.get(&key).is_some_and(|expected| *expected != word) {
+                            word = mode.outcome(fault);
+                        }
+                    }
+                    words.lock().unwrap().insert(key, word);
+                }
+            });
+        }
+    });
+    let words = words.into_inner().unwrap();
+    let mut tables = HEAD.to_owned();
+    for mode in &modes {
+        for when in [When::Start, When::Steady] {
+            let calls = mode.calls.iter().filter(|call| is_wanted(mode.name, when, call));
+            let rows: Vec<_> = calls
+                .map(|call| {
+                    let word = |error: &str| {
+                        let key = (mode.name.to_owned(), when.word().to_owned(), (*call).to_owned(), error.to_owned());
+                        words.get(&key).cloned().unwrap_or_default()
+                    };
+                    let words = ERRORS.map(word);
+                    [(*call).clone()].into_iter().chain(words).collect::<Vec<_>>()
+                })
+                .collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let head = [when.word()].into_iter().chain(ERRORS).map(str::to_owned).collect();
+            let all: Vec<Vec<String>> = [head].into_iter().chain(rows).collect();
+            let width = |column: usize| all.iter().map(|row| row[column].len()).max().unwrap();
+            writeln!(tables, "\n[{}]", mode.name).unwrap();
+            for row in &all {
+                let cells = row.iter().enumerate();
+                let line = cells.map(|(column, cell)| format!("{cell:0$}", width(column)));
+                writeln!(tables, "{}", line.collect::<Vec<_>>().join("  ").trim_end()).unwrap();
+            }
+        }
+    }
+    tables
+}
+
+/// The words of the file, by mode, moment, call and error.
+fn expected() -> BTreeMap<(String, String, String, String), String> {
+    let mut words = BTreeMap::new();
+    let (mut mode, mut when) = (String::new(), String::new());
+    for line in fs::read_to_string(FILE).unwrap_or_default().lines() {
+        let cells: Vec<_> = line.split_whitespace().collect();
+        match cells.as_slice() {
+            [] | ["#", ..] => {}
+            [name] => mode = name.trim_matches(['[', ']']).to_owned(),
+            [word @ ("start" | "steady"), ..] => when = (*word).to_owned(),
+            [call, row @ ..] => {
+                for (error, word) in ERRORS.iter().zip(row) {
+                    let key = (mode.clone(), when.clone(), (*call).to_owned(), (*error).to_owned());
+                    words.insert(key, (*word).to_owned());
+                }
+            }
+        }
+    }
+    words
+}
+
+#[test]
+fn each_call_that_fails_costs_what_the_table_says() {
+    if is_skipped_without_strace() {
+        return;
+    }
+    let _ = PATIENCE;
+    let tables = tables();
+    if std::env::var_os("REWRITE_GOLDEN").is_some() {
+        fs::write(FILE, &tables).unwrap();
+        return;
+    }
+    if std::env::var_os("INJECTED").is_some() {
+        println!("{tables}");
+        return;
+    }
+    let expected = fs::read_to_string(FILE).unwrap();
+    for (expected, now) in expected.lines().zip(tables.lines()) {
+        assert_eq!(now, expected);
+    }
+    assert_eq!(tables, expected);
+}
