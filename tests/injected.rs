@@ -65,14 +65,19 @@ const LATE: Duration = Duration::from_secs(8);
 enum When {
     /// From the program's first call on.
     Start,
+    /// From the first call on that is made when the configuration was read.
+    Open,
     /// From a moment on when it has gathered.
     Steady,
 }
 
 impl When {
+    const ALL: [Self; 3] = [Self::Start, Self::Open, Self::Steady];
+
     fn word(self) -> &'static str {
         match self {
             Self::Start => "start",
+            Self::Open => "open",
             Self::Steady => "steady",
         }
     }
@@ -82,13 +87,18 @@ impl When {
 struct Mode<'a> {
     name: &'static str,
     machine: &'a Machine,
-    /// Those that are made.
-    calls: BTreeSet<String>,
     config: NamedTempFile,
     /// What a gather tells where nothing fails.
     truth: Vec<Line>,
-    /// How often each call is made before the program's own first one, by the loader and the runtime.
-    loading: BTreeMap<String, usize>,
+    /// The calls that are made from each moment to the next, and how often each is made before that by
+    /// the first thread, as by the loader and the runtime.
+    calls: [Calls; 3],
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    made: BTreeSet<String>,
+    before: BTreeMap<String, usize>,
 }
 
 /// A call that fails.
@@ -112,27 +122,51 @@ impl Fault<'_> {
 impl<'a> Mode<'a> {
     fn new(name: &'static str, machine: &'a Machine, config: &str) -> Self {
         let config = config_file(config);
-        let (calls, truth, loading) = Default::default();
-        let mut mode = Self { name, machine, calls, config, truth, loading };
+        let (truth, calls) = Default::default();
+        let mut mode = Self { name, machine, config, truth, calls };
         let file = NamedTempFile::new().unwrap();
         let mut running = Running::start(&mode, &["strace", "-D", "-f", "-qq", "-o"], Some(&file));
-        let batches = [(); 3].map(|()| running.gather());
+        let first = running.gather();
+        let second = running.gather();
+        running.process.stdin.as_mut().unwrap().write_all(b"third").unwrap();
+        let third = running.gather();
         let Ended { status, log, .. } = running.end();
         assert_eq!((status, without_notes(&log).lines().count()), (Some(0), 1), "{log}");
-        let [first, second, third] = batches.map(|batch| batch.expect("a batch").0);
+        let [first, second, third] = [first, second, third].map(|batch| batch.expect("a batch").0);
         assert!(first.len() > 3, "{first:?}");
         for other in [second, third] {
             assert_eq!(Parsed(other).comparable(&[]), Parsed(first.clone()).comparable(&[]));
         }
         mode.truth = first;
         let trace = fs::read_to_string(&file).unwrap();
-        let made: Vec<_> = trace.lines().filter_map(call_of).collect();
-        let has_row = |call: &&&str| !WITHOUT_ROW.contains(*call);
-        mode.calls = made.iter().filter(has_row).map(|&call| call.to_owned()).collect();
         // The first thing that the program does is to ask who it is.
-        for call in made.into_iter().take_while(|call| *call != "getuid") {
-            *mode.loading.entry(call.to_owned()).or_default() += 1;
+        let name = mode.config.path().to_str().unwrap().to_owned();
+        let mut is_read = false;
+        let mut is_mark = |next: usize, line: &str| match next {
+            0 => line.contains("getuid("),
+            1 => {
+                is_read |= line.contains(&name);
+                is_read && line.contains(" close(")
+            }
+            2 => line.contains("\"third"),
+            _ => false,
+        };
+        let mut moment = None;
+        let mut before = BTreeMap::<String, usize>::new();
+        for line in trace.lines() {
+            let next = moment.map_or(0, |moment| moment + 1);
+            if is_mark(next, line) {
+                moment = Some(next);
+                mode.calls[next].before = before.clone();
+            }
+            let Some(call) = call_of(line) else { continue };
+            // Later ones are counted for each thread by itself.
+            *before.entry(call.to_owned()).or_default() += 1;
+            if let Some(moment) = moment && !WITHOUT_ROW.contains(&call) {
+                mode.calls[moment].made.insert(call.to_owned());
+            }
         }
+        assert_eq!(moment, Some(2), "{trace}");
         mode
     }
 
@@ -141,8 +175,9 @@ impl<'a> Mode<'a> {
         let what = format!("{} {} {} {}", self.name, fault.when.word(), fault.call, fault.error);
         let mut heard = Heard::default();
         let mut running = match fault.when {
-            When::Start => {
-                let first = self.loading.get(fault.call).copied().unwrap_or_default() + 1;
+            When::Start | When::Open => {
+                let before = &self.calls[fault.when as usize].before;
+                let first = before.get(fault.call).copied().unwrap_or_default() + 1;
                 let (trace, inject) =
                     (format!("trace={}", fault.call), format!("inject={}", fault.inject(first)));
                 let by = ["strace", "-D", "-I2", "-f", "-qq", "-e", &trace, "-e", &inject, "-o"];
@@ -153,10 +188,10 @@ impl<'a> Mode<'a> {
             }
             When::Steady => {
                 let mut running = Running::start(self, &[], None);
-                for _ in 0..2 {
+                eventually("a whole batch", || {
                     let (batch, is_late) = running.gather().expect(&what);
-                    assert!(!is_late && self.missing(&batch, &what).is_empty(), "{what}");
-                }
+                    (!is_late && self.missing(&batch, &what).is_empty()).then_some(())
+                });
                 let trace = Trace::injecting(&fault.inject(1), running.plugin);
                 heard.faulty(FAULTY, &mut running, self);
                 drop(trace);
@@ -478,8 +513,8 @@ const HEAD: &str = "\
 # What comes out when a system call fails: tests/injected.rs. REWRITE_GOLDEN=1 writes it anew; read the
 # difference before you commit it.
 #
-# A table is for a way to read, and for a moment: `start` is from the program's first call on, `steady` while
-# it runs. The call fails for two gathers, each time that it is made, and then no more; with EINTR and EAGAIN
+# A table is for a way to read, and for a moment: `start` is from the program's first call on, `open` from when
+# it has read its configuration, `steady` while it runs; a call has a row where it is made at that time. The call fails for two gathers, each time that it is made, and then no more; with EINTR and EAGAIN
 # every second time.
 #
 #   =            the same lines as without the fault, and not a word in the log
@@ -517,8 +552,8 @@ fn tables() -> String {
     ];
     let mut cells = Vec::new();
     for (number, mode) in modes.iter().enumerate() {
-        for when in [When::Start, When::Steady] {
-            for call in mode.calls.iter().filter(|call| is_wanted(mode.name, when, call)) {
+        for when in When::ALL {
+            for call in mode.calls[when as usize].made.iter().filter(|call| is_wanted(mode.name, when, call)) {
                 cells.extend(ERRORS.map(|error| (number, Fault { call, error, when })));
             }
         }
@@ -551,8 +586,8 @@ fn tables() -> String {
     let words = words.into_inner().unwrap();
     let mut tables = HEAD.to_owned();
     for mode in &modes {
-        for when in [When::Start, When::Steady] {
-            let calls = mode.calls.iter().filter(|call| is_wanted(mode.name, when, call));
+        for when in When::ALL {
+            let calls = mode.calls[when as usize].made.iter().filter(|call| is_wanted(mode.name, when, call));
             let rows: Vec<_> = calls
                 .map(|call| {
                     let word = |error: &str| {
@@ -589,7 +624,7 @@ fn expected() -> BTreeMap<(String, String, String, String), String> {
         match cells.as_slice() {
             [] | ["#", ..] => {}
             [name] => mode = name.trim_matches(['[', ']']).to_owned(),
-            [word @ ("start" | "steady"), ..] => when = (*word).to_owned(),
+            [word @ ("start" | "open" | "steady"), ..] => when = (*word).to_owned(),
             [call, row @ ..] => {
                 for (error, word) in ERRORS.iter().zip(row) {
                     let key = (mode.clone(), when.clone(), (*call).to_owned(), (*error).to_owned());
