@@ -42,9 +42,9 @@ const ERRORS: [&str; 9] =
     ["EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EMFILE", "EIO", "ENODEV", "EACCES", "EPERM"];
 
 /// Calls that have no row: those of the loader, the allocator and the runtime, those that say who this process
-/// is, which cannot fail, and its end.
-const WITHOUT_ROW: [&str; 33] = [
-    "access", "arch_prctl", "brk", "execve", "exit", "exit_group", "futex", "getcwd", "getegid", "geteuid",
+/// is, which cannot fail, and its end, when nothing more is told.
+const WITHOUT_ROW: [&str; 35] = [
+    "access", "arch_prctl", "brk", "clock_nanosleep", "dup2", "execve", "exit", "exit_group", "futex", "getcwd", "getegid", "geteuid",
     "getgid", "getpid", "getrandom", "gettid", "getuid", "madvise", "mmap", "mprotect", "munmap", "poll", "prctl",
     "prlimit64", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield",
     "set_robust_list", "set_tid_address", "sigaltstack", "restart_syscall", "clone",
@@ -168,6 +168,11 @@ impl<'a> Mode<'a> {
         }
         assert_eq!(moment, Some(2), "{trace}");
         mode
+    }
+
+    /// The moments that it has tables for. Until the configuration is read, all do the same.
+    fn moments(&self) -> &'static [When] {
+        if self.name == "netlink" { &When::ALL } else { &When::ALL[1..] }
     }
 
     /// The word for what comes out.
@@ -340,7 +345,7 @@ fn checked_level(log: &str, what: &str) -> Option<char> {
         if let Some(over) = line.strip_prefix("I! resolved: ") {
             let was_said = ["E! ", "W! ", "I! "].iter().any(|level| said.contains(&*format!("{level}{over}")));
             assert!(was_said, "{what}: {log}");
-        } else if !line.contains("reading counters ") || letter != 'I' {
+        } else if !line.contains("! reading counters ") || line.contains(", because ") {
             let rank = |letter| "IWE".find(letter);
             level = level.max_by_rank(letter, rank);
         }
@@ -514,8 +519,8 @@ const HEAD: &str = "\
 # difference before you commit it.
 #
 # A table is for a way to read, and for a moment: `start` is from the program's first call on, `open` from when
-# it has read its configuration, `steady` while it runs; a call has a row where it is made at that time. The call fails for two gathers, each time that it is made, and then no more; with EINTR and EAGAIN
-# every second time.
+# it has read its configuration, `steady` while it runs; a call has a row where it is made then. It fails for
+# two gathers, each time that it is made, and then no more; with EINTR and EAGAIN every second time.
 #
 #   =            the same lines as without the fault, and not a word in the log
 #   E W I        what is logged of it, at most, once; before all else
@@ -525,7 +530,8 @@ const HEAD: &str = "\
 #   +others      interfaces that the configuration leaves out
 #   late         a gather has not come to its end, and does when the fault is over
 #   !            behind one of these: for as long as the process lives, else it is over with the fault
-#   exit1        the process ends with that status, and says why
+#   exit1        the process ends with that status, and says why; -silent: it cannot, for stderr is written to
+#                by the same call; exit0 is a normal end, as of a terminal that hung up
 ";
 
 fn tables() -> String {
@@ -552,7 +558,7 @@ fn tables() -> String {
     ];
     let mut cells = Vec::new();
     for (number, mode) in modes.iter().enumerate() {
-        for when in When::ALL {
+        for &when in mode.moments() {
             for call in mode.calls[when as usize].made.iter().filter(|call| is_wanted(mode.name, when, call)) {
                 cells.extend(ERRORS.map(|error| (number, Fault { call, error, when })));
             }
@@ -586,7 +592,7 @@ fn tables() -> String {
     let words = words.into_inner().unwrap();
     let mut tables = HEAD.to_owned();
     for mode in &modes {
-        for when in When::ALL {
+        for &when in mode.moments() {
             let calls = mode.calls[when as usize].made.iter().filter(|call| is_wanted(mode.name, when, call));
             let rows: Vec<_> = calls
                 .map(|call| {

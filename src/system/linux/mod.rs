@@ -49,6 +49,7 @@ pub use super::threads::stderr;
 #[cfg(feature = "threads")]
 pub use super::threads::trigger::Triggers;
 pub use super::trigger::{Await, Ready};
+pub use super::unix::signals::outlive_full_files;
 pub use super::unix::{cpu_time, file, terminal};
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).
