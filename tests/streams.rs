@@ -88,9 +88,9 @@ fn a_pipe_of_one_page_that_cannot_be_enlarged_gets_whole_lines() {
         return;
     }
     for end in [Some(Signal::TERM), None] {
-        let mut plugin = Plugin::start(300, &[]);
-        let stdout = plugin.stdout.as_ref().unwrap();
-        assert_eq!(rustix::pipe::fcntl_setpipe_size(stdout, 4096), Ok(4096));
+        let (reader, writer) = std::io::pipe().unwrap();
+        assert_eq!(rustix::pipe::fcntl_setpipe_size(&reader, 4096), Ok(4096));
+        let mut plugin = Plugin::start_with(Command::new(PLUGIN), 300, (reader, writer));
         // As where a user's pipes are many.
         let trace = Trace::injecting("fcntl:error=EPERM", plugin.process.id());
         plugin.trigger(b"\n");

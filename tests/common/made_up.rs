@@ -1,7 +1,8 @@
 //! The plugin as Telegraf runs it, with the made-up interfaces of a folder.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{PipeReader, PipeWriter, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -29,15 +30,26 @@ impl Plugin {
         Self::start_as(command, interfaces)
     }
 
-    pub(crate) fn start_as(mut command: Command, interfaces: usize) -> Self {
+    pub(crate) fn start_as(command: Command, interfaces: usize) -> Self {
+        Self::start_with(command, interfaces, std::io::pipe().unwrap())
+    }
+
+    /// Starts it with that pipe for its stdout.
+    pub(crate) fn start_with(
+        mut command: Command,
+        interfaces: usize,
+        (reader, writer): (PipeReader, PipeWriter),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_dev(folder.path(), &proc_net_dev(interfaces));
         fs::write(folder.path().join("net/snmp"), "").unwrap();
         command.env("HOST_PROC", folder.path()).env("HOST_SYS", folder.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(writer);
         command.stderr(fs::File::create(folder.path().join("log")).unwrap());
         let mut process = command.spawn().unwrap();
-        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
+        // It has the pipe's end too.
+        drop(command);
+        let (stdin, stdout) = (process.stdin.take(), Some(OwnedFd::from(reader).into()));
         let plugin = Self { process, stdin, stdout, folder };
         // Under HOST_PROC it says so once it is ready, with its signal handlers in place.
         eventually("the line at the start", || plugin.log().contains("! reading ").then_some(()));
