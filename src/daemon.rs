@@ -117,7 +117,9 @@ fn answer(
                 ));
             }
             drain(since + DRAIN_GRACE, triggers, output)?;
-            return triggers.take_stdin_failure().map_or(Ok(()), |error| Err(DaemonError::Read(error)));
+            return triggers
+                .take_stdin_failure()
+                .map_or(Ok(()), |error| Err(DaemonError::Read(error)));
         } else if first.is_missed(Instant::now()) {
             log.warn(format_args!("{NO_TRIGGER}"));
         }

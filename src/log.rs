@@ -188,11 +188,10 @@ impl Problem {
         let is_met = std::mem::take(&mut self.met);
         let (is_told, course) = match self.course {
             Course::Lasting if is_met => (false, Course::Lasting),
-            Course::Lasting => (true, Course::Over(0)),
             Course::Over(count) => (false, Course::Over(count + 1)),
             Course::Relapsed(_) if is_met => (false, Course::Relapsed(0)),
             Course::Relapsed(count) if count + 1 < RELAPSE => (false, Course::Relapsed(count + 1)),
-            Course::Relapsed(_) => (true, Course::Over(0)),
+            Course::Lasting | Course::Relapsed(_) => (true, Course::Over(0)),
         };
         self.course = course;
         (is_told, course != Course::Over(RELAPSE))

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::fs::File;
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -23,7 +23,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use common::machine::{Machine, last_descendant};
 use common::plugin::{Daemon, assert_same};
 use common::trace::{Trace, is_skipped_without_strace};
-use common::{Netns, PLUGIN, eventually, has, is_skipped, is_skipped_without, text};
+use common::{NOBODY, Netns, PLUGIN, eventually, has, is_skipped, is_skipped_without, text};
 
 /// `RTMGRP_LINK`, which the plugin listens to.
 const RTMGRP_LINK: u32 = 1;
@@ -108,15 +108,15 @@ const CHANGES: &str = "ip link add a0 type veth peer name b0; \
 
 #[test]
 fn a_user_without_any_privilege_who_floods_an_own_namespace_stops_no_gather_and_no_ending() {
-    if is_skipped() || is_skipped_without("perl and setpriv", has("perl", "-v") && has("setpriv", "--version")) {
+    if is_skipped()
+        || is_skipped_without("perl and setpriv", has("perl", "-v") && has("setpriv", "--version"))
+    {
         return;
     }
     let machine = Machine::new();
     let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
-    let nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
-    let root_of_own = ["unshare", "--map-root-user", "--net"];
-    let by = [&nobody[..], &root_of_own].concat();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let by = [&NOBODY[..], &["unshare", "--map-root-user", "--net"]].concat();
     let may = machine.command(by[0]).args(&by[1..]).arg("true").status().unwrap().success();
     if is_skipped_without("network namespaces for every user", may) {
         return;
@@ -127,14 +127,14 @@ fn a_user_without_any_privilege_who_floods_an_own_namespace_stops_no_gather_and_
                  [[inputs.net]]\ninterface_exclude = ['*']\nprotocols = ['softnet']\n";
     let mut daemon = Daemon::start_as(machine.command(PLUGIN), table);
     assert_eq!(daemon.batch().len(), 2);
+    // As who made it, and nobody outside.
+    let target = evil.pid.to_string();
     let inside = |script: &[&str]| {
-        let mut command = Command::new("nsenter");
-        // As who made it, and nobody outside.
-        command.args(["--user", "--net", "--preserve-credentials", "--target", &evil.pid.to_string(), "--"]);
-        let mut whole = Command::new(nobody[0]);
-        whole.args(&nobody[1..]).arg(command.get_program()).args(command.get_args()).args(script);
-        whole.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Flood(whole.spawn().unwrap())
+        let mut command = Command::new(NOBODY[0]);
+        command.args(&NOBODY[1..]).arg("nsenter");
+        command.args(["--user", "--net", "--preserve-credentials", "--target", &target, "--"]);
+        command.args(script).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Flood(command.spawn().unwrap())
     };
     let path = folder.path().to_str().unwrap();
     let mut floods = vec![inside(&["bash", "-c", CHANGES, "bash", path])];

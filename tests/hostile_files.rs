@@ -21,7 +21,9 @@ use tempfile::TempDir;
 
 use common::line::Parsed;
 use common::plugin::config_file;
-use common::{PLUGIN, finish, has, is_skipped_without, proc_net_dev, run, text, without_notes};
+use common::{
+    NOBODY, PLUGIN, ask_and_finish, has, is_skipped_without, proc_net_dev, run, text, without_notes,
+};
 
 /// The files that are read by procfs with all options, below a folder that is both `host_proc` and `host_sys`.
 const PLACES: [&str; 21] = [
@@ -111,16 +113,7 @@ fn told(folder: &TempDir, by: &[&str], what: &str) -> (Parsed, String) {
     command.args(&words[1..]).arg(PLUGIN).arg("--config").arg(config.path());
     command.env("HOST_PROC", folder.path()).env("HOST_SYS", folder.path());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().unwrap();
-    let mut stdin = process.stdin.take().unwrap();
-    for _ in 0..2 {
-        stdin.write_all(b"\n").unwrap();
-        common::eventually("that it is read", || {
-            (rustix::io::ioctl_fionread(&stdin) == Ok(0)).then_some(())
-        });
-    }
-    drop(stdin);
-    let output = finish(process);
+    let output = ask_and_finish(command.spawn().unwrap(), 2);
     let log = without_notes(&text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{what}: {log}");
     assert!(output.stdout.is_empty() || output.stdout.ends_with(b"\n"), "{what}");
@@ -145,8 +138,8 @@ fn check(lines: &Parsed, log: &str, truth: &Parsed, what: &str) {
         let truth = truth.line(&line.tag("interface").unwrap());
         for (field, value) in &line.fields {
             let of_two = ["_rate", "utilization_in", "utilization_out"];
-            let is_unknown = field == "speed" && value == "-1i"
-                || of_two.iter().any(|end| field.ends_with(end));
+            let is_unknown =
+                field == "speed" && value == "-1i" || of_two.iter().any(|end| field.ends_with(end));
             let is_true = is_unknown || truth.fields.get(field) == Some(value);
             assert!(is_true, "{what}: {field} of {line:?}");
         }
@@ -177,29 +170,33 @@ fn whatever_lies_in_the_place_of_a_file_costs_what_it_would_tell_and_no_more() {
     let socket = |place: &Path| drop(UnixListener::bind(place).unwrap());
     let huge = |place: &Path| File::create(place).unwrap().set_len(1 << 40).unwrap();
     let empty = |place: &Path| drop(File::create(place).unwrap());
-    let garbage = |place: &Path| fs::write(place, [0xff, 0, b'\n', b':', 0x1b, b'[', b'\n'].repeat(5000)).unwrap();
+    let garbage = |place: &Path| {
+        fs::write(place, [0xff, 0, b'\n', b':', 0x1b, b'[', b'\n'].repeat(5000)).unwrap();
+    };
     let secret = |place: &Path| {
         fs::write(place, "0x1003\n").unwrap();
-        fs::set_permissions(place, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(place, fs::Permissions::from_mode(0o0)).unwrap();
     };
-    let (zero, full, itself, out, memory, kernel_log) = (
+    let (zero, full, nothing, out, memory, terminal) = (
         link("/dev/zero"),
         link("/dev/full"),
-        link("./nothing/../itself"),
+        link("nothing"),
         link("/etc/passwd"),
         link("/proc/self/mem"),
-        link("/proc/self/root/proc/self/root/dev/tty"),
+        link("/proc/self/root/dev/tty"),
     );
-    let things: [Thing<'_>; 13] = [
+    let itself = |place: &Path| symlink(place, place).unwrap();
+    let things: [Thing<'_>; 14] = [
         ("a pipe", &pipe),
         ("a folder", &folder),
         ("a socket", &socket),
         ("/dev/zero", &zero),
         ("/dev/full", &full),
-        ("a link to nothing", &itself),
+        ("a link to nothing", &nothing),
+        ("a link to itself", &itself),
         ("a link out of it", &out),
         ("its own memory", &memory),
-        ("a terminal", &kernel_log),
+        ("a terminal", &terminal),
         ("a terabyte", &huge),
         ("nothing in it", &empty),
         ("garbage", &garbage),
@@ -212,25 +209,28 @@ fn whatever_lies_in_the_place_of_a_file_costs_what_it_would_tell_and_no_more() {
     let first = truth.0[0].time;
     let truth = Parsed(truth.0.into_iter().filter(|line| line.time == first).collect());
     assert_eq!(truth.names(), ["if0", "if1", "all"]);
-    let nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
     let cases: Vec<_> =
         things.iter().flat_map(|thing| PLACES.iter().map(move |place| (thing, place))).collect();
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while let Some(((name, make), place)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(((name, make), place)) =
+                    cases.get(next.fetch_add(1, Ordering::Relaxed))
+                {
                     let what = format!("{name} at {place}");
                     let folder = tempfile::tempdir().unwrap();
                     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
                     host(&folder);
                     replace(&folder.path().join(place), make);
-                    let by = if *name == "permission for nobody" { &nobody[..] } else { &[] };
+                    let by = if *name == "permission for nobody" { &NOBODY[..] } else { &[] };
                     let tried = std::panic::catch_unwind(|| {
                         let (lines, log) = told(&folder, by, &what);
                         check(&lines, &log, &truth, &what);
                         // The counters of one that is not touched are there, unless those of all are.
-                        if !["net", "net/dev", "1", "1/net", "1/net/dev", "class/net"].contains(place) {
+                        if !["net", "net/dev", "1", "1/net", "1/net/dev", "class/net"]
+                            .contains(place)
+                        {
                             let count = lines.names().iter().filter(|name| *name == "if1").count();
                             assert_eq!(count, 2, "{what}: {log}");
                         }
@@ -259,7 +259,8 @@ fn a_file_that_grows_while_it_is_read_costs_only_itself() {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let mut file = File::options().append(true).open(folder.path().join("1/net/netstat")).unwrap();
+            let mut file =
+                File::options().append(true).open(folder.path().join("1/net/netstat")).unwrap();
             let rows = "x: 1\n".repeat(1 << 16);
             while !is_over.load(Ordering::Relaxed) {
                 // It starts anew before the disk is full.
@@ -287,5 +288,10 @@ fn a_host_whose_name_is_a_line_of_the_log_is_one_word_in_it() {
     let log = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{log}");
     assert!(log.contains("host\\nE! not a line\\r\\u{1b}[31m"), "{log}");
-    assert!(log.lines().all(|line| line.starts_with("E! cannot") || line.starts_with("I! ") || line.starts_with("E! nothing")), "{log}");
+    assert!(
+        log.lines().all(|line| line.starts_with("E! cannot")
+            || line.starts_with("I! ")
+            || line.starts_with("E! nothing")),
+        "{log}"
+    );
 }

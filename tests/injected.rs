@@ -33,10 +33,10 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
 use common::line::{Line, Parsed};
-use common::machine::{Machine, Sleeper, last_descendant};
+use common::machine::{Machine, last_descendant};
 use common::plugin::config_file;
 use common::trace::{Trace, is_skipped_without_strace};
-use common::{PATIENCE, PLUGIN, eventually, read_all, text, without_notes};
+use common::{PLUGIN, eventually, read_all, text, without_notes};
 
 const ERRORS: [&str; 9] =
     ["EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EMFILE", "EIO", "ENODEV", "EACCES", "EPERM"];
@@ -44,10 +44,41 @@ const ERRORS: [&str; 9] =
 /// Calls that have no row: those of the loader, the allocator and the runtime, those that say who this process
 /// is, which cannot fail, and its end, when nothing more is told.
 const WITHOUT_ROW: [&str; 35] = [
-    "access", "arch_prctl", "brk", "clock_nanosleep", "dup2", "execve", "exit", "exit_group", "futex", "getcwd", "getegid", "geteuid",
-    "getgid", "getpid", "getrandom", "gettid", "getuid", "madvise", "mmap", "mprotect", "munmap", "poll", "prctl",
-    "prlimit64", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield",
-    "set_robust_list", "set_tid_address", "sigaltstack", "restart_syscall", "clone",
+    "access",
+    "arch_prctl",
+    "brk",
+    "clock_nanosleep",
+    "dup2",
+    "execve",
+    "exit",
+    "exit_group",
+    "futex",
+    "getcwd",
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getpid",
+    "getrandom",
+    "gettid",
+    "getuid",
+    "madvise",
+    "mmap",
+    "mprotect",
+    "munmap",
+    "poll",
+    "prctl",
+    "prlimit64",
+    "rseq",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sched_getaffinity",
+    "sched_yield",
+    "set_robust_list",
+    "set_tid_address",
+    "sigaltstack",
+    "restart_syscall",
+    "clone",
 ];
 
 const EVERYTHING: &str = "interfaces = ['*']\nlink_state = true\ncounters = 'all'\n\
@@ -162,7 +193,9 @@ impl<'a> Mode<'a> {
             let Some(call) = call_of(line) else { continue };
             // Later ones are counted for each thread by itself.
             *before.entry(call.to_owned()).or_default() += 1;
-            if let Some(moment) = moment && !WITHOUT_ROW.contains(&call) {
+            if let Some(moment) = moment
+                && !WITHOUT_ROW.contains(&call)
+            {
                 mode.calls[moment].made.insert(call.to_owned());
             }
         }
@@ -187,7 +220,7 @@ impl<'a> Mode<'a> {
                     (format!("trace={}", fault.call), format!("inject={}", fault.inject(first)));
                 let by = ["strace", "-D", "-I2", "-f", "-qq", "-e", &trace, "-e", &inject, "-o"];
                 let mut running = Running::start(self, &by, None);
-                heard.faulty(FAULTY, &mut running, self);
+                heard.faulty(&mut running);
                 running.end_tracing();
                 running
             }
@@ -198,7 +231,7 @@ impl<'a> Mode<'a> {
                     (!is_late && self.missing(&batch, &what).is_empty()).then_some(())
                 });
                 let trace = Trace::injecting(&fault.inject(1), running.plugin);
-                heard.faulty(FAULTY, &mut running, self);
+                heard.faulty(&mut running);
                 drop(trace);
                 running
             }
@@ -301,9 +334,9 @@ struct Heard {
 }
 
 impl Heard {
-    /// Has it gather so many times.
-    fn faulty(&mut self, count: usize, running: &mut Running, _mode: &Mode<'_>) {
-        for _ in 0..count {
+    /// Has it gather while the call fails.
+    fn faulty(&mut self, running: &mut Running) {
+        for _ in 0..FAULTY {
             match running.gather() {
                 Some((batch, is_late)) => {
                     self.batches.push(batch);
@@ -343,27 +376,15 @@ fn checked_level(log: &str, what: &str) -> Option<char> {
         assert!("EWI".contains(letter) && line[1..].starts_with("! "), "{what}: {log}");
         assert!(said.insert(line), "{what}: twice in {log}");
         if let Some(over) = line.strip_prefix("I! resolved: ") {
-            let was_said = ["E! ", "W! ", "I! "].iter().any(|level| said.contains(&*format!("{level}{over}")));
+            let was_said =
+                ["E! ", "W! ", "I! "].iter().any(|level| said.contains(&*format!("{level}{over}")));
             assert!(was_said, "{what}: {log}");
         } else if !line.contains("! reading counters ") || line.contains(", because ") {
             let rank = |letter| "IWE".find(letter);
-            level = level.max_by_rank(letter, rank);
+            level = level.into_iter().chain([letter]).max_by_key(|&letter| rank(letter));
         }
     }
     level
-}
-
-trait MaxByRank {
-    fn max_by_rank(self, other: char, rank: impl Fn(char) -> Option<usize>) -> Option<char>;
-}
-
-impl MaxByRank for Option<char> {
-    fn max_by_rank(self, other: char, rank: impl Fn(char) -> Option<usize>) -> Option<char> {
-        match self {
-            Some(letter) if rank(letter) >= rank(other) => Some(letter),
-            _ => Some(other),
-        }
-    }
 }
 
 /// A plugin that runs, maybe traced from its start on.
@@ -443,7 +464,9 @@ impl Running {
     fn told(&mut self) -> Vec<Line> {
         let mut bytes = Vec::new();
         let end = self.process.stdout.as_mut().unwrap().read_to_end(&mut bytes);
-        assert!(end.is_ok() || end.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+        assert!(
+            end.is_ok() || end.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+        );
         parsed(&bytes)
     }
 
@@ -537,7 +560,8 @@ const HEAD: &str = "\
 fn tables() -> String {
     let only = std::env::var("INJECTED").ok();
     let is_wanted = |mode: &str, when: When, call: &str| {
-        only.as_ref().is_none_or(|only| format!("{mode} {} {call} ", when.word()).starts_with(only.as_str()))
+        only.as_ref()
+            .is_none_or(|only| format!("{mode} {} {call} ", when.word()).starts_with(only.as_str()))
     };
     let machine = Machine::new();
     machine.sh(MAKE);
@@ -546,7 +570,6 @@ fn tables() -> String {
     let _blue = many.add("blue");
     many.sh("ip netns exec blue ip link set lo up");
     let nameless = many.start(&["unshare", "--net", "cat"]);
-    let _: &Sleeper = &nameless;
     nameless.sh("ip link set lo up");
     let procfs = format!("[[inputs.net]]\nsource = 'procfs'\n{EVERYTHING}");
     let others = "[[inputs.net]]\ninclude_loopback = true\nnamespace_include = ['*']\n\
@@ -559,7 +582,11 @@ fn tables() -> String {
     let mut cells = Vec::new();
     for (number, mode) in modes.iter().enumerate() {
         for &when in mode.moments() {
-            for call in mode.calls[when as usize].made.iter().filter(|call| is_wanted(mode.name, when, call)) {
+            for call in mode.calls[when as usize]
+                .made
+                .iter()
+                .filter(|call| is_wanted(mode.name, when, call))
+            {
                 cells.extend(ERRORS.map(|error| (number, Fault { call, error, when })));
             }
         }
@@ -571,7 +598,12 @@ fn tables() -> String {
             scope.spawn(|| {
                 while let Some(&(number, fault)) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let mode = &modes[number];
-                    let key = (mode.name.to_owned(), fault.when.word().to_owned(), fault.call.to_owned(), fault.error.to_owned());
+                    let key = (
+                        mode.name.to_owned(),
+                        fault.when.word().to_owned(),
+                        fault.call.to_owned(),
+                        fault.error.to_owned(),
+                    );
                     // One that is wrong says why, and keeps no other from being tried.
                     let outcome = || {
                         let tried = AssertUnwindSafe(|| mode.outcome(fault));
@@ -593,11 +625,19 @@ fn tables() -> String {
     let mut tables = HEAD.to_owned();
     for mode in &modes {
         for &when in mode.moments() {
-            let calls = mode.calls[when as usize].made.iter().filter(|call| is_wanted(mode.name, when, call));
+            let calls = mode.calls[when as usize]
+                .made
+                .iter()
+                .filter(|call| is_wanted(mode.name, when, call));
             let rows: Vec<_> = calls
                 .map(|call| {
                     let word = |error: &str| {
-                        let key = (mode.name.to_owned(), when.word().to_owned(), (*call).to_owned(), error.to_owned());
+                        let key = (
+                            mode.name.to_owned(),
+                            when.word().to_owned(),
+                            (*call).to_owned(),
+                            error.to_owned(),
+                        );
                         words.get(&key).cloned().unwrap_or_default()
                     };
                     let words = ERRORS.map(word);
@@ -647,7 +687,6 @@ fn each_call_that_fails_costs_what_the_table_says() {
     if is_skipped_without_strace() {
         return;
     }
-    let _ = PATIENCE;
     let tables = tables();
     if std::env::var_os("REWRITE_GOLDEN").is_some() {
         fs::write(FILE, &tables).unwrap();

@@ -7,13 +7,12 @@
 mod common;
 
 use std::fs;
-use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use common::line::{Line, Parsed};
-use common::plugin::{Daemon, config_file};
+use common::plugin::config_file;
 use common::{
-    Netns, PLUGIN, eventually, finish, has, is_skipped, is_skipped_without, proc_net_dev, text,
+    NOBODY, Netns, PLUGIN, ask_and_finish, has, is_skipped, is_skipped_without, proc_net_dev, text,
     without_notes,
 };
 
@@ -22,18 +21,6 @@ const BY_THREADS: bool = cfg!(feature = "threads");
 
 const TABLES: &str = "[[inputs.net]]\nignore_protocol_stats = true\ninterfaces = ['*']\n\
                       [[inputs.net]]\ninterface_exclude = ['*']\nprotocols = ['ip:defaultttl']\n";
-
-/// A namespace whose counters stand still.
-fn quiet() -> Netns {
-    let netns = Netns::new();
-    netns.ip_lines(
-        "link set lo up
-         link add up0 type veth peer name up1
-         link set up0 up
-         link set up1 up",
-    );
-    netns
-}
 
 /// What a plugin tells in a namespace by these words before its own, asked so many times, and its end.
 fn daemon_by(netns: &Netns, by: &[&str], tables: &str, gathers: usize) -> Output {
@@ -46,18 +33,7 @@ fn daemon_by(netns: &Netns, by: &[&str], tables: &str, gathers: usize) -> Output
     command.arg("--config").arg(config.path());
     command.env_remove("HOST_PROC").env_remove("HOST_SYS").env("RUST_BACKTRACE", "0");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().unwrap();
-    let mut stdin = process.stdin.take().unwrap();
-    for _ in 0..gathers {
-        // One that has ended reads nothing.
-        let _ = stdin.write_all(b"\n");
-        let mut is_over = || process.try_wait().unwrap().is_some();
-        eventually("that it is read", || {
-            (is_over() || rustix::io::ioctl_fionread(&stdin) == Ok(0)).then_some(())
-        });
-    }
-    drop(stdin);
-    finish(process)
+    ask_and_finish(command.spawn().unwrap(), gathers)
 }
 
 /// The lines, which are whole; those of one gather after those of the other.
@@ -87,10 +63,12 @@ fn limits_that_leave_enough_change_nothing() {
     if is_skipped() || is_skipped_without("prlimit", has("prlimit", "--version")) {
         return;
     }
-    let netns = quiet();
+    let netns = Netns::quiet();
     let truth = told(&daemon_by(&netns, &[], TABLES, 1));
     assert_eq!(truth.len(), 4);
-    for limit in ["--memlock=0", "--stack=262144", "--core=0", "--nofile=32", "--sigpending=0", "--fsize=0"] {
+    for limit in
+        ["--memlock=0", "--stack=262144", "--core=0", "--nofile=32", "--sigpending=0", "--fsize=0"]
+    {
         let output = daemon_by(&netns, &["prlimit", limit], TABLES, 3);
         let log = without_notes(&text(&output.stderr));
         assert_eq!((output.status.code(), log.lines().count()), (Some(0), 1), "{limit}: {log}");
@@ -105,7 +83,7 @@ fn eight_files_and_little_memory_are_too_few_or_enough_and_it_says_so() {
     if is_skipped() || is_skipped_without("prlimit", has("prlimit", "--version")) {
         return;
     }
-    let netns = quiet();
+    let netns = Netns::quiet();
     let truth = told(&daemon_by(&netns, &[], TABLES, 1));
     let mut ended = 0;
     let files = (4..24).map(|limit| format!("--nofile={limit}:{limit}"));
@@ -144,10 +122,10 @@ fn where_there_are_no_threads_procfs_answers_and_one_line_says_so() {
     if BY_THREADS || is_skipped() || is_skipped_without("setpriv", has("setpriv", "--version")) {
         return;
     }
-    let netns = quiet();
+    let netns = Netns::quiet();
     let truth = told(&daemon_by(&netns, &[], TABLES, 1));
     // Root has no such limit.
-    let by = ["prlimit", "--nproc=0", "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    let by = [&["prlimit", "--nproc=0"], &NOBODY[..]].concat();
     let output = daemon_by(&netns, &by, TABLES, 3);
     let log = without_notes(&text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{log}");
@@ -163,7 +141,12 @@ fn where_there_are_no_threads_procfs_answers_and_one_line_says_so() {
 
 /// What happens to the lines and the log of a plugin that writes them to files in a small file system, or of
 /// a limited size, and to the plugin: its status, the lines, and the log.
-fn in_files(limit: &[&str], room: &str, interfaces: usize, files: [&str; 2]) -> (Option<i32>, String, String) {
+fn in_files(
+    limit: &[&str],
+    room: &str,
+    interfaces: usize,
+    files: [&str; 2],
+) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let host = folder.path().join("host");
     fs::create_dir_all(host.join("net")).unwrap();
@@ -180,17 +163,7 @@ fn in_files(limit: &[&str], room: &str, interfaces: usize, files: [&str; 2]) -> 
     command.env("SMALL", folder.path().join("small"));
     command.env("HOST_PROC", &host).env("HOST_SYS", &host);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().unwrap();
-    let mut stdin = process.stdin.take().unwrap();
-    for _ in 0..3 {
-        let _ = stdin.write_all(b"\n");
-        let mut is_over = || process.try_wait().unwrap().is_some();
-        eventually("that it is read", || {
-            (is_over() || rustix::io::ioctl_fionread(&stdin) == Ok(0)).then_some(())
-        });
-    }
-    drop(stdin);
-    let output = finish(process);
+    let output = ask_and_finish(command.spawn().unwrap(), 3);
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
     let outside = text(&output.stderr);
     (output.status.code(), read("out"), read("err") + &outside)
@@ -204,7 +177,10 @@ fn assert_whole_up_to_the_end(out: &str) {
         let (head, time) = line.trim_end().rsplit_once(' ').unwrap();
         assert!(head.starts_with("net,interface=if") && time.len() == 19, "{line:?}");
     }
-    assert!(last.starts_with("net,interface=if") || "net,interface=if".starts_with(last), "{last:?}");
+    assert!(
+        last.starts_with("net,interface=if") || "net,interface=if".starts_with(last),
+        "{last:?}"
+    );
 }
 
 #[test]
@@ -219,7 +195,11 @@ fn a_full_disk_and_a_file_at_its_limit_end_it_with_a_word_and_a_full_log_does_no
     ] {
         let (status, out, log) = in_files(limit, room, 1000, ["out", "/dev/stderr"]);
         assert_eq!(status, Some(1), "{log}");
-        assert_eq!(log.lines().last(), Some(&*format!("E! cannot write to stdout: {error}")), "{log}");
+        assert_eq!(
+            log.lines().last(),
+            Some(&*format!("E! cannot write to stdout: {error}")),
+            "{log}"
+        );
         assert_eq!(out.len(), 65536);
         assert_whole_up_to_the_end(&out);
         // A log that has no room left costs itself.
@@ -230,17 +210,12 @@ fn a_full_disk_and_a_file_at_its_limit_end_it_with_a_word_and_a_full_log_does_no
     }
 }
 
-/// The plugin in a namespace where that script has changed what is mounted.
-fn mounted<'a>(script: &'a str, words: &mut Vec<&'a str>) {
-    words.extend(["unshare", "--mount", "bash", "-c", script]);
-}
-
 #[test]
 fn without_proc_sys_and_dev_null_it_tells_what_it_can_and_says_what_it_cannot() {
     if is_skipped() || is_skipped_without("bash", has("bash", "--version")) {
         return;
     }
-    let netns = quiet();
+    let netns = Netns::quiet();
     let hide = |places: &[&str]| {
         let mounts = places.iter().map(|place| format!("mount -t tmpfs tmpfs {place} && "));
         mounts.collect::<String>() + "exec \"$0\" \"$@\""
@@ -258,9 +233,9 @@ fn without_proc_sys_and_dev_null_it_tells_what_it_can_and_says_what_it_cannot() 
     ] {
         let what = format!("{source} without {places:?}");
         let script = hide(places);
-        let mut by = Vec::new();
-        mounted(&script, &mut by);
-        let tables = TABLES.replace("[[inputs.net]]\n", &format!("[[inputs.net]]\nsource = '{source}'\n"));
+        let by = ["unshare", "--mount", "bash", "-c", &script];
+        let tables =
+            TABLES.replace("[[inputs.net]]\n", &format!("[[inputs.net]]\nsource = '{source}'\n"));
         let output = daemon_by(&netns, &by, &tables, 3);
         let log = without_notes(&text(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{what}: {log}");
@@ -277,5 +252,4 @@ fn without_proc_sys_and_dev_null_it_tells_what_it_can_and_says_what_it_cannot() 
         let highest = log.lines().max_by_key(rank).and_then(|line| line.chars().next());
         assert_eq!(highest.filter(|level| *level != 'I'), level, "{what}: {log}");
     }
-    let _: Option<Daemon> = None;
 }

@@ -17,14 +17,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 
 use common::line::{Line, Parsed};
-use common::made_up::{END, Plugin, lines};
-use common::machine::last_descendant;
+use common::made_up::{Plugin, lines};
 use common::plugin::Daemon;
+#[cfg(not(feature = "threads"))]
 use common::trace::{Trace, is_skipped_without_strace};
-use common::{Netns, PATIENCE, PLUGIN, eventually, finish, is_skipped, is_skipped_without, read_part, text};
-
-/// Whether it waits and writes by threads: these cannot tell how much a pipe holds.
-const BY_THREADS: bool = cfg!(feature = "threads");
+use common::{Netns, PLUGIN, eventually, finish, is_skipped, is_skipped_without, read_part, text};
 
 /// The batches of whole lines that each tell all interfaces of a folder, in their order; in order of time.
 /// The last one may be cut short between two lines where `is_cut`.
@@ -35,7 +32,10 @@ fn batches(lines: &[String], interfaces: usize, is_cut: bool) -> Vec<u128> {
         let is_whole = batch.len() == interfaces;
         assert!(is_whole || is_cut && number + 1 == batches.len(), "{} lines", batch.len());
         for (number, line) in batch.iter().enumerate() {
-            assert!(line.starts_with(&format!("net,interface=if{number} bytes_sent=9i,")), "{line}");
+            assert!(
+                line.starts_with(&format!("net,interface=if{number} bytes_sent=9i,")),
+                "{line}"
+            );
         }
     }
     let times: Vec<_> = batches.iter().map(|batch| time(&batch[0])).collect();
@@ -249,7 +249,10 @@ fn a_stdin_that_is_no_stream_of_triggers_is_told_of() {
     }
     let failed = |why: &str| (Some(1), format!("E! cannot read stdin: {why}"));
     assert_eq!(end("</", "a directory"), failed("Is a directory (os error 21)"));
-    assert_eq!(end("0>/dev/null", "a file to write to"), failed("Bad file descriptor (os error 9)"));
+    assert_eq!(
+        end("0>/dev/null", "a file to write to"),
+        failed("Bad file descriptor (os error 9)")
+    );
 }
 
 #[test]
@@ -264,7 +267,11 @@ fn closed_outputs_keep_it_from_nothing_and_from_no_end() {
         let output = finish(process);
         assert_eq!(output.status.code(), Some(0), "{closed}: {}", text(&output.stderr));
         Parsed::of(&output.stdout);
-        assert_eq!(output.stdout.is_empty(), closed.contains(">&- ") || closed == ">&-", "{closed}");
+        assert_eq!(
+            output.stdout.is_empty(),
+            closed.contains(">&- ") || closed == ">&-",
+            "{closed}"
+        );
     }
 }
 
@@ -314,38 +321,16 @@ fn a_storm_of_signals_is_answered_in_whole_batches_and_ends() {
     assert!(log_of(&plugin).is_empty(), "{:?}", log_of(&plugin));
 }
 
-/// A namespace whose counters stand still.
-fn quiet() -> Netns {
-    let netns = Netns::new();
-    netns.ip_lines(
-        "link set lo up
-         link add up0 type veth peer name up1
-         addr add 10.99.0.1/24 dev up0
-         link set up0 up
-         link set up1 up
-         neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev up0",
-    );
-    let script = "for n in 1 2 3 4 5 6 7; do echo $n > /dev/udp/10.99.0.2/9; done";
-    assert!(netns.command("bash").args(["-c", script]).status().unwrap().success());
-    netns
-}
-
 const TABLES: &str = "[[inputs.net]]\nignore_protocol_stats = true\ninterfaces = ['*']\n\
                       [[inputs.net]]\ninterface_exclude = ['*']\nprotocols = ['ip:defaultttl']\n";
 
-/// The next batch, whose last line is that of the protocols: its lines by interface, and its time.
+/// The next batch, by interface, and its time.
 fn next(daemon: &mut Daemon) -> (BTreeMap<String, Line>, i64) {
-    let mut batch = BTreeMap::new();
-    loop {
-        let line = daemon.read_line();
-        let line = Line::parse(line.strip_suffix(b"\n").unwrap());
-        let (name, time) = (line.tag("interface").unwrap(), line.time);
-        if name == "all" {
-            assert!(batch.values().all(|line: &Line| line.time == time), "{batch:?}");
-            return (batch, time);
-        }
-        assert!(batch.insert(name, line).is_none(), "{batch:?}");
-    }
+    let (batch, time) = daemon.lines();
+    let lines = batch.0.iter().map(|line| (line.tag("interface").unwrap(), line.clone()));
+    let lines: BTreeMap<_, _> = lines.collect();
+    assert_eq!(lines.len(), batch.0.len(), "{:?}", batch.names());
+    (lines, time)
 }
 
 /// Fails unless each line is that of before, less fields that could not be told in time.
@@ -355,9 +340,10 @@ fn assert_true(batch: &BTreeMap<String, Line>, before: &BTreeMap<String, Line>) 
         for (field, value) in &line.fields {
             assert_eq!(before[name].fields.get(field), Some(value), "{field} of {line:?}");
         }
-        let missing = before[name].fields.keys().find(|field| {
-            *field != "speed" && !line.fields.contains_key(*field)
-        });
+        let missing = before[name]
+            .fields
+            .keys()
+            .find(|field| *field != "speed" && !line.fields.contains_key(*field));
         assert_eq!(missing, None, "{line:?}");
     }
 }
@@ -367,7 +353,7 @@ fn a_storm_of_signals_changes_no_line_by_netlink() {
     if is_skipped() {
         return;
     }
-    let netns = quiet();
+    let netns = Netns::quiet();
     let mut daemon = Daemon::start_as(netns.command(PLUGIN), TABLES);
     daemon.trigger("");
     let (before, mut last) = next(&mut daemon);
@@ -389,9 +375,10 @@ fn a_plugin_that_is_stopped_and_continued_in_mid_gather_and_mid_write_tells_the_
     if is_skipped() {
         return;
     }
-    let netns = quiet();
+    let netns = Netns::quiet();
     for source in ["netlink", "procfs"] {
-        let tables = TABLES.replace("[[inputs.net]]\n", &format!("[[inputs.net]]\nsource = '{source}'\n"));
+        let tables =
+            TABLES.replace("[[inputs.net]]\n", &format!("[[inputs.net]]\nsource = '{source}'\n"));
         let mut daemon = Daemon::start_as(netns.command(PLUGIN), &tables);
         daemon.trigger("");
         let (before, mut last) = next(&mut daemon);
@@ -432,7 +419,7 @@ fn a_plugin_that_is_stopped_and_continued_in_mid_gather_and_mid_write_tells_the_
     assert_eq!(batches(&read, INTERFACES, false).len(), 1);
     plugin.close_stdin();
     plugin.assert_ends();
-    assert!(END < PATIENCE && (BY_THREADS || log_of(&plugin).is_empty()));
+    assert!(log_of(&plugin).is_empty());
 }
 
 /// The time of day, stepped for as long as this lives.
@@ -462,10 +449,13 @@ impl Drop for Step {
 fn a_clock_that_is_stepped_changes_the_time_of_lines_and_nothing_else() {
     // It is the whole machine's, and so only to be stepped where nobody minds, as in a virtual one.
     let may = std::env::var_os("TELEGRAF_NET_MAY_STEP_CLOCK").is_some();
-    if !may || is_skipped_without("the right to step the clock", rustix::process::geteuid().is_root()) || is_skipped() {
+    if !may
+        || is_skipped_without("the right to step the clock", rustix::process::geteuid().is_root())
+        || is_skipped()
+    {
         return;
     }
-    let netns = quiet();
+    let netns = Netns::quiet();
     for source in ["netlink", "procfs"] {
         let tables = TABLES.replace(
             "ignore_protocol_stats = true\n",
@@ -482,7 +472,10 @@ fn a_clock_that_is_stepped_changes_the_time_of_lines_and_nothing_else() {
         gather();
         thread::sleep(Duration::from_millis(300));
         let before = gather();
-        assert!(before.values().all(|line| line.float("bytes_recv_rate") == Some(0.0)), "{before:?}");
+        assert!(
+            before.values().all(|line| line.float("bytes_recv_rate") == Some(0.0)),
+            "{before:?}"
+        );
         for seconds in [3600, -3600, 86_400 * 365, -86_400] {
             let step = Step::by(seconds);
             for _ in 0..3 {
@@ -507,5 +500,4 @@ fn a_clock_that_is_stepped_changes_the_time_of_lines_and_nothing_else() {
     }
     plugin.close_stdin();
     plugin.assert_ends();
-    let _ = last_descendant;
 }

@@ -46,7 +46,9 @@ fn is_end(error: &io::Error) -> bool {
     const HUNG_UP: i32 = 5;
     let is_gone = matches!(
         error.kind(),
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
     );
     // Those of a console of Windows are all of that kind.
     is_gone || cfg!(windows) || error.raw_os_error() == Some(HUNG_UP)

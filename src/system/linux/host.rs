@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use rustix::io::Errno;
 
-use super::{Shared, is_shortage};
 use super::namespaces::{self, OtherNamespaces};
 use super::netlink::{Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets, SpeedThread};
 use super::netns::{self, EnterError, Machine, NamespaceAccess};
@@ -16,6 +15,7 @@ use super::privileges::{self, ENTER_HOST, LOOK_AT_PROCESSES, Needed};
 use super::proc_net::ProcNet;
 use super::procfs::Procfs;
 use super::source::LinuxSource;
+use super::{Shared, is_shortage};
 use crate::config::{Given, HostProc, Origin, SourceOption, Table, Tag};
 use crate::format::Format;
 use crate::gather::namespace::Namespace;

@@ -380,7 +380,9 @@ pub fn named(machine: &Machine) -> io::Result<Named> {
             let name = entry.file_name().to_bytes();
             let file = folder.join(OsStr::from_bytes(name));
             let kind = match entry.file_type() {
-                FileType::Unknown => lstat(&file).map(|stat| FileType::from_raw_mode(stat.st_mode)).ok(),
+                FileType::Unknown => {
+                    lstat(&file).map(|stat| FileType::from_raw_mode(stat.st_mode)).ok()
+                }
                 kind => Some(kind),
             };
             let is_link = kind == Some(FileType::Symlink);

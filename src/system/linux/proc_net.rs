@@ -21,9 +21,9 @@ use crate::model::protocol::{Group, Groups, ProtocolStatistics, Run};
 use crate::parse::{proc_net_dev, proc_net_snmp6};
 use crate::quoted::QuotedPath;
 use crate::system::facts::{Purpose, ReadFile};
-use crate::system::linux::{Unread, is_shortage};
 use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES, Needed, Raised};
 use crate::system::linux::statistics::{BadRows, FILES, Shown, Wanted};
+use crate::system::linux::{Unread, is_shortage};
 use crate::system::unix::file::{self, Look, MAX_RECORD, MAX_TABLE, ReadMode};
 
 /// The folder `net` of a proc file system.
@@ -518,7 +518,8 @@ impl ProcNet {
             // Without IPv6, or once it has gone, an interface has none.
             let failure = read.as_ref().err().filter(|error| Unread::of(error) != Unread::Gone);
             if failure.is_some() && unread_file.is_none() {
-                let path = folder.dev.path.with_file_name("dev_snmp6").join(OsStr::from_bytes(name));
+                let path =
+                    folder.dev.path.with_file_name("dev_snmp6").join(OsStr::from_bytes(name));
                 *unread_file = read.err().map(|error| (path, error));
                 return false;
             }

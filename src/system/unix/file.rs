@@ -12,7 +12,8 @@ use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    Access, AtFlags, CWD, Dir, DirEntry, FileType, Mode, OFlags, Stat, access, fstat, openat, statat,
+    Access, AtFlags, CWD, Dir, DirEntry, FileType, Mode, OFlags, Stat, access, fstat, openat,
+    statat,
 };
 use rustix::io::{pread, retry_on_intr};
 use rustix::process::{getegid, geteuid, getgroups};
