@@ -32,7 +32,7 @@ CROSS_CHECKED := --lib --bins --tests --examples
 # command line.
 CROSS_TESTS := $(addprefix --test ,golden cli execd) --lib --bins
 # Those that threads have a part in, where there are any.
-DAEMON_TESTS := cli cli_linux daemon execd faults hostile
+DAEMON_TESTS := cli cli_linux daemon execd faults hostile hostile_files limits streams
 # qemu-user has no netlink for these, and lets a program start that is not there; the last one has to be root
 # of more than the user namespace that qemu has there.
 NOT_UNDER_QEMU := --skip so_many_datagrams_of_other_processes_are_passed_over \
@@ -91,7 +91,7 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-threads test-dist coverage golden record e2e test-moving bench bench-quick pictures \
+.PHONY: help build dist install test test-large test-threads test-dist coverage golden record e2e test-moving bench bench-quick pictures \
     documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
     test-aarch64 test-armv7 test-windows lab lab-record lint msrv ci clean FORCE
 
@@ -128,6 +128,9 @@ install: ## Install what `make build` and `make documents` have made (DESTDIR=, 
 
 test: ## Run every test that needs no Telegraf; as root, all of them run
 	$(CARGO) test --locked
+
+test-large: ## Run those with ten thousand interfaces and two thousand network namespaces, as root
+	$(CARGO) test --locked --test large -- --test-threads 1
 
 test-threads: ## Run those of its daemon where it waits and writes as on other systems than Linux
 	$(CARGO) test --locked --features threads --lib $(addprefix --test ,$(DAEMON_TESTS))
@@ -309,7 +312,7 @@ lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, a
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	# These are no part of all: other targets run them.
-	$(CARGO) clippy --locked --test telegraf --test moving --test dist --test record --test windows -- -D warnings
+	$(CARGO) clippy --locked --test telegraf --test large --test moving --test dist --test record --test windows -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 

@@ -13,6 +13,8 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) mod machine;
 #[cfg(target_os = "linux")]
+pub(crate) mod made_up;
+#[cfg(target_os = "linux")]
 pub(crate) mod namespaces;
 #[cfg(target_os = "linux")]
 pub(crate) mod plugin;

@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
+use super::line::{Line, Parsed};
 use super::{Netns, PATIENCE, PLUGIN, finish, run, text, without_notes};
 
 pub(crate) const ALL: &str = "[[inputs.net]]\ninterfaces = ['*']\nignore_protocol_stats = true\n";
@@ -171,6 +172,20 @@ impl Daemon {
                 return without_time(&batch);
             }
             batch.extend_from_slice(&line);
+        }
+    }
+
+    /// The next lines before that of protocol statistics, and the time of them all.
+    pub(crate) fn lines(&mut self) -> (Parsed, i64) {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.read_line();
+            let line = Line::parse(line.strip_suffix(b"\n").unwrap());
+            if line.tag("interface").as_deref() == Some("all") {
+                assert!(lines.iter().all(|other: &Line| other.time == line.time), "{lines:?}");
+                return (Parsed(lines), line.time);
+            }
+            lines.push(line);
         }
     }
 

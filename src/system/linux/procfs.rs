@@ -882,9 +882,11 @@ impl ClassNet {
         self.set_path(interface, "");
         let entries = file::entries(&self.path).map_err(|error| self.note(error))?;
         for entry in entries {
-            let entry = entry.map_err(|error| self.note(error))?.file_name();
-            let Some(name) = entry.as_bytes().strip_prefix(b"lower_") else { continue };
-            let ifindex = self.value(interface, Path::new(&entry).join("ifindex"), sysfs::number);
+            let entry = entry.map_err(|error| self.note(error))?;
+            let entry = entry.file_name().to_bytes();
+            let Some(name) = entry.strip_prefix(b"lower_") else { continue };
+            let ifindex = Path::new(OsStr::from_bytes(entry)).join("ifindex");
+            let ifindex = self.value(interface, ifindex, sysfs::number);
             if ifindex == Err(Unread::Failed) {
                 return Err(Unread::Failed);
             }
