@@ -30,8 +30,8 @@ pub(super) fn run(datagram: &[u8]) {
             assert!(link.state.carrier.is_none() || link.flags.is_up());
             // An interface lies upon another one, or is a pair with it.
             assert!(link.lower.is_none() || link.peer.is_none(), "{link:?}");
-            let tags = [("alias", link.alias), ("kind", link.kind.unwrap_or_default())];
-            Record { name: link.name, tags: &tags, ..Record::default() }.check();
+            let tags = vec![("alias", link.alias), ("kind", link.kind.unwrap_or_default())];
+            Record { name: link.name, tags, ..Record::default() }.check();
         }
         if let Some(stats) = Stats::of(&message) {
             let record = Record { name: b"a", counters: stats.counters, ..Record::default() };

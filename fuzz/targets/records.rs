@@ -23,7 +23,7 @@ const TIME: i64 = 1_795_796_390_123_456_789;
 #[derive(Default)]
 pub(crate) struct Record<'a> {
     pub(crate) name: &'a [u8],
-    pub(crate) tags: &'a [(&'static str, &'a [u8])],
+    pub(crate) tags: Vec<(&'static str, &'a [u8])>,
     pub(crate) counters: Counters,
     pub(crate) speed_mbits: Option<i64>,
     pub(crate) per_second: [Option<f64>; Counters::COUNT],
@@ -32,24 +32,41 @@ pub(crate) struct Record<'a> {
 
 pub(super) fn run(bytes: &[u8]) {
     let mut pieces = Pieces(bytes);
-    let name = pieces.text();
-    let tags = ["namespace", "alias", "altname"].map(|key| (key, pieces.text()));
-    let choices = pieces.byte();
-    let mut record = Record { name, tags: &tags, ..Record::default() };
-    record.influx_uint_support = choices & 1 != 0;
-    record.speed_mbits = (choices & 2 != 0).then(|| pieces.number().cast_signed());
-    if choices & 4 != 0 {
-        let mut numbers = Counters::TABLE.map(|_| pieces.number()).into_iter();
-        record.counters =
-            Counters::try_of(|_| numbers.next().ok_or(())).expect("there are as many");
-    }
-    if choices & 8 != 0 {
-        // No rate is below zero, and a percentage of what is far beyond any would be infinite.
-        let rate = |float: f64| (float.abs() < 1e307).then(|| rounded(float.abs()));
-        record.per_second = [(); Counters::COUNT].map(|()| rate(pieces.float()));
-    }
+    let record = Record::of(&mut pieces);
     record.check();
-    check_protocols(&mut pieces, &tags);
+    let (mut statistics, values) = protocols_of(&mut pieces);
+    assert_protocols(&mut statistics, &record.tags, &values);
+}
+
+/// The lines that the target has checked of these bytes.
+pub(crate) fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut pieces = Pieces(bytes);
+    let record = Record::of(&mut pieces);
+    let [line, _] = lines_of(&record);
+    let [protocols, _] = protocol_lines(&mut protocols_of(&mut pieces).0, &record.tags);
+    [line, protocols].into_iter().filter(|line| !line.is_empty()).collect()
+}
+
+impl<'a> Record<'a> {
+    fn of(pieces: &mut Pieces<'a>) -> Self {
+        let name = pieces.text();
+        let tags = ["namespace", "alias", "altname"].map(|key| (key, pieces.text())).to_vec();
+        let choices = pieces.byte();
+        let influx_uint_support = choices & 1 != 0;
+        let mut record = Self { name, tags, influx_uint_support, ..Self::default() };
+        record.speed_mbits = (choices & 2 != 0).then(|| pieces.number().cast_signed());
+        if choices & 4 != 0 {
+            let mut numbers = Counters::TABLE.map(|_| pieces.number()).into_iter();
+            record.counters =
+                Counters::try_of(|_| numbers.next().ok_or(())).expect("there are as many");
+        }
+        if choices & 8 != 0 {
+            // No rate is below zero, and a percentage of what is far beyond any would be infinite.
+            let rate = |float: f64| (float.abs() < 1e307).then(|| rounded(float.abs()));
+            record.per_second = [(); Counters::COUNT].map(|()| rate(pieces.float()));
+        }
+        record
+    }
 }
 
 impl Record<'_> {
@@ -57,7 +74,7 @@ impl Record<'_> {
     pub(crate) fn check(&self) {
         let [line, object] = lines_of(self);
         let metric = read(&line);
-        assert_eq!(metric.tags, arriving(self.tags, self.name));
+        assert_eq!(metric.tags, arriving(&self.tags, self.name));
         let number = |value: u64| {
             if self.influx_uint_support {
                 format!("{value}u")
@@ -93,7 +110,7 @@ impl Record<'_> {
         let tags: Vec<_> = tags
             .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
             .collect::<Vec<(Vec<u8>, Vec<u8>)>>();
-        assert_eq!(tags, arriving(self.tags, self.name));
+        assert_eq!(tags, arriving(&self.tags, self.name));
         assert_eq!(parsed.timestamp, Some(TIME));
     }
 }
@@ -120,18 +137,33 @@ pub(crate) fn lines_of(record: &Record<'_>) -> [Vec<u8>; 2] {
     })
 }
 
-/// Protocol statistics whose names the rest of the bytes has, which have to be one line.
-fn check_protocols(pieces: &mut Pieces<'_>, tags: &[(&'static str, &[u8])]) {
+/// Protocol statistics whose names and values the rest of the bytes has, and these values.
+fn protocols_of(pieces: &mut Pieces<'_>) -> (ProtocolStatistics, Vec<i64>) {
     let mut statistics = ProtocolStatistics::default();
     let mut values = Vec::new();
     while !pieces.is_empty() {
         let group = pieces.one_of(&Group::ALL);
         let [row, column] = [pieces.text(), pieces.text()].map(text);
-        values.push(pieces.number().cast_signed());
+        let value = pieces.number().cast_signed();
         let row = Some(row.as_str()).filter(|row| !row.is_empty());
-        statistics.push(group, row, &column, values[values.len() - 1]);
+        statistics.push(group, row, &column, value);
+        values.push(value);
     }
-    assert_protocols(&mut statistics, tags, &values);
+    (statistics, values)
+}
+
+fn protocol_lines(
+    statistics: &mut ProtocolStatistics,
+    tags: &[(&'static str, &[u8])],
+) -> [Vec<u8>; 2] {
+    [&Influx as &dyn Format, &Json].map(|format| {
+        let mut written = Vec::new();
+        format.protocols(&mut written, &mut tags.iter().copied(), &mut statistics.iter());
+        if !written.is_empty() {
+            format.end(&mut written, TIME);
+        }
+        written
+    })
 }
 
 /// Fails unless these statistics are a line, or none, in each format.
@@ -141,14 +173,7 @@ pub(super) fn assert_protocols(
     values: &[i64],
 ) {
     let mut names: Vec<_> = statistics.iter().map(|one| one.field.to_owned()).collect();
-    let [line, object] = [&Influx as &dyn Format, &Json].map(|format| {
-        let mut written = Vec::new();
-        format.protocols(&mut written, &mut tags.iter().copied(), &mut statistics.iter());
-        if !written.is_empty() {
-            format.end(&mut written, TIME);
-        }
-        written
-    });
+    let [line, object] = protocol_lines(statistics, tags);
     if values.is_empty() {
         assert!(line.is_empty() && object.is_empty());
         return;

@@ -8,19 +8,17 @@ use telegraf_net::explain::check;
 use telegraf_net::telegraf_conf::{self, Block, BlockOption, Document, Variables};
 
 use super::plugin_conf::hostile;
-use super::{assert_one_line, converted, is_named};
+use super::{assert_one_line, converted, is_named, system};
 
 pub(super) fn is_seed(path: &Path) -> bool {
     is_named(path, &["telegraf.conf", "expected.conf", "execd.conf"])
 }
 
 pub(super) fn run(bytes: &[u8]) {
-    for system in System::ALL {
-        if let Err(error) = converted::check(bytes, system)
-            && let Some(line) = error.line
-        {
-            assert_line(bytes, line);
-        }
+    if let Err(error) = converted::check(bytes, system(bytes))
+        && let Some(line) = error.line
+    {
+        assert_line(bytes, line);
     }
     match telegraf_conf::read(bytes, Variables::AsWritten) {
         Ok(document) => {
