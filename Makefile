@@ -14,9 +14,11 @@ TELEGRAF_TAGS := custom,inputs.ethtool,inputs.execd,inputs.net,inputs.netstat,in
 TELEGRAF_FOLDER := target/telegraf
 ifdef TELEGRAF
 TELEGRAFS := $(abspath $(TELEGRAF))
+INFLUX_PARSERS :=
 TELEGRAF_SERVICE := /lib/systemd/system/telegraf.service
 else
 TELEGRAFS := $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf)
+INFLUX_PARSERS := $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/influx_parser)
 TELEGRAF_SERVICE := $(lastword $(TELEGRAFS)).service
 endif
 
@@ -50,6 +52,7 @@ CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_DEB_VERSION := 3.8.0
 CARGO_DENY_VERSION := 0.20.2
 CARGO_LLVM_COV_VERSION := 0.9.1
+CARGO_FUZZ_VERSION := 0.13.2
 CARGO_GENERATE_RPM_VERSION := 0.21.1
 # Paths are relative, so that the folder of the source may have spaces in its name.
 TOOLS := target/tools
@@ -57,6 +60,7 @@ CARGO_CYCLONEDX := $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo
 CARGO_DEB := $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_LLVM_COV := $(TOOLS)/cargo-llvm-cov-$(CARGO_LLVM_COV_VERSION)/bin/cargo-llvm-cov
+CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 CARGO_GENERATE_RPM := $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
 # Those that test-containers lints and renders with.
 HADOLINT_VERSION := 2.15.1
@@ -91,7 +95,13 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-large test-threads test-dist coverage golden record e2e test-moving bench bench-quick pictures \
+# For how long each target is fuzzed, and which ones: all where none is named. With FUZZ_SANITIZER=address, memory is
+# looked after, at a fraction of the speed: the program has no unsafe code.
+FUZZ_SECONDS := 60
+FUZZ_TARGETS :=
+export FUZZ_SANITIZER ?= none
+
+.PHONY: help build dist install test test-large test-threads test-dist coverage fuzz fuzz-corpora fuzz-seeds golden record e2e test-moving bench bench-quick pictures \
     documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
     test-aarch64 test-armv7 test-windows lab lab-record lint msrv ci clean FORCE
 
@@ -145,6 +155,20 @@ coverage: $(CARGO_LLVM_COV) ## Say which lines no test of `make test` runs, in t
 	$(CARGO_LLVM_COV) llvm-cov test --locked --text --output-path target/coverage.txt
 	$(CARGO_LLVM_COV) llvm-cov report
 
+fuzz: $(CARGO_FUZZ) fuzz-seeds ## Fuzz each target for a time (FUZZ_SECONDS=60, FUZZ_TARGETS="netlink ...", FUZZ_SANITIZER=none)
+	fuzz/run "$(CURDIR)/$(CARGO_FUZZ)" fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+fuzz-corpora: $(CARGO_FUZZ) fuzz-seeds ## Make fuzz/corpus anew of what `make fuzz` has found, as few files as do
+	fuzz/run "$(CURDIR)/$(CARGO_FUZZ)" minimise $(FUZZ_TARGETS)
+
+# The fixtures that targets take.
+fuzz-seeds:
+	rm -rf target/fuzz/seeds
+	FUZZ_SEEDS="$(CURDIR)/target/fuzz/seeds" $(CARGO) test --locked --test corpora
+
+$(CARGO_FUZZ):
+	$(INSTALL_TOOL) --root $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz@$(CARGO_FUZZ_VERSION)
+
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --lib -- system::bsd convert
@@ -152,9 +176,10 @@ golden: ## Rewrite what the cases under fixtures/ expect: read the difference be
 record: ## Record what this machine's kernel says by netlink under fixtures/, as root
 	$(CARGO) test --locked --test record
 
-e2e: build $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEGRAF=/path for an installed one)
+e2e: build $(TELEGRAFS) $(INFLUX_PARSERS) ## Run the tests under the real Telegraf, as root (TELEGRAF=/path for an installed one)
 	TELEGRAFS="$(TELEGRAFS)" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
-	    $(CARGO) test --locked --test telegraf -- --test-threads 1
+	    INFLUX_PARSERS="$(abspath $(INFLUX_PARSERS))" \
+	    $(CARGO) test --locked --test telegraf --test influx_parser -- --test-threads 1
 
 test-moving: build $(sort $(firstword $(TELEGRAFS)) $(lastword $(TELEGRAFS))) ## Test moving over, its documents, the dashboard and the alerts with a real InfluxDB, as root
 	TELEGRAFS="$(sort $(firstword $(TELEGRAFS)) $(lastword $(TELEGRAFS)))" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
@@ -171,6 +196,15 @@ $(TELEGRAF_FOLDER)/%/telegraf: $(TELEGRAF_FOLDER)/tags
 	        "installed Telegraf: make e2e TELEGRAF=/usr/bin/telegraf" >&2; exit 1; }
 	CGO_ENABLED=0 GOBIN="$(CURDIR)/$(@D)" $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
 	touch $@
+
+# With the modules that this Telegraf has.
+$(TELEGRAF_FOLDER)/%/influx_parser: tests/influx_parser/main.go
+	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+	    rm -rf $@.source && mkdir -p $@.source && cp $< $@.source/ && \
+	    install -m 644 "$$module/go.sum" $@.source/ && \
+	    { sed '1s/.*/module influx_parser/' "$$module/go.mod" && \
+	        echo "require github.com/influxdata/telegraf $*"; } >$@.source/go.mod && \
+	    cd $@.source && CGO_ENABLED=0 $(GO) build -mod=mod -o ../$(@F) .
 
 # The unit that Telegraf's packages have.
 $(TELEGRAF_FOLDER)/%/telegraf.service:
@@ -312,7 +346,10 @@ lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, a
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	# These are no part of all: other targets run them.
-	$(CARGO) clippy --locked --test telegraf --test large --test moving --test dist --test record --test windows -- -D warnings
+	$(CARGO) clippy --locked --test telegraf --test influx_parser --test large --test moving --test dist --test record --test windows -- -D warnings
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	# Nothing is linked, so that libFuzzer need not be compiled.
+	CUSTOM_LIBFUZZER_PATH=none/libfuzzer.a $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz/lint --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 

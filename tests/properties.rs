@@ -2,15 +2,18 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use common::converted;
+use common::datagram::{self, Link, Told};
 use common::grammar::{self, Value};
 use common::line::{Line, as_tag};
+use common::patterns::{Part, is_match, written};
 use influxdb_line_protocol::{FieldValue, parse_lines};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -26,11 +29,9 @@ use telegraf_net::model::link::{Flags, LinkModes};
 use telegraf_net::model::protocol::{Group, ProtocolStatistics};
 use telegraf_net::model::rates::{Rates, Reading, rounded};
 use telegraf_net::parse::btf::{BtfHeader, NameSearch};
-use telegraf_net::parse::netlink::ethtool::{self, LinkModesReply};
+use telegraf_net::parse::netlink::ethtool;
 use telegraf_net::parse::netlink::inet6_link::Inet6Link;
-use telegraf_net::parse::netlink::rtnl_link::LinkMessage;
-use telegraf_net::parse::netlink::rtnl_stats::Stats;
-use telegraf_net::parse::netlink::{Message, Step, messages};
+use telegraf_net::parse::netlink::messages;
 use telegraf_net::parse::{
     proc_net_dev, proc_net_snmp, proc_net_snmp6, proc_net_sockstat, proc_net_softnet_stat, sysfs,
 };
@@ -274,17 +275,6 @@ fn almost_a_file() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
-/// A pattern of the language, as a tree.
-#[derive(Debug, Clone)]
-enum Part {
-    Literal(char),
-    Any,
-    One,
-    List(bool, Vec<char>),
-    Range(bool, char, char),
-    Alternatives(Vec<Vec<Part>>),
-}
-
 const ALPHABET: &[char] =
     &['a', 'b', 'c', '-', ']', '[', '!', '^', '*', '?', '{', '}', ',', '\\', '.', 'é'];
 
@@ -303,49 +293,6 @@ fn pattern() -> impl Strategy<Value = Vec<Part>> {
     let part = leaf
         .prop_recursive(2, 12, 3, |part| vec(vec(part, 0..3), 1..4).prop_map(Part::Alternatives));
     vec(part, 0..6)
-}
-
-fn written(parts: &[Part]) -> String {
-    parts
-        .iter()
-        .map(|part| match part {
-            Part::Literal(character) => format!("\\{character}"),
-            Part::Any => "*".into(),
-            Part::One => "?".into(),
-            Part::List(not, list) => {
-                let mut list: String =
-                    list.iter().flat_map(|&character| ['\\', character]).collect();
-                // "[\-" would start a range at the backslash.
-                if list.starts_with("\\-") {
-                    list.remove(0);
-                }
-                format!("[{}{list}]", if *not { "!" } else { "" })
-            }
-            Part::Range(not, low, high) => format!("[{}{low}-{high}]", if *not { "!" } else { "" }),
-            Part::Alternatives(alternatives) => {
-                let alternatives: Vec<_> = alternatives.iter().map(|part| written(part)).collect();
-                format!("{{{}}}", alternatives.join(","))
-            }
-        })
-        .collect()
-}
-
-/// The plain recursive matcher.
-fn is_match(parts: &[Part], text: &[char]) -> bool {
-    let Some((part, behind)) = parts.split_first() else { return text.is_empty() };
-    let one = |fits: &dyn Fn(char) -> bool| {
-        text.split_first().is_some_and(|(first, rest)| fits(*first) && is_match(behind, rest))
-    };
-    match part {
-        Part::Literal(character) => one(&|first| first == *character),
-        Part::One => one(&|_| true),
-        Part::List(not, list) => one(&|first| list.contains(&first) != *not),
-        Part::Range(not, low, high) => one(&|first| (*low..=*high).contains(&first) != *not),
-        Part::Any => (0..=text.len()).any(|length| is_match(behind, &text[length..])),
-        Part::Alternatives(alternatives) => alternatives
-            .iter()
-            .any(|alternative| is_match(&[alternative.as_slice(), behind].concat(), text)),
-    }
 }
 
 /// Another folder of recordings than `fixtures`.
@@ -394,80 +341,13 @@ static RECORDINGS: LazyLock<Vec<&[u8]>> = LazyLock::new(|| {
     KERNELS.iter().flat_map(|kernel| kernel.answers.values()).map(Vec::as_slice).collect()
 });
 /// The numbers that the family `ethtool` has there.
-static FAMILIES: LazyLock<BTreeSet<u16>> =
+static FAMILIES: LazyLock<Vec<u16>> =
     LazyLock::new(|| KERNELS.iter().map(Recorded::family).collect());
 const ENODEV: u16 = 19;
 const EOPNOTSUPP: u16 = 95;
 
-/// What decides which interface is which, and what is stacked on what.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Link<'a> {
-    ifindex: u32,
-    flags: Flags,
-    name: &'a [u8],
-    kind: Option<&'a [u8]>,
-    lower: Option<u32>,
-    master: Option<u32>,
-    has_parent_device: bool,
-}
-
-/// What a message is to whoever can read it.
-#[derive(Debug, PartialEq)]
-enum Told<'a> {
-    Link(Link<'a>),
-    Gone(u32),
-    Stats(u32, Counters),
-    Speed(u32, i64),
-    End(Option<u16>),
-    Nothing,
-    Malformed,
-}
-
-/// Has every parser read the message.
-fn read(message: Message<'_>) -> Told<'_> {
-    let link = LinkMessage::of(&message).map(|link| match link {
-        LinkMessage::Gone(ifindex) => Told::Gone(ifindex),
-        LinkMessage::New(link) => Told::Link(Link {
-            ifindex: link.ifindex,
-            flags: link.flags,
-            name: link.name,
-            kind: link.kind,
-            lower: link.lower,
-            master: link.master,
-            has_parent_device: link.parent.is_some(),
-        }),
-    });
-    let stats = Stats::of(&message).map(|stats| Told::Stats(stats.ifindex, stats.counters));
-    let speed = |reply: LinkModesReply| Told::Speed(reply.ifindex, reply.link_modes.speed_mbits);
-    let mut replies = FAMILIES.iter().filter_map(|&family| LinkModesReply::of(&message, family));
-    let speed = replies.next().map(speed);
-    // Of another netlink protocol, whose kinds have the same numbers; and a family of any number.
-    let _ = (ethtool::family(&message), LinkModesReply::of(&message, message.kind));
-    match message.step() {
-        Step::End(errno) => Told::End(errno),
-        Step::Part => link.or(stats).or(speed).unwrap_or(Told::Nothing),
-    }
-}
-
-/// Reads a datagram, as much of it as can be read.
 fn told(datagram: &[u8]) -> Vec<Told<'_>> {
-    // A message takes sixteen bytes at least, so that there are no more than these.
-    let most = datagram.len() / 16 + 1;
-    let all: Vec<_> = messages(datagram)
-        .take(most + 1)
-        .map(|message| message.map_or(Told::Malformed, read))
-        .collect();
-    assert!(all.len() <= most, "{} messages in {} bytes", all.len(), datagram.len());
-    let malformed = all.iter().position(|told| *told == Told::Malformed);
-    assert!(malformed.is_none_or(|place| place == all.len() - 1), "{all:?}");
-    for told in &all {
-        if let Told::Link(link) = told {
-            let (bytes, name) = (datagram.as_ptr_range(), link.name.as_ptr_range());
-            assert!(bytes.start <= name.start && name.end <= bytes.end);
-            assert!(!link.name.is_empty() && !link.name.contains(&0), "{link:?}");
-        }
-    }
-    all
+    datagram::told(datagram, &FAMILIES)
 }
 
 /// Where each message of a recording begins.
@@ -1031,30 +911,8 @@ proptest! {
     #[test]
     fn whatever_is_converted_can_be_read(pieces in vec(select(CONF_PIECES), 0..20)) {
         let conf = format!("[[inputs.net]]\n{}", pieces.concat());
-        match convert(conf.as_bytes(), System::Linux) {
-            Ok(converted) => {
-                // What is copied stands at no margin, where a line can be taken for the head of a file.
-                let heads = ["# Converted ", "# ---- /etc/telegraf", "## In place of ", "[[inputs.net]]", "[[inputs.execd]]"];
-                for line in converted.lines().filter(|line| !line.is_empty() && !line.starts_with(char::is_whitespace)) {
-                    prop_assert!(heads.iter().any(|head| line.starts_with(head)), "{:?} of {}", line, conf);
-                }
-                // A variable can be anything, and not even Telegraf knows.
-                if !conf.contains('$') {
-                    let parts: Vec<_> = converted.split("\n# ---- ").skip(1).collect();
-                    let (telegraf_conf, plugin_confs) = parts.split_last().unwrap();
-                    prop_assert!(convert(telegraf_conf.split_once('\n').unwrap().1.as_bytes(), System::Linux)
-                        .unwrap_err().to_string().starts_with("no [[inputs.net]] "));
-                    for part in plugin_confs {
-                        let text = part.split_once('\n').unwrap().1;
-                        let config = Config::parse_for(System::Linux, text.as_bytes(), &|_| None);
-                        prop_assert!(config.is_ok(), "{:?}: {}\n{}", config, text, conf);
-                    }
-                }
-            }
-            Err(error) => {
-                prop_assert!(!error.to_string().contains('\n'), "{}", error);
-                prop_assert!(error.line.is_some(), "{}", error);
-            }
+        if let Err(error) = converted::check(conf.as_bytes(), System::Linux) {
+            prop_assert!(error.line.is_some(), "{}", error);
         }
     }
 

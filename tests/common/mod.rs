@@ -3,6 +3,8 @@
 // Every test program compiles this module and uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod converted;
+pub(crate) mod datagram;
 #[cfg(target_os = "linux")]
 pub(crate) mod gathers;
 pub(crate) mod grammar;
@@ -16,6 +18,7 @@ pub(crate) mod machine;
 pub(crate) mod made_up;
 #[cfg(target_os = "linux")]
 pub(crate) mod namespaces;
+pub(crate) mod patterns;
 #[cfg(target_os = "linux")]
 pub(crate) mod plugin;
 #[cfg(target_os = "linux")]
