@@ -482,6 +482,7 @@ impl<'a> Churn<'a> {
         identities.iter().for_each(|identity| drop(targets.remove(identity)));
         drop(targets);
         let what = format!("remove {} and {}", identities[0], identities[1]);
+        self.shared.history.leave(&identities);
         self.change(what, pair[0].place, &[], |rtnetlink| rtnetlink.remove(identities[0]));
         self.shared.history.end(&identities);
         pair
@@ -507,7 +508,10 @@ impl<'a> Churn<'a> {
         let at = self.at(place, &name);
         let what = format!("make {identity} as {at}, a bridge");
         let new = new_of(identity, &name);
-        self.change(what, place, &first_facts(identity, at), |rtnetlink| {
+        // Its MTU is the least of its ports'.
+        let mut facts = first_facts(identity, at);
+        facts.retain(|(_, fact, _)| *fact != Fact::Mtu);
+        self.change(what, place, &facts, |rtnetlink| {
             rtnetlink.make_bridge(&new)
         });
         let bridge =
@@ -525,6 +529,7 @@ impl<'a> Churn<'a> {
         let facts = ports.iter().map(|&port| (port, Fact::Master, String::new()));
         let facts: Vec<_> = facts.collect();
         let what = format!("remove {identity}, a bridge");
+        self.shared.history.leave(&[identity]);
         self.change(what, bridge.place, &facts, |rtnetlink| rtnetlink.remove(identity));
         self.shared.history.end(&[identity]);
         ports.into_iter().for_each(|port| self.get_mut(port).master = None);
@@ -590,6 +595,8 @@ impl<'a> Churn<'a> {
             }
         }
         let name = named.name.clone();
+        self.shared.history.leave(&inside);
+        self.shared.history.leave(&others.iter().map(|end| end.identity).collect::<Vec<_>>());
         self.shared.history.lock().note(format!("namespace {name} goes with {inside:?}"));
         // What is open here would keep it.
         self.places[number] = None;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// For so long is told what was.
-const MEMORY: Duration = Duration::from_secs(60);
+const MEMORY: Duration = Duration::from_secs(90);
 
 /// So many of the last changes are printed with a failure.
 const LAST_CHANGES: usize = 300;
@@ -62,6 +62,8 @@ pub(crate) struct History {
 #[derive(Default)]
 pub(crate) struct Known {
     of: HashMap<u32, [VecDeque<Span>; FACTS]>,
+    /// How many are gone since those that are gone for long were forgotten.
+    ended: usize,
     changes: VecDeque<(Instant, String)>,
     /// How many there were, by their first word.
     pub(crate) counts: BTreeMap<String, usize>,
@@ -112,25 +114,38 @@ impl History {
         went_well
     }
 
+    /// These go at some time from now on.
+    pub(crate) fn leave(&self, identities: &[u32]) {
+        let mut known = self.lock();
+        for identity in identities {
+            let spans = &mut known.of.entry(*identity).or_default()[Fact::Place as usize];
+            let value = "nowhere".to_owned();
+            spans.push_back(Span { value, from: Instant::now(), until: None });
+        }
+    }
+
     /// These are gone.
     pub(crate) fn end(&self, identities: &[u32]) {
         let mut known = self.lock();
         let now = Instant::now();
         for identity in identities {
             let all = known.of.get_mut(identity).into_iter().flatten();
-            all.filter_map(VecDeque::back_mut).for_each(|span| {
+            all.flatten().for_each(|span| {
                 span.until.get_or_insert(now);
             });
         }
+        known.ended += identities.len();
+        if known.ended < 1000 {
+            return;
+        }
+        known.ended = 0;
         // Of those that are gone for long, nothing is told any more.
         let is_recent = |all: &[VecDeque<Span>; FACTS]| {
             let last = all[Fact::Place as usize].back();
             let until = last.and_then(|span| span.until);
             until.is_none_or(|until| now.duration_since(until) < MEMORY)
         };
-        if known.of.len() > 4096 {
-            known.of.retain(|_, all| is_recent(all));
-        }
+        known.of.retain(|_, all| is_recent(all));
     }
 }
 
@@ -185,6 +200,12 @@ impl Known {
         let mut spans = spans.iter().rev().filter(|span| span.meets(window));
         let span = spans.next().filter(|span| span.covers(window))?;
         spans.next().is_none().then_some(span.value.as_str())
+    }
+
+    /// Whose place that was at any time in the window.
+    pub(crate) fn holders(&self, place: &str, window: Window) -> impl Iterator<Item = u32> {
+        let identities = self.of.keys().copied();
+        identities.filter(move |&identity| self.may_be(identity, Fact::Place, place, window))
     }
 
     /// All that were in one place throughout.

@@ -43,8 +43,10 @@ enum Table {
 struct Record {
     table: Table,
     line: Line,
-    /// None of `interface=all`.
+    /// None of `interface=all`, and of those that are bare.
     identity: Option<u32>,
+    /// By procfs, nothing tells more of another namespace than names and counters.
+    is_bare: bool,
     namespace: String,
     name: String,
     counters: [Option<i64>; 8],
@@ -121,7 +123,7 @@ impl<'a> Judge<'a> {
             }
             let (body, record) = match self.cache.remove_entry(body) {
                 Some(known) => known,
-                None => (body.to_vec(), Rc::new(Record::of(line))),
+                None => (body.to_vec(), Rc::new(Record::of(line, self.is_by_netlink))),
             };
             records.push(record.clone());
             cache.insert(body, record);
@@ -134,6 +136,9 @@ impl<'a> Judge<'a> {
         let mut whole = HashMap::new();
         let mut seen = HashMap::new();
         for record in &records {
+            if record.is_bare {
+                self.check_bare(record, known, window)?;
+            }
             let Some(identity) = record.identity else { continue };
             if record.table == Table::Whole {
                 whole.insert((&*record.namespace, &*record.name), record.clone());
@@ -176,8 +181,10 @@ impl<'a> Judge<'a> {
     /// Tables come one after the other, the last one at the end and once, and no tags twice in one.
     fn check_order(&self, records: &[Rc<Record>]) -> Result<(), String> {
         let mut tables = records.iter().map(|record| record.table);
-        if !tables.clone().is_sorted() {
-            return Err("lines of one table are among those of another".to_owned());
+        let mut pairs = records.iter().zip(records.iter().skip(1));
+        if let Some((one, next)) = pairs.find(|(one, next)| one.table > next.table) {
+            let what = "a line of one table after one of another";
+            return Err(format!("{what}: {:?} after {:?}: {:?} {:?}", next.table, one.table, next.line, one.line));
         }
         if tables.position(|table| table == Table::End) != Some(records.len() - 1) {
             return Err("more than one batch".to_owned());
@@ -312,6 +319,17 @@ impl<'a> Judge<'a> {
         Err(format!("its peer is {name:?}, and was {places:?}"))
     }
 
+    /// A line that nothing tells whose it is but its frames: it is that of one that had its name.
+    fn check_bare(&self, record: &Record, known: &Known, window: Window) -> Result<(), String> {
+        let place = format!("{}/{}", record.namespace, record.name);
+        let mut holders = known.holders(&place, window);
+        if holders.any(|identity| self.check_counters(record, identity).is_ok()) {
+            return Ok(());
+        }
+        let holders: Vec<_> = known.holders(&place, window).collect();
+        Err(format!("nobody's frames as {place}, who was {holders:?}: {:?}", record.line))
+    }
+
     /// Each frame has the size that its sender's have.
     fn check_counters(&self, record: &Record, identity: u32) -> Result<(), String> {
         let [sent, received, packets_sent, packets_received, ..] = record.counters;
@@ -429,8 +447,10 @@ impl<'a> Judge<'a> {
             match table {
                 Table::NewFields => {
                     let said = self.said.entry((*table, key_of(other, &["mac"]))).or_default();
+                    // Under a name that is its again, it is told as a whole.
+                    let is_whole = record.counters.iter().all(Option::is_some);
                     for (field, value) in &line.fields {
-                        if said.get(field) == Some(value) {
+                        if !is_whole && said.get(field) == Some(value) {
                             return fail("a field that is not new", field);
                         }
                         said.insert(field.clone(), value.clone());
@@ -500,6 +520,9 @@ impl<'a> Judge<'a> {
         window: Window,
     ) -> Result<(), String> {
         for (identity, place) in known.stable(window) {
+            if !self.is_by_netlink && !place.starts_with('/') {
+                continue;
+            }
             let count = |table| seen.get(&(table, identity)).map_or(0, Vec::len);
             let fail = |table: Table| {
                 Err(format!("interface {identity}, all the time {place}, in {table:?}: {}", count(table)))
@@ -531,7 +554,7 @@ fn key_of(record: &Record, tags: &[&str]) -> String {
 }
 
 impl Record {
-    fn of(line: &[u8]) -> Self {
+    fn of(line: &[u8], is_by_netlink: bool) -> Self {
         let is_end = line.starts_with(END_LINE.as_bytes());
         let line = Line::parse(line);
         let tag = |key| line.tag(key).unwrap_or_default();
@@ -539,8 +562,10 @@ impl Record {
         let ifindex = line.integer("ifindex");
         let has_unsigned = line.fields.values().any(|value| value.ends_with('u'));
         let is_udplite = line.fields.keys().all(|key| key.starts_with("udplite_"));
+        let is_bare = !is_by_netlink && !namespace.is_empty() && name != "all";
         let table = match (&mac, ifindex) {
             _ if is_end => Table::End,
+            _ if is_bare => Table::Whole,
             _ if name == "all" && is_udplite => Table::NewFields,
             _ if name == "all" => Table::Whole,
             (Some(_), Some(_)) => Table::Whole,
@@ -550,7 +575,7 @@ impl Record {
             (None, None) => Table::NewLines,
         };
         let identity = match table {
-            _ if name == "all" => None,
+            _ if name == "all" || is_bare => None,
             Table::Up => ifindex.and_then(|ifindex| u32::try_from(ifindex).ok()),
             Table::NewLines => identity_of_word(&tag("alias")),
             _ => mac.as_deref().and_then(identity_of_mac),
@@ -563,6 +588,7 @@ impl Record {
         Self {
             table,
             identity,
+            is_bare,
             namespace,
             name,
             counters: COUNTERS.map(number),

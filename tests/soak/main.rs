@@ -63,10 +63,11 @@ impl Way {
     /// Several tables of the same interfaces, each with tags of its own, as `judge` knows them by.
     fn config(&self) -> String {
         let Self { source, has_protocols, .. } = self;
-        let common = format!(
-            "[[inputs.net]]\nsource = '{source}'\nnamespace_include = ['', '*']\n\
-             namespace_discovery = 'processes'\ninterface_exclude = ['lo']\n"
+        let all = format!(
+            "source = '{source}'\nnamespace_include = ['', '*']\nnamespace_discovery = 'processes'\n"
         );
+        // All that tell of several namespaces have the same host_proc, and by netlink it is found out whose it is.
+        let own = if *source == "netlink" { "" } else { "source = 'procfs'\n" };
         let (whole, new) = if *has_protocols {
             (
                 "protocols = ['ip', 'icmp', 'icmpmsg', 'tcp', 'udp', 'ip6', 'icmp6', 'udp6', 'udplite6', \
@@ -101,7 +102,13 @@ impl Way {
                 kinds("kind_include = ['veth', 'bridge']\n")
             ),
         ];
-        tables.map(|table| common.clone() + &table).concat() + END
+        // By procfs, lines of other namespaces have no tags that tell the tables apart.
+        let most = if *source == "netlink" { &*all } else { own };
+        let tables = tables.iter().zip([&*all, most, most, most, own]);
+        let tables = tables.map(|(table, common)| {
+            format!("[[inputs.net]]\ninterface_exclude = ['lo']\n{common}{table}")
+        });
+        tables.collect::<String>() + END
     }
 }
 
