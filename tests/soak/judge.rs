@@ -45,7 +45,8 @@ struct Record {
     line: Line,
     /// None of `interface=all`, and of those that are bare.
     identity: Option<u32>,
-    /// By procfs, nothing tells more of another namespace than names and counters.
+    /// By procfs, nothing tells more than a name and counters of those that are in another namespace, or are gone
+    /// when they are asked for more.
     is_bare: bool,
     namespace: String,
     name: String,
@@ -249,7 +250,9 @@ impl<'a> Judge<'a> {
             }
         }
         let speed = line.integer("speed");
-        let is_up = known.value(identity, Fact::AdminUp, window);
+        // One that goes is set down before.
+        let is_staying = known.value(identity, Fact::Place, window).is_some();
+        let is_up = known.value(identity, Fact::AdminUp, window).filter(|_| is_staying);
         match (speed, is_up) {
             (Some(10_000), Some("0")) | (Some(-1), Some("1")) => {
                 Err(format!("a speed of {speed:?} while up is {is_up:?}"))
@@ -431,8 +434,8 @@ impl<'a> Judge<'a> {
             let fail = |what: &str, other: &dyn std::fmt::Debug| {
                 Err(format!("{what}: {table:?}: {line:?}, and {other:?}"))
             };
-            // What another host_proc tells of our own is another reading.
-            if *table == Table::Unsigned && namespace.is_empty() {
+            // What is read of another host_proc is another reading.
+            if *table == Table::Unsigned {
                 continue;
             }
             let Some(other) = whole.get(&(&**namespace, &**name)) else {
@@ -470,6 +473,9 @@ impl<'a> Judge<'a> {
             let fail = |what: &str, field: &str| {
                 Err(format!("{what}: {field} of {:?}", other.line))
             };
+            if !self.is_by_netlink {
+                continue;
+            }
             if let Some(said) = self.said.get(&(Table::NewFields, key_of(other, &["mac"]))) {
                 for field in &self.new_fields {
                     let (now, said) = (other.line.field(field), said.get(field));
@@ -535,7 +541,7 @@ impl<'a> Judge<'a> {
                 Some(_) => 0,
                 None => continue,
             };
-            if count(Table::Up) != expected {
+            if self.is_by_netlink && count(Table::Up) != expected {
                 return fail(Table::Up);
             }
         }
@@ -562,14 +568,14 @@ impl Record {
         let ifindex = line.integer("ifindex");
         let has_unsigned = line.fields.values().any(|value| value.ends_with('u'));
         let is_udplite = line.fields.keys().all(|key| key.starts_with("udplite_"));
-        let is_bare = !is_by_netlink && !namespace.is_empty() && name != "all";
+        let is_bare = !is_by_netlink && mac.is_none() && name != "all";
         let table = match (&mac, ifindex) {
             _ if is_end => Table::End,
-            _ if is_bare => Table::Whole,
+            _ if has_unsigned => Table::Unsigned,
+            _ if !is_by_netlink => Table::Whole,
             _ if name == "all" && is_udplite => Table::NewFields,
             _ if name == "all" => Table::Whole,
             (Some(_), Some(_)) => Table::Whole,
-            (Some(_), None) if has_unsigned => Table::Unsigned,
             (Some(_), None) => Table::NewFields,
             (None, Some(_)) => Table::Up,
             (None, None) => Table::NewLines,

@@ -102,10 +102,10 @@ impl Way {
                 kinds("kind_include = ['veth', 'bridge']\n")
             ),
         ];
-        // By procfs, lines of other namespaces have no tags that tell the tables apart.
-        let most = if *source == "netlink" { &*all } else { own };
-        let tables = tables.iter().zip([&*all, most, most, most, own]);
-        let tables = tables.map(|(table, common)| {
+        // By procfs, not all lines have what tells tables apart.
+        let is_told = |table: usize| *source == "netlink" || [0, 4].contains(&table);
+        let tables = tables.iter().zip([&*all, &all, &all, &all, own]).enumerate();
+        let tables = tables.filter(|(number, _)| is_told(*number)).map(|(_, (table, common))| {
             format!("[[inputs.net]]\ninterface_exclude = ['lo']\n{common}{table}")
         });
         tables.collect::<String>() + END
