@@ -663,8 +663,9 @@ fn first_facts(identity: u32, at: String) -> Vec<(u32, Fact, String)> {
     ]
 }
 
-/// Whether that is still known, for who prints it.
-pub(crate) fn describe(known: &Known, counts: usize) -> String {
-    let counts_of = known.counts.iter().map(|(kind, count)| format!("{kind} {count}"));
-    format!("{counts} changes: {}", counts_of.collect::<Vec<_>>().join(", "))
+/// What was changed so far.
+pub(crate) fn describe(known: &Known) -> String {
+    let all: usize = known.counts.values().map(|(count, _)| count).sum();
+    let kinds = known.counts.iter().map(|(kind, (count, took))| format!("{kind} {count} ({took:.1?})"));
+    format!("{all} changes: {}", kinds.collect::<Vec<_>>().join(", "))
 }

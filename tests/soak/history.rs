@@ -33,6 +33,8 @@ const FACTS: usize = Fact::Master as usize + 1;
 struct Span {
     value: String,
     from: Instant,
+    /// When it was so for sure.
+    since: Option<Instant>,
     until: Option<Instant>,
 }
 
@@ -44,12 +46,17 @@ pub(crate) struct Window {
 }
 
 impl Span {
+    /// From now on, at some time.
+    fn new(value: &str) -> Self {
+        Self { value: value.to_owned(), from: Instant::now(), since: None, until: None }
+    }
+
     fn meets(&self, window: Window) -> bool {
         self.from <= window.until && self.until.is_none_or(|until| until >= window.from)
     }
 
     fn covers(&self, window: Window) -> bool {
-        self.from <= window.from && self.until.is_none_or(|until| until > window.until)
+        self.since.is_some_and(|since| since <= window.from) && self.until.is_none_or(|until| until > window.until)
     }
 }
 
@@ -65,8 +72,8 @@ pub(crate) struct Known {
     /// How many are gone since those that are gone for long were forgotten.
     ended: usize,
     changes: VecDeque<(Instant, String)>,
-    /// How many there were, by their first word.
-    pub(crate) counts: BTreeMap<String, usize>,
+    /// How many there were, by their first word, and how long they took.
+    pub(crate) counts: BTreeMap<String, (usize, Duration)>,
 }
 
 impl History {
@@ -82,15 +89,17 @@ impl History {
         act: impl FnOnce() -> bool,
     ) -> bool {
         let mut known = self.lock();
-        known.note(what);
+        let kind = known.note(what);
+        let begun = Instant::now();
         for (identity, fact, value) in facts {
             let spans = &mut known.of.entry(*identity).or_default()[*fact as usize];
-            spans.push_back(Span { value: value.clone(), from: Instant::now(), until: None });
+            spans.push_back(Span::new(value));
         }
         drop(known);
         let went_well = act();
         let mut known = self.lock();
         let now = Instant::now();
+        known.counts.entry(kind).or_default().1 += now - begun;
         if !went_well {
             known.note("(it failed)".to_owned());
         }
@@ -100,6 +109,9 @@ impl History {
             if !went_well {
                 spans.pop_back();
                 continue;
+            }
+            if let Some(span) = spans.back_mut() {
+                span.since = Some(now);
             }
             let before = spans.len().checked_sub(2).and_then(|place| spans.get_mut(place));
             if let Some(before) = before {
@@ -119,8 +131,7 @@ impl History {
         let mut known = self.lock();
         for identity in identities {
             let spans = &mut known.of.entry(*identity).or_default()[Fact::Place as usize];
-            let value = "nowhere".to_owned();
-            spans.push_back(Span { value, from: Instant::now(), until: None });
+            spans.push_back(Span::new("nowhere"));
         }
     }
 
@@ -150,16 +161,15 @@ impl History {
 }
 
 impl Known {
-    pub(crate) fn note(&mut self, what: String) {
-        let kind = what.split(' ').next().unwrap_or_default();
-        match self.counts.get_mut(kind) {
-            Some(count) => *count += 1,
-            None => drop(self.counts.insert(kind.to_owned(), 1)),
-        }
+    /// Returns its first word.
+    pub(crate) fn note(&mut self, what: String) -> String {
+        let kind = what.split(' ').next().unwrap_or_default().to_owned();
+        self.counts.entry(kind.clone()).or_default().0 += 1;
         if self.changes.len() == LAST_CHANGES {
             self.changes.pop_front();
         }
         self.changes.push_back((Instant::now(), what));
+        kind
     }
 
     /// The last changes, with the time from the beginning of that window.

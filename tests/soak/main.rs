@@ -247,8 +247,7 @@ fn round(runs: &mut [Run<'_>], number: usize) {
 
 fn tell(runs: &[Run<'_>], shared: &Shared, rounds: usize, start: Instant) {
     let known = shared.history.lock();
-    let counts = known.counts.values().sum();
-    println!("{:.0?}: {rounds} rounds; {}", start.elapsed(), describe(&known, counts));
+    println!("{:.0?}: {rounds} rounds; {}", start.elapsed(), describe(&known));
     drop(known);
     for run in runs {
         let (used, judge) = (run.plugin.used(), &run.judge);
