@@ -209,17 +209,18 @@ impl<'a> Churn<'a> {
     }
 
     fn step(&mut self) {
+        // Those at the end keep the kernel's lock for milliseconds, in which no gather is answered.
         match self.random.below(1000) {
             0..300 => self.rename(),
-            300..600 => self.swap(),
-            600..700 => self.flip(),
-            700..800 => self.set_alias(),
-            800..870 => self.change_altname(),
-            870..920 => self.set_number(),
-            920..945 => self.move_away(),
-            945..960 => self.make_anew(),
-            960..990 => self.change_master(),
-            990..997 => self.make_bridge_anew(),
+            300..620 => self.swap(),
+            620..740 => self.flip(),
+            740..840 => self.set_alias(),
+            840..910 => self.change_altname(),
+            910..960 => self.set_number(),
+            960..988 => self.change_master(),
+            988..993 => self.move_away(),
+            993..997 => self.make_anew(),
+            997..999 => self.make_bridge_anew(),
             _ => self.change_passing(),
         }
         self.bury();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::churn::{frame_size, identity_of_mac, identity_of_word, peer_of};
 use crate::common::line::Line;
@@ -68,6 +68,9 @@ pub(crate) struct Judge<'a> {
     /// By identity, its counters whenever they were told last.
     counters: HashMap<u32, [i64; 8]>,
     last_window: Option<Window>,
+    /// When the gather began that last told all of a namespace by netlink. While the kernel is busy, counters are
+    /// those of `/proc/net/dev`, and what it has no event for, as of one that is down, is what it was before.
+    told: HashMap<String, Instant>,
     last_time: i64,
     said: Said,
     new_fields: BTreeSet<String>,
@@ -85,6 +88,7 @@ impl<'a> Judge<'a> {
             last: HashMap::new(),
             counters: HashMap::new(),
             last_window: None,
+            told: HashMap::new(),
             last_time: 0,
             said: HashMap::new(),
             new_fields: BTreeSet::new(),
@@ -134,6 +138,15 @@ impl<'a> Judge<'a> {
         self.lines += records.len();
         self.check_time(time.unwrap_or_default(), answer)?;
         self.check_order(&records)?;
+        for record in &records {
+            if record.table == Table::Whole && record.line.field("nohandler_in").is_some() {
+                if let Some(told) = self.told.get_mut(&record.namespace) {
+                    *told = window.from;
+                } else {
+                    self.told.insert(record.namespace.clone(), window.from);
+                }
+            }
+        }
         let mut whole = HashMap::new();
         let mut seen = HashMap::new();
         for record in &records {
@@ -206,7 +219,10 @@ impl<'a> Judge<'a> {
         known: &Known,
         window: Window,
     ) -> Result<(), String> {
+        let told = self.told.get(&record.namespace).filter(|_| self.is_by_netlink);
+        let since_told = Window { from: told.copied().unwrap_or(window.from), ..window };
         let expect = |fact, value: &str| {
+            let window = if fact == Fact::Place { window } else { since_told };
             if known.may_be(identity, fact, value, window) {
                 return Ok(());
             }
@@ -217,7 +233,7 @@ impl<'a> Judge<'a> {
         let line = &record.line;
         let tag = |key| line.tag(key).unwrap_or_default();
         // By procfs, the tags of one that went or was renamed before they were read are those of before.
-        let is_staying = known.value(identity, Fact::Place, window).is_some();
+        let is_staying = known.value(identity, Fact::Place, since_told).is_some();
         if !self.is_by_netlink && !is_staying {
             return Ok(());
         }
@@ -225,13 +241,13 @@ impl<'a> Judge<'a> {
             expect(Fact::Alias, &tag("alias"))?;
         }
         if matches!(record.table, Table::Whole | Table::Unsigned) {
-            self.check_master(identity, &tag("master"), &record.namespace, known, window)?;
+            self.check_master(identity, &tag("master"), &record.namespace, known, since_told)?;
         }
         if record.table == Table::Whole && self.is_by_netlink {
             expect(Fact::Altname, &tag("altname"))?;
         }
         if record.table == Table::Whole {
-            self.check_lower(identity, &tag("lower"), &record.namespace, known, window)?;
+            self.check_lower(identity, &tag("lower"), &record.namespace, known, since_told)?;
         }
         let Some(ifindex) = line.integer("ifindex") else { return Ok(()) };
         if ifindex != i64::from(identity) {
@@ -256,7 +272,7 @@ impl<'a> Judge<'a> {
         }
         let speed = line.integer("speed");
         // One that goes is set down before.
-        let is_up = known.value(identity, Fact::AdminUp, window).filter(|_| is_staying);
+        let is_up = known.value(identity, Fact::AdminUp, since_told).filter(|_| is_staying);
         match (speed, is_up) {
             (Some(10_000), Some("0")) | (Some(-1), Some("1")) => {
                 Err(format!("a speed of {speed:?} while up is {is_up:?}"))
