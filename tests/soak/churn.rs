@@ -5,9 +5,9 @@ use std::fs::File;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::sockopt::set_ip_multicast_if_with_ifindex;
@@ -78,7 +78,8 @@ struct Place {
 impl Place {
     /// The namespace of that file.
     fn open(tag: &str, path: &str) -> Self {
-        let netns = OwnedFd::from(File::open(path).unwrap_or_else(|error| panic!("{path}: {error}")));
+        let netns =
+            OwnedFd::from(File::open(path).unwrap_or_else(|error| panic!("{path}: {error}")));
         let inside = || {
             let kind = Some(LinkNameSpaceType::Network);
             move_into_link_name_space(netns.as_fd(), kind).unwrap();
@@ -114,11 +115,50 @@ impl Targets {
     }
 }
 
+/// How fast changes come: a few for each gather, so that there are many of these, and every now and then as fast as
+/// the kernel does it, when the two wait for each other's locks.
+pub(crate) struct Pace {
+    start: Instant,
+    allowed: Mutex<usize>,
+    more: Condvar,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { start: Instant::now(), allowed: Mutex::default(), more: Condvar::new() }
+    }
+}
+
+impl Pace {
+    const PERIOD: Duration = Duration::from_secs(10);
+    const STORM: Duration = Duration::from_secs(1);
+    const FOR_EACH_GATHER: usize = 2;
+
+    /// Allows those for one more gather.
+    pub(crate) fn allow(&self) {
+        *self.allowed.lock().unwrap() = Self::FOR_EACH_GATHER;
+        self.more.notify_one();
+    }
+
+    fn wait(&self) {
+        let since = self.start.elapsed().as_millis() % Self::PERIOD.as_millis();
+        if since < Self::STORM.as_millis() {
+            return;
+        }
+        let allowed = self.allowed.lock().unwrap();
+        let limit = Duration::from_millis(100);
+        let none = |allowed: &mut usize| *allowed == 0;
+        let (mut allowed, _) = self.more.wait_timeout_while(allowed, limit, none).unwrap();
+        *allowed = allowed.saturating_sub(1);
+    }
+}
+
 /// What the churn and those who watch it share.
 #[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) history: History,
     pub(crate) targets: Targets,
+    pub(crate) pace: Pace,
     pub(crate) is_over: AtomicBool,
 }
 
@@ -154,8 +194,7 @@ impl<'a> Churn<'a> {
     /// Makes all that there always is.
     pub(crate) fn new(machine: &'a Machine, shared: &'a Shared, random: Random) -> Self {
         let root = format!("/proc/{}/root", machine.first());
-        let mut places =
-            vec![Some(Place::open("", &format!("/proc/{}/ns/net", machine.first())))];
+        let mut places = vec![Some(Place::open("", &format!("/proc/{}/ns/net", machine.first())))];
         for name in NAMED {
             std::mem::forget(machine.add(name));
             places.push(Some(Place::open(name, &format!("{root}/run/netns/{name}"))));
@@ -196,6 +235,7 @@ impl<'a> Churn<'a> {
     /// Goes on until that is over, and then leaves what there always is.
     pub(crate) fn run(mut self) -> Self {
         while !self.shared.is_over.load(Ordering::Relaxed) {
+            self.shared.pace.wait();
             self.step();
         }
         while !self.passing.is_empty() {
@@ -496,7 +536,10 @@ impl<'a> Churn<'a> {
         if self.random.below(2) == 0 {
             pair.reverse();
         }
-        self.make_pair([pair[0].place, pair[1].place], [pair[0].name.clone(), pair[1].name.clone()]);
+        self.make_pair(
+            [pair[0].place, pair[1].place],
+            [pair[0].name.clone(), pair[1].name.clone()],
+        );
     }
 
     fn make_bridge(&mut self, place: usize) {
@@ -512,11 +555,8 @@ impl<'a> Churn<'a> {
         // Its MTU is the least of its ports'.
         let mut facts = first_facts(identity, at);
         facts.retain(|(_, fact, _)| *fact != Fact::Mtu);
-        self.change(what, place, &facts, |rtnetlink| {
-            rtnetlink.make_bridge(&new)
-        });
-        let bridge =
-            Interface { identity, place, name, is_up: false, altname: None, master: None };
+        self.change(what, place, &facts, |rtnetlink| rtnetlink.make_bridge(&new));
+        let bridge = Interface { identity, place, name, is_up: false, altname: None, master: None };
         self.bridges.push(bridge.clone());
         self.set_alias_of(&bridge);
     }
@@ -667,6 +707,7 @@ fn first_facts(identity: u32, at: String) -> Vec<(u32, Fact, String)> {
 /// What was changed so far.
 pub(crate) fn describe(known: &Known) -> String {
     let all: usize = known.counts.values().map(|(count, _)| count).sum();
-    let kinds = known.counts.iter().map(|(kind, (count, took))| format!("{kind} {count} ({took:.1?})"));
+    let kinds =
+        known.counts.iter().map(|(kind, (count, took))| format!("{kind} {count} ({took:.1?})"));
     format!("{all} changes: {}", kinds.collect::<Vec<_>>().join(", "))
 }

@@ -56,7 +56,8 @@ impl Span {
     }
 
     fn covers(&self, window: Window) -> bool {
-        self.since.is_some_and(|since| since <= window.from) && self.until.is_none_or(|until| until > window.until)
+        self.since.is_some_and(|since| since <= window.from)
+            && self.until.is_none_or(|until| until > window.until)
     }
 }
 

@@ -159,8 +159,10 @@ impl<'a> Judge<'a> {
             }
             seen.entry((record.table, identity)).or_insert_with(Vec::new).push(record);
             let place = format!("{}/{}", record.namespace, record.name);
-            let fail = |what: &str| format!("{what}: interface {identity} as {place}: {:?}", record.line);
-            self.check_facts(record, identity, &place, known, window).map_err(|what| fail(&what))?;
+            let fail =
+                |what: &str| format!("{what}: interface {identity} as {place}: {:?}", record.line);
+            self.check_facts(record, identity, &place, known, window)
+                .map_err(|what| fail(&what))?;
             self.check_counters(record, identity).map_err(|what| fail(&what))?;
         }
         let last_window = self.last_window.replace(window);
@@ -181,7 +183,8 @@ impl<'a> Judge<'a> {
         let [from, until] = answer.clock;
         let last = std::mem::replace(&mut self.last_time, time);
         // Unless somebody set the clock.
-        let elapsed = i64::try_from(answer.window.until.duration_since(answer.window.from).as_nanos());
+        let elapsed =
+            i64::try_from(answer.window.until.duration_since(answer.window.from).as_nanos());
         let is_steady = elapsed.is_ok_and(|elapsed| (until - from - elapsed).abs() < 1_000_000);
         if is_steady && !(from..=until).contains(&time) {
             return Err(format!("a time of {time}, asked for and answered at {from} and {until}"));
@@ -198,7 +201,10 @@ impl<'a> Judge<'a> {
         let mut pairs = records.iter().zip(records.iter().skip(1));
         if let Some((one, next)) = pairs.find(|(one, next)| one.table > next.table) {
             let what = "a line of one table after one of another";
-            return Err(format!("{what}: {:?} after {:?}: {:?} {:?}", next.table, one.table, next.line, one.line));
+            return Err(format!(
+                "{what}: {:?} after {:?}: {:?} {:?}",
+                next.table, one.table, next.line, one.line
+            ));
         }
         if tables.position(|table| table == Table::End) != Some(records.len() - 1) {
             return Err("more than one batch".to_owned());
@@ -253,11 +259,8 @@ impl<'a> Judge<'a> {
         if ifindex != i64::from(identity) {
             return Err(format!("ifindex is {ifindex}"));
         }
-        let numbers = [
-            ("mtu", Fact::Mtu),
-            ("tx_queue_len", Fact::TxQueueLen),
-            ("admin_up", Fact::AdminUp),
-        ];
+        let numbers =
+            [("mtu", Fact::Mtu), ("tx_queue_len", Fact::TxQueueLen), ("admin_up", Fact::AdminUp)];
         for (key, fact) in numbers {
             let value = line.field(key).ok_or_else(|| format!("no {key}"))?;
             // Its MTU is a bridge's own business.
@@ -494,9 +497,8 @@ impl<'a> Judge<'a> {
             }
         }
         for other in whole.values() {
-            let fail = |what: &str, field: &str| {
-                Err(format!("{what}: {field} of {:?}", other.line))
-            };
+            let fail =
+                |what: &str, field: &str| Err(format!("{what}: {field} of {:?}", other.line));
             if !self.is_by_netlink {
                 continue;
             }
@@ -555,7 +557,10 @@ impl<'a> Judge<'a> {
             }
             let count = |table| seen.get(&(table, identity)).map_or(0, Vec::len);
             let fail = |table: Table| {
-                Err(format!("interface {identity}, all the time {place}, in {table:?}: {}", count(table)))
+                Err(format!(
+                    "interface {identity}, all the time {place}, in {table:?}: {}",
+                    count(table)
+                ))
             };
             if count(Table::Whole) != 1 {
                 return fail(Table::Whole);

@@ -174,11 +174,9 @@ fn whatever_changes_meanwhile_each_line_is_of_one_interface_and_nothing_piles_up
     let program = env::var("TELEGRAF_NET").unwrap_or_else(|_| PLUGIN.to_owned());
     println!("SOAK_SEED={seed} TELEGRAF_NET={program}");
     let machine = Machine::new();
-    machine.sh(
-        "mkdir -p /run/host/proc /run/host/sys /run/netns
+    machine.sh("mkdir -p /run/host/proc /run/host/sys /run/netns
          mount -t proc proc /run/host/proc
-         mount -t sysfs sysfs /run/host/sys",
-    );
+         mount -t sysfs sysfs /run/host/sys");
     let shared = Shared::default();
     let mut random = Random::new(seed);
     let churn = Churn::new(&machine, &shared, random.clone());
@@ -196,6 +194,7 @@ fn whatever_changes_meanwhile_each_line_is_of_one_interface_and_nothing_piles_up
         while !is_over(rounds) && !churning.is_finished() {
             rounds += 1;
             shared.targets.send(3, &mut random);
+            shared.pace.allow();
             round(&mut runs, rounds);
             if rounds % 200 == 0 {
                 runs.iter_mut().for_each(Run::check_use);

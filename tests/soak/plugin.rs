@@ -141,7 +141,8 @@ impl Plugin {
             let task = task.unwrap().path();
             let stat = fs::read_to_string(task.join("stat")).unwrap();
             let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
-            activity.ticks += fields.skip(11).take(2).map(|n| n.parse::<u64>().unwrap()).sum::<u64>();
+            activity.ticks +=
+                fields.skip(11).take(2).map(|n| n.parse::<u64>().unwrap()).sum::<u64>();
             let status = task.join("status");
             activity.waits += number(status.to_str().unwrap(), "voluntary_ctxt_switches:");
         }

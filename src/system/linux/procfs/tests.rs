@@ -555,6 +555,48 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
 }
 
 #[test]
+fn a_name_that_was_given_up_meanwhile_has_neither_tags_of_who_had_it_before_nor_of_who_has_it_later()
+ {
+    for wants in [PROPERTIES, Wants { rates: true, ..PROPERTIES }] {
+        let mut machine = TestMachine::new(wants);
+        let set = |machine: &TestMachine, name: &str, ifindex: u32, bytes| {
+            machine.set_interface(name, ifindex, bytes);
+            machine.set(&format!("{name}/ifalias"), &format!("the alias of {ifindex}\n"));
+        };
+        let fetch = |machine: &mut TestMachine| {
+            machine.procfs.rows.iter_mut().for_each(|row| row.interface.set_reported(Some(HOUR)));
+            machine.procfs.fetch_details(true, &mut machine.problems, || false);
+        };
+        machine.set_dev(&[("eth0", 5), ("eth1", 6)]);
+        set(&machine, "eth0", 3, 5);
+        set(&machine, "eth1", 4, 6);
+        machine.gather();
+        fetch(&mut machine);
+        assert_eq!(&*machine.properties("eth0").alias, b"the alias of 3");
+        // Another one took the name, was counted under it, and gave it up before it was asked for its number.
+        machine.set_dev(&[("eth0", 700), ("eth1", 6)]);
+        fs::remove_dir_all(machine.sysfs("eth0")).unwrap();
+        machine.gather();
+        set(&machine, "eth0", 5, 8);
+        fetch(&mut machine);
+        assert_eq!(machine.bytes("eth0"), 700);
+        assert_eq!(*machine.properties("eth0"), Properties::default());
+        assert_eq!(machine.one("eth0").link_modes, None);
+        assert_eq!(&*machine.properties("eth1").alias, b"the alias of 4");
+        // From then on, it is who has it now.
+        machine.set_dev(&[("eth0", 8), ("eth1", 6)]);
+        machine.gather();
+        fetch(&mut machine);
+        assert_eq!(&*machine.properties("eth0").alias, b"the alias of 5");
+        // What only cannot be read this time stays.
+        machine.break_off("eth0/ifindex");
+        machine.gather();
+        fetch(&mut machine);
+        assert_eq!(&*machine.properties("eth0").alias, b"the alias of 5");
+    }
+}
+
+#[test]
 fn whose_sysfs_it_is_is_told_by_the_kernels_number_of_a_name() {
     let of = |ifindex: &str| {
         let root = TempDir::new().unwrap();
