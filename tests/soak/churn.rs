@@ -115,8 +115,8 @@ impl Targets {
     }
 }
 
-/// How fast changes come: a few for each gather, so that there are many of these, and every now and then as fast as
-/// the kernel does it, when the two wait for each other's locks.
+/// How fast changes come: one in every second gather, so that there are many of these; and for a second in ten as fast
+/// as the kernel does it, while the two wait for each other's locks.
 pub(crate) struct Pace {
     start: Instant,
     allowed: Mutex<usize>,
@@ -132,12 +132,15 @@ impl Default for Pace {
 impl Pace {
     const PERIOD: Duration = Duration::from_secs(10);
     const STORM: Duration = Duration::from_secs(1);
-    const FOR_EACH_GATHER: usize = 2;
+    /// One of so many has a change, or those of a swap.
+    const GATHERS: usize = 2;
 
-    /// Allows those for one more gather.
-    pub(crate) fn allow(&self) {
-        *self.allowed.lock().unwrap() = Self::FOR_EACH_GATHER;
-        self.more.notify_one();
+    /// Allows what goes with the gather of that number.
+    pub(crate) fn allow(&self, gather: usize) {
+        if gather.is_multiple_of(Self::GATHERS) {
+            *self.allowed.lock().unwrap() = 1;
+            self.more.notify_one();
+        }
     }
 
     fn wait(&self) {

@@ -40,6 +40,9 @@ const MEMORY_SLACK_KB: u64 = 1024;
 /// So many gathers are its warm-up, at the least.
 const WARM_UP: usize = 500;
 
+/// And so many of a way that is not in each round.
+const SELDOM_WARM_UP: usize = 60;
+
 /// What it may have open for each namespace that is there for a while: sockets, and a file of the namespace.
 const FILES_EACH: usize = 12;
 
@@ -140,7 +143,7 @@ impl Run<'_> {
         self.most.resident_kb = self.most.resident_kb.max(used.resident_kb);
         self.most.files = self.most.files.max(used.files);
         self.most.threads = self.most.threads.max(used.threads);
-        if self.judge.batches >= WARM_UP / self.way.every {
+        if self.judge.batches >= (WARM_UP / self.way.every).max(SELDOM_WARM_UP) {
             let warm = *self.warm.get_or_insert(used);
             let limit = warm.resident_kb + MEMORY_SLACK_KB;
             assert!(used.resident_kb <= limit, "{}: {used:?}, after {warm:?}", self.way.name);
@@ -194,7 +197,7 @@ fn whatever_changes_meanwhile_each_line_is_of_one_interface_and_nothing_piles_up
         while !is_over(rounds) && !churning.is_finished() {
             rounds += 1;
             shared.targets.send(3, &mut random);
-            shared.pace.allow();
+            shared.pace.allow(rounds);
             round(&mut runs, rounds);
             if rounds % 200 == 0 {
                 runs.iter_mut().for_each(Run::check_use);

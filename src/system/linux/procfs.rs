@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::net::netdevice::name_to_index;
 
 use crate::log::{Level, Log, Problems};
-use crate::model::counters::Counters;
+use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Name, Presence, Wants};
 use crate::model::link::{LinkModes, LinkState, SPEED_UNKNOWN};
 use crate::model::properties::{Properties, is_address};
@@ -195,7 +195,7 @@ impl Procfs {
 
     /// A reading begins. To be called before `/proc/net` is read.
     pub fn start(&mut self, proc_net: &ProcNet) {
-        let is_asked = self.wants.rates && self.class_net.is_foreign != Some(true);
+        let is_asked = self.wants.identity() && self.class_net.is_foreign != Some(true);
         // One that another has read already began before now.
         let is_first = !proc_net.is_read();
         self.uevents = (is_asked && is_first).then(|| self.class_net.uevents()).flatten();
@@ -276,8 +276,8 @@ impl Procfs {
                 interface.ifindex = number;
             }
             let is_shown = interface.ifindex != 0 || class_net.is_foreign == Some(false);
-            let own = if !wants.rates || !has_numbers || !is_shown || is_settled && number.is_some()
-            {
+            let is_settled = is_settled && number.is_some();
+            let own = if !wants.identity() || !has_numbers || !is_shown || is_settled {
                 Some(*counters)
             } else {
                 // After a reading that was not sure, there is nothing to compare with.
@@ -293,7 +293,10 @@ impl Procfs {
                 unsure.push(interface.ifindex);
             }
             if wants.all_counters {
-                interface.set_more(more, reading);
+                // Beside counters of its own, others would be those of another one.
+                let is_row = own.is_none_or(|own| own == *counters);
+                let more = if is_row { *more } else { MoreCounters::default() };
+                interface.set_more(&more, reading);
             }
         }
     }

@@ -404,13 +404,22 @@ fn a_name_that_sysfs_never_showed_is_sure_unless_it_should_have() {
 }
 
 #[test]
-fn counters_hold_without_a_number_where_no_rates_are_wanted() {
-    let mut machine = TestMachine::new(PROPERTIES);
-    machine.set_interface("a", 2, 100);
-    for bytes in [100, 90] {
-        machine.set_dev(&[("a", bytes)]);
-        machine.gather_while(|machine| machine.set_uevents(bytes));
-        assert_eq!(machine.bytes("a"), bytes);
+fn counters_are_those_of_who_has_the_number_where_a_line_tells_whose_they_are() {
+    let state = Wants { link_state: true, ..NOTHING };
+    let kinds = Wants { kind: true, all_counters: true, ..FLAGS };
+    let all = Wants { all_counters: true, ..PROPERTIES };
+    for (wants, second) in [(kinds, 90), (PROPERTIES, 100), (state, 100), (RATES, 100), (all, 100)]
+    {
+        let mut machine = TestMachine::new(wants);
+        machine.set_interface("a", 2, 100);
+        for (row, expected) in [(100, 100), (90, second)] {
+            machine.set_dev(&[("a", row)]);
+            machine.gather_while(|machine| machine.set_uevents(row));
+            assert_eq!(machine.bytes("a"), expected, "{wants:?}");
+            let more = &machine.one("a").details.as_ref().unwrap().more;
+            let is_row = wants.all_counters && expected == row;
+            assert_eq!(*more != MoreCounters::default(), is_row, "{wants:?}");
+        }
     }
 }
 
