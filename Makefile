@@ -89,7 +89,7 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-threads test-dist golden record e2e test-moving bench bench-quick pictures \
+.PHONY: help build dist install test test-threads soak test-dist golden record e2e test-moving bench bench-quick pictures \
     documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
     test-aarch64 test-armv7 test-windows lint msrv ci clean FORCE
 
@@ -129,6 +129,11 @@ test: ## Run every test that needs no Telegraf; as root, all of them run
 
 test-threads: ## Run those of its daemon where it waits and writes as on other systems than Linux
 	$(CARGO) test --locked --features threads --lib $(addprefix --test ,$(DAEMON_TESTS))
+
+soak: build ## Gather while interfaces and namespaces change, as root (SOAK_SECONDS=600 or SOAK_GATHERS=, SOAK_SEED=)
+	SOAK_SECONDS="$(if $(SOAK_GATHERS),,$(or $(SOAK_SECONDS),600))" SOAK_GATHERS="$(SOAK_GATHERS)" SOAK_SEED="$(SOAK_SEED)" \
+	    TELEGRAF_NET="$(CURDIR)/$(BUILT)" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	    $(CARGO) test --release --locked --test soak -- --nocapture
 
 test-dist: dist build documents ## Test what `make dist` and `make install` make, as root
 	TELEGRAF_NET_DIST="$(CURDIR)/target/dist" TELEGRAF_NET_TOOLS="$(CURDIR)/$(TOOLS)" \
