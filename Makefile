@@ -101,9 +101,10 @@ FUZZ_SECONDS := 60
 FUZZ_TARGETS :=
 export FUZZ_SANITIZER ?= none
 
-.PHONY: help build dist install test test-large test-threads test-dist coverage fuzz fuzz-corpora fuzz-seeds golden record e2e test-moving bench bench-quick pictures \
-    documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
-    test-aarch64 test-armv7 test-windows lab lab-record lint msrv ci clean FORCE
+.PHONY: help build dist install test test-large test-threads soak test-dist coverage fuzz fuzz-corpora fuzz-seeds \
+    golden record e2e test-moving bench bench-quick pictures documents deb rpm test-packages test-systemd \
+    test-containers cross-check cross-link layouts test-musl test-aarch64 test-armv7 test-windows lab lab- \
+    record lint msrv ci clean FORCE
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -144,6 +145,11 @@ test-large: ## Run those with ten thousand interfaces and two thousand network n
 
 test-threads: ## Run those of its daemon where it waits and writes as on other systems than Linux
 	$(CARGO) test --locked --features threads --lib $(addprefix --test ,$(DAEMON_TESTS))
+
+soak: build ## Gather while interfaces and namespaces change, as root (SOAK_SECONDS=600 or SOAK_GATHERS=, SOAK_SEED=)
+	SOAK_SECONDS="$(if $(SOAK_GATHERS),,$(or $(SOAK_SECONDS),600))" SOAK_GATHERS="$(SOAK_GATHERS)" SOAK_SEED="$(SOAK_SEED)" \
+	    TELEGRAF_NET="$(CURDIR)/$(BUILT)" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	    $(CARGO) test --release --locked --test soak -- --nocapture
 
 test-dist: dist build documents ## Test what `make dist` and `make install` make, as root
 	TELEGRAF_NET_DIST="$(CURDIR)/target/dist" TELEGRAF_NET_TOOLS="$(CURDIR)/$(TOOLS)" \
