@@ -57,17 +57,27 @@ struct Record {
 /// What a table last said under some tags.
 type Said = HashMap<(Table, String), BTreeMap<String, String>>;
 
+/// A record, and when it was.
+struct Told {
+    record: Rc<Record>,
+    batch: usize,
+    window: Window,
+}
+
+/// For so many batches, one that is renamed all the time may have no line: while the kernel is busy, counters are
+/// those of a name. Its rates then tell of all that time.
+const MISSED: usize = 5;
+
 /// Looks at one daemon's batches.
 pub(crate) struct Judge<'a> {
     history: &'a History,
     is_by_netlink: bool,
     /// Lines less their time, as they were taken apart, of the last batch.
     cache: HashMap<Vec<u8>, Rc<Record>>,
-    /// By identity and namespace, what was in the last batch: one that moved may have been in both.
-    last: HashMap<(u32, String), Rc<Record>>,
+    /// By identity and namespace, what was told last: one that moved may have been in both.
+    last: HashMap<(u32, String), Told>,
     /// By identity, its counters whenever they were told last.
     counters: HashMap<u32, [i64; 8]>,
-    last_window: Option<Window>,
     /// When the gather began that last told all of a namespace by netlink. While the kernel is busy, counters are
     /// those of `/proc/net/dev`, and what it has no event for, as of one that is down, is what it was before.
     told: HashMap<String, Instant>,
@@ -87,7 +97,6 @@ impl<'a> Judge<'a> {
             cache: HashMap::new(),
             last: HashMap::new(),
             counters: HashMap::new(),
-            last_window: None,
             told: HashMap::new(),
             last_time: 0,
             said: HashMap::new(),
@@ -104,7 +113,7 @@ impl<'a> Judge<'a> {
         if let Err(what) = self.try_look_at(answer, &known) {
             let changes = known.last_changes(answer.window);
             drop(known);
-            let last = self.last.values().map(|record| format!("{:?}\n", record.line));
+            let last = self.last.values().map(|told| format!("{:?}\n", told.record.line));
             let last: String = last.collect();
             panic!(
                 "{what}\n\nthe last changes:\n{changes}\n\nthe batch:\n{}\nthe interfaces in the one before:\n{last}",
@@ -165,17 +174,17 @@ impl<'a> Judge<'a> {
                 .map_err(|what| fail(&what))?;
             self.check_counters(record, identity).map_err(|what| fail(&what))?;
         }
-        let last_window = self.last_window.replace(window);
-        let mut last = HashMap::new();
         for record in whole.values() {
             let identity = record.identity.unwrap_or_default();
             let fail = |what: String| format!("{what}: {:?}", record.line);
             self.check_growth(record, identity).map_err(fail)?;
-            self.check_rates(record, identity, window, last_window).map_err(fail)?;
-            last.insert((identity, record.namespace.clone()), record.clone());
+            self.check_rates(record, identity, window).map_err(fail)?;
+            let told = Told { record: record.clone(), batch: self.batches, window };
+            self.last.insert((identity, record.namespace.clone()), told);
         }
         self.check_tables(&records, &whole)?;
-        self.last = last;
+        let batches = self.batches;
+        self.last.retain(|_, told| told.batch + MISSED > batches);
         self.check_completeness(&seen, known, window)
     }
 
@@ -396,19 +405,18 @@ impl<'a> Judge<'a> {
         record: &Record,
         identity: u32,
         window: Window,
-        last_window: Option<Window>,
     ) -> Result<(), String> {
         if record.rates.iter().all(Option::is_none) {
             return Ok(());
         }
         self.rates += 1;
         let last = self.last.get(&(identity, record.namespace.clone()));
-        let (Some(last), Some(last_window)) = (last, last_window) else {
+        let Some(Told { record: last, window: last_window, .. }) = last else {
             // By procfs, nothing may have told whose line that was.
             if !self.is_by_netlink {
                 return Ok(());
             }
-            return Err("it has rates, and was not there in the last batch".to_owned());
+            return Err("it has rates, and was not there before".to_owned());
         };
         let deltas: Vec<_> = record.counters.iter().zip(&last.counters).collect();
         let deltas: Vec<_> =
