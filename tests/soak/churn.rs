@@ -230,7 +230,7 @@ impl<'a> Churn<'a> {
             // Not both the same.
             let other = churn.free_name(places[1]);
             let names = if names[0] == names[1] { [names[0].clone(), other] } else { names };
-            churn.make_pair(places, names);
+            churn.make_pair(places, &names);
         }
         churn
     }
@@ -321,14 +321,14 @@ impl<'a> Churn<'a> {
     /// Does one request, which changes these facts.
     fn change(
         &mut self,
-        what: String,
+        what: &str,
         place: usize,
         facts: &[(u32, Fact, String)],
         request: impl FnOnce(&mut Rtnetlink) -> Result<(), Errno>,
     ) -> bool {
         let shared = self.shared;
         let rtnetlink = &mut self.place(place).rtnetlink;
-        shared.history.change(what.clone(), facts, || match request(rtnetlink) {
+        shared.history.change(what.to_owned(), facts, || match request(rtnetlink) {
             Ok(()) => true,
             // Old kernels rename only what is down.
             Err(Errno::BUSY) if what.starts_with("rename") => false,
@@ -340,9 +340,10 @@ impl<'a> Churn<'a> {
         let (from, to) = (self.at(one.place, &one.name), self.at(one.place, name));
         let identity = one.identity;
         let what = format!("rename {identity}: {from} to {name}");
-        let went_well = self.change(what, one.place, &[(identity, Fact::Place, to)], |rtnetlink| {
-            rtnetlink.rename(identity, name)
-        });
+        let went_well =
+            self.change(&what, one.place, &[(identity, Fact::Place, to)], |rtnetlink| {
+                rtnetlink.rename(identity, name)
+            });
         if went_well {
             name.clone_into(&mut self.get_mut(identity).name);
         }
@@ -382,7 +383,7 @@ impl<'a> Churn<'a> {
         let (identity, is_up) = (one.identity, !one.is_up);
         let what = format!("set {identity} {}", if is_up { "up" } else { "down" });
         let fact = (identity, Fact::AdminUp, u32::from(is_up).to_string());
-        self.change(what, one.place, &[fact], |rtnetlink| rtnetlink.set_up(identity, is_up));
+        self.change(&what, one.place, &[fact], |rtnetlink| rtnetlink.set_up(identity, is_up));
         self.get_mut(identity).is_up = is_up;
     }
 
@@ -400,30 +401,27 @@ impl<'a> Churn<'a> {
         let alias = self.word("alias", identity);
         let what = format!("alias {identity}: {alias}");
         let fact = (identity, Fact::Alias, alias.clone());
-        self.change(what, one.place, &[fact], |rtnetlink| rtnetlink.set_alias(identity, &alias));
+        self.change(&what, one.place, &[fact], |rtnetlink| rtnetlink.set_alias(identity, &alias));
     }
 
     fn change_altname(&mut self) {
         let Some(one) = self.any() else { return };
         let identity = one.identity;
-        let altname = match one.altname {
-            Some(altname) => {
-                let what = format!("altname {identity}: {altname} removed");
-                let fact = (identity, Fact::Altname, String::new());
-                self.change(what, one.place, &[fact], |rtnetlink| {
-                    rtnetlink.remove_altname(identity, &altname)
-                });
-                None
-            }
-            None => {
-                let altname = self.word("altname", identity);
-                let what = format!("altname {identity}: {altname}");
-                let fact = (identity, Fact::Altname, altname.clone());
-                self.change(what, one.place, &[fact], |rtnetlink| {
-                    rtnetlink.add_altname(identity, &altname)
-                });
-                Some(altname)
-            }
+        let altname = if let Some(altname) = one.altname {
+            let what = format!("altname {identity}: {altname} removed");
+            let fact = (identity, Fact::Altname, String::new());
+            self.change(&what, one.place, &[fact], |rtnetlink| {
+                rtnetlink.remove_altname(identity, &altname)
+            });
+            None
+        } else {
+            let altname = self.word("altname", identity);
+            let what = format!("altname {identity}: {altname}");
+            let fact = (identity, Fact::Altname, altname.clone());
+            self.change(&what, one.place, &[fact], |rtnetlink| {
+                rtnetlink.add_altname(identity, &altname)
+            });
+            Some(altname)
         };
         self.get_mut(identity).altname = altname;
     }
@@ -437,12 +435,12 @@ impl<'a> Churn<'a> {
             let mtu = mtu_of(identity, serial);
             let what = format!("mtu {identity}: {mtu}");
             let fact = (identity, Fact::Mtu, mtu.to_string());
-            self.change(what, one.place, &[fact], |rtnetlink| rtnetlink.set_mtu(identity, mtu));
+            self.change(&what, one.place, &[fact], |rtnetlink| rtnetlink.set_mtu(identity, mtu));
         } else {
             let length = tx_queue_len_of(identity, serial);
             let what = format!("txqueuelen {identity}: {length}");
             let fact = (identity, Fact::TxQueueLen, length.to_string());
-            self.change(what, one.place, &[fact], |rtnetlink| {
+            self.change(&what, one.place, &[fact], |rtnetlink| {
                 rtnetlink.set_tx_queue_len(identity, length)
             });
         }
@@ -466,7 +464,7 @@ impl<'a> Churn<'a> {
             (identity, Fact::Master, String::new()),
         ];
         let netns = self.place(place).netns.try_clone().unwrap();
-        self.change(what, one.place, &facts, |rtnetlink| {
+        self.change(&what, one.place, &facts, |rtnetlink| {
             rtnetlink.move_to(identity, netns.as_fd(), &name)
         });
         *self.get_mut(identity) = Interface { place, name, is_up: false, master: None, ..one };
@@ -484,7 +482,7 @@ impl<'a> Churn<'a> {
         identity
     }
 
-    fn make_pair(&mut self, places: [usize; 2], names: [String; 2]) {
+    fn make_pair(&mut self, places: [usize; 2], names: &[String; 2]) {
         self.next_identity = self.next_identity.next_multiple_of(2);
         let identities = [self.new_identity(), self.new_identity()];
         let ends: Vec<_> = (0..2)
@@ -503,7 +501,7 @@ impl<'a> Churn<'a> {
         let news = [0, 1].map(|end| new_of(identities[end], &names[end]));
         let netns = self.place(places[1]).netns.try_clone().unwrap();
         let elsewhere = (places[0] != places[1]).then(|| netns.as_fd());
-        self.change(what, places[0], &facts, |rtnetlink| {
+        self.change(&what, places[0], &facts, |rtnetlink| {
             rtnetlink.make_pair(&news[0], &news[1], elsewhere)
         });
         for end in &ends {
@@ -514,7 +512,7 @@ impl<'a> Churn<'a> {
             self.set_alias_of(end);
             let (identity, fact) = (end.identity, (end.identity, Fact::AdminUp, "1".to_owned()));
             let what = format!("set {identity} up");
-            self.change(what, end.place, &[fact], |rtnetlink| rtnetlink.set_up(identity, true));
+            self.change(&what, end.place, &[fact], |rtnetlink| rtnetlink.set_up(identity, true));
             self.get_mut(identity).is_up = true;
         }
     }
@@ -523,11 +521,13 @@ impl<'a> Churn<'a> {
         let pair = self.pairs.swap_remove(number);
         let identities = [pair[0].identity, pair[1].identity];
         let mut targets = self.shared.targets.0.lock().unwrap();
-        identities.iter().for_each(|identity| drop(targets.remove(identity)));
+        for identity in &identities {
+            targets.remove(identity);
+        }
         drop(targets);
         let what = format!("remove {} and {}", identities[0], identities[1]);
         self.shared.history.leave(&identities);
-        self.change(what, pair[0].place, &[], |rtnetlink| rtnetlink.remove(identities[0]));
+        self.change(&what, pair[0].place, &[], |rtnetlink| rtnetlink.remove(identities[0]));
         self.shared.history.end(&identities);
         pair
     }
@@ -539,10 +539,8 @@ impl<'a> Churn<'a> {
         if self.random.below(2) == 0 {
             pair.reverse();
         }
-        self.make_pair(
-            [pair[0].place, pair[1].place],
-            [pair[0].name.clone(), pair[1].name.clone()],
-        );
+        let names = [pair[0].name.clone(), pair[1].name.clone()];
+        self.make_pair([pair[0].place, pair[1].place], &names);
     }
 
     fn make_bridge(&mut self, place: usize) {
@@ -558,7 +556,7 @@ impl<'a> Churn<'a> {
         // Its MTU is the least of its ports'.
         let mut facts = first_facts(identity, at);
         facts.retain(|(_, fact, _)| *fact != Fact::Mtu);
-        self.change(what, place, &facts, |rtnetlink| rtnetlink.make_bridge(&new));
+        self.change(&what, place, &facts, |rtnetlink| rtnetlink.make_bridge(&new));
         let bridge = Interface { identity, place, name, is_up: false, altname: None, master: None };
         self.bridges.push(bridge.clone());
         self.set_alias_of(&bridge);
@@ -574,9 +572,11 @@ impl<'a> Churn<'a> {
         let facts: Vec<_> = facts.collect();
         let what = format!("remove {identity}, a bridge");
         self.shared.history.leave(&[identity]);
-        self.change(what, bridge.place, &facts, |rtnetlink| rtnetlink.remove(identity));
+        self.change(&what, bridge.place, &facts, |rtnetlink| rtnetlink.remove(identity));
         self.shared.history.end(&[identity]);
-        ports.into_iter().for_each(|port| self.get_mut(port).master = None);
+        for port in ports {
+            self.get_mut(port).master = None;
+        }
         self.make_bridge_named(bridge.place, bridge.name);
     }
 
@@ -593,7 +593,7 @@ impl<'a> Churn<'a> {
         let number = master.unwrap_or(0);
         let what = format!("master {identity}: {number}");
         let value = master.map(|master| master.to_string()).unwrap_or_default();
-        self.change(what, one.place, &[(identity, Fact::Master, value)], |rtnetlink| {
+        self.change(&what, one.place, &[(identity, Fact::Master, value)], |rtnetlink| {
             rtnetlink.set_master(identity, number)
         });
         self.get_mut(identity).master = master;
@@ -633,7 +633,9 @@ impl<'a> Churn<'a> {
             }
             let ends = self.pairs.swap_remove(pair);
             let mut targets = self.shared.targets.0.lock().unwrap();
-            ends.iter().for_each(|end| drop(targets.remove(&end.identity)));
+            for end in &ends {
+                targets.remove(&end.identity);
+            }
             for end in ends {
                 if is_there(&end) { inside.push(end.identity) } else { others.push(end) }
             }
@@ -655,7 +657,7 @@ impl<'a> Churn<'a> {
             while second == first {
                 second = self.free_name(places[1]);
             }
-            self.make_pair(places, [first, second]);
+            self.make_pair(places, &[first, second]);
         }
     }
 

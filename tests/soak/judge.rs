@@ -57,17 +57,27 @@ struct Record {
 /// What a table last said under some tags.
 type Said = HashMap<(Table, String), BTreeMap<String, String>>;
 
+/// A record, and when it was.
+struct Told {
+    record: Rc<Record>,
+    batch: usize,
+    window: Window,
+}
+
+/// For so many batches, one that is renamed all the time may have no line: while the kernel is busy, counters are
+/// those of a name. Its rates then tell of all that time.
+const MISSED: usize = 5;
+
 /// Looks at one daemon's batches.
 pub(crate) struct Judge<'a> {
     history: &'a History,
     is_by_netlink: bool,
     /// Lines less their time, as they were taken apart, of the last batch.
     cache: HashMap<Vec<u8>, Rc<Record>>,
-    /// By identity and namespace, what was in the last batch: one that moved may have been in both.
-    last: HashMap<(u32, String), Rc<Record>>,
+    /// By identity and namespace, what was told last, the newest at the end: one that moved may have been in both.
+    last: HashMap<(u32, String), Vec<Told>>,
     /// By identity, its counters whenever they were told last.
     counters: HashMap<u32, [i64; 8]>,
-    last_window: Option<Window>,
     /// When the gather began that last told all of a namespace by netlink. While the kernel is busy, counters are
     /// those of `/proc/net/dev`, and what it has no event for, as of one that is down, is what it was before.
     told: HashMap<String, Instant>,
@@ -87,7 +97,6 @@ impl<'a> Judge<'a> {
             cache: HashMap::new(),
             last: HashMap::new(),
             counters: HashMap::new(),
-            last_window: None,
             told: HashMap::new(),
             last_time: 0,
             said: HashMap::new(),
@@ -104,7 +113,7 @@ impl<'a> Judge<'a> {
         if let Err(what) = self.try_look_at(answer, &known) {
             let changes = known.last_changes(answer.window);
             drop(known);
-            let last = self.last.values().map(|record| format!("{:?}\n", record.line));
+            let last = self.last.values().flatten().map(|told| format!("{:?}\n", told.record.line));
             let last: String = last.collect();
             panic!(
                 "{what}\n\nthe last changes:\n{changes}\n\nthe batch:\n{}\nthe interfaces in the one before:\n{last}",
@@ -137,7 +146,7 @@ impl<'a> Judge<'a> {
         self.batches += 1;
         self.lines += records.len();
         self.check_time(time.unwrap_or_default(), answer)?;
-        self.check_order(&records)?;
+        Self::check_order(&records)?;
         for record in &records {
             if record.table == Table::Whole && record.line.field("nohandler_in").is_some() {
                 if let Some(told) = self.told.get_mut(&record.namespace) {
@@ -151,7 +160,7 @@ impl<'a> Judge<'a> {
         let mut seen = HashMap::new();
         for record in &records {
             if record.is_bare {
-                self.check_bare(record, known, window)?;
+                Self::check_bare(record, known, window)?;
             }
             let Some(identity) = record.identity else { continue };
             if record.table == Table::Whole {
@@ -163,19 +172,22 @@ impl<'a> Judge<'a> {
                 |what: &str| format!("{what}: interface {identity} as {place}: {:?}", record.line);
             self.check_facts(record, identity, &place, known, window)
                 .map_err(|what| fail(&what))?;
-            self.check_counters(record, identity).map_err(|what| fail(&what))?;
+            Self::check_counters(record, identity).map_err(|what| fail(&what))?;
         }
-        let last_window = self.last_window.replace(window);
-        let mut last = HashMap::new();
         for record in whole.values() {
             let identity = record.identity.unwrap_or_default();
             let fail = |what: String| format!("{what}: {:?}", record.line);
             self.check_growth(record, identity).map_err(fail)?;
-            self.check_rates(record, identity, window, last_window).map_err(fail)?;
-            last.insert((identity, record.namespace.clone()), record.clone());
+            self.check_rates(record, identity, window).map_err(fail)?;
+            let told = Told { record: record.clone(), batch: self.batches, window };
+            self.last.entry((identity, record.namespace.clone())).or_default().push(told);
         }
         self.check_tables(&records, &whole)?;
-        self.last = last;
+        let batches = self.batches;
+        self.last.retain(|_, all| {
+            all.retain(|told| told.batch + MISSED > batches);
+            !all.is_empty()
+        });
         self.check_completeness(&seen, known, window)
     }
 
@@ -196,7 +208,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Tables come one after the other, the last one at the end and once, and no tags twice in one.
-    fn check_order(&self, records: &[Rc<Record>]) -> Result<(), String> {
+    fn check_order(records: &[Rc<Record>]) -> Result<(), String> {
         let mut tables = records.iter().map(|record| record.table);
         let mut pairs = records.iter().zip(records.iter().skip(1));
         if let Some((one, next)) = pairs.find(|(one, next)| one.table > next.table) {
@@ -247,13 +259,13 @@ impl<'a> Judge<'a> {
             expect(Fact::Alias, &tag("alias"))?;
         }
         if matches!(record.table, Table::Whole | Table::Unsigned) {
-            self.check_master(identity, &tag("master"), &record.namespace, known, since_told)?;
+            Self::check_master(identity, &tag("master"), &record.namespace, known, since_told)?;
         }
         if record.table == Table::Whole && self.is_by_netlink {
             expect(Fact::Altname, &tag("altname"))?;
         }
         if record.table == Table::Whole {
-            self.check_lower(identity, &tag("lower"), &record.namespace, known, since_told)?;
+            Self::check_lower(identity, &tag("lower"), &record.namespace, known, since_told)?;
         }
         let Some(ifindex) = line.integer("ifindex") else { return Ok(()) };
         if ifindex != i64::from(identity) {
@@ -287,7 +299,6 @@ impl<'a> Judge<'a> {
 
     /// The name of a master is one that it had.
     fn check_master(
-        &self,
         identity: u32,
         name: &str,
         namespace: &str,
@@ -317,7 +328,6 @@ impl<'a> Judge<'a> {
 
     /// A pair's other end, if it is in the same namespace, by a name that it had.
     fn check_lower(
-        &self,
         identity: u32,
         name: &str,
         namespace: &str,
@@ -346,10 +356,10 @@ impl<'a> Judge<'a> {
     }
 
     /// A line that nothing tells whose it is but its frames: it is that of one that had its name.
-    fn check_bare(&self, record: &Record, known: &Known, window: Window) -> Result<(), String> {
+    fn check_bare(record: &Record, known: &Known, window: Window) -> Result<(), String> {
         let place = format!("{}/{}", record.namespace, record.name);
         let mut holders = known.holders(&place, window);
-        if holders.any(|identity| self.check_counters(record, identity).is_ok()) {
+        if holders.any(|identity| Self::check_counters(record, identity).is_ok()) {
             return Ok(());
         }
         let holders: Vec<_> = known.holders(&place, window).collect();
@@ -357,7 +367,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Each frame has the size that its sender's have.
-    fn check_counters(&self, record: &Record, identity: u32) -> Result<(), String> {
+    fn check_counters(record: &Record, identity: u32) -> Result<(), String> {
         let [sent, received, packets_sent, packets_received, ..] = record.counters;
         if record.table == Table::NewFields {
             return Ok(());
@@ -396,56 +406,26 @@ impl<'a> Judge<'a> {
         record: &Record,
         identity: u32,
         window: Window,
-        last_window: Option<Window>,
     ) -> Result<(), String> {
         if record.rates.iter().all(Option::is_none) {
             return Ok(());
         }
         self.rates += 1;
-        let last = self.last.get(&(identity, record.namespace.clone()));
-        let (Some(last), Some(last_window)) = (last, last_window) else {
+        let Some(told) = self.last.get(&(identity, record.namespace.clone())) else {
             // By procfs, nothing may have told whose line that was.
-            if !self.is_by_netlink {
-                return Ok(());
-            }
-            return Err("it has rates, and was not there in the last batch".to_owned());
-        };
-        let deltas: Vec<_> = record.counters.iter().zip(&last.counters).collect();
-        let deltas: Vec<_> =
-            deltas.into_iter().map(|(now, then)| Some(now.as_ref()? - then.as_ref()?)).collect();
-        let mut most: Option<(f64, f64)> = None;
-        for (delta, rate) in deltas.iter().zip(record.rates) {
-            let (Some(delta), Some(rate)) = (delta, rate) else {
-                return Err("some have no rate".to_owned());
+            return if self.is_by_netlink {
+                Err("it has rates, and was not there before".to_owned())
+            } else {
+                Ok(())
             };
-            if (*delta == 0) != (rate == 0.0) {
-                return Err(format!("a rate of {rate} for {delta}, after {:?}", last.line));
-            }
-            #[expect(clippy::cast_precision_loss, reason = "some thousand frames")]
-            let delta = *delta as f64;
-            if most.is_none_or(|(other, _)| delta > other) {
-                most = Some((delta, rate));
-            }
-        }
-        let Some((delta, rate)) = most.filter(|(delta, _)| *delta > 0.0) else { return Ok(()) };
-        let seconds = delta / rate;
-        let shortest = window.from.saturating_duration_since(last_window.until);
-        let longest = window.until.duration_since(last_window.from) + Duration::from_micros(10);
-        if seconds < shortest.as_secs_f64() * 0.999 || seconds > longest.as_secs_f64() * 1.001 {
-            return Err(format!(
-                "a rate of {rate} for {delta}, so {seconds} s, which were {shortest:?} to {longest:?}"
-            ));
-        }
-        for (other, other_rate) in deltas.iter().zip(record.rates) {
-            let (Some(other), Some(other_rate)) = (other, other_rate) else { continue };
-            #[expect(clippy::cast_precision_loss, reason = "some thousand frames")]
-            let expected = *other as f64 / seconds;
-            // Both are rounded, the first one also for this.
-            if (other_rate - expected).abs() > 0.002 + expected * 0.001 / rate {
-                return Err(format!("a rate of {other_rate} for {other} in {seconds} s"));
-            }
-        }
-        Ok(())
+        };
+        // By procfs, a name that is its again may have what it had under it before.
+        let count = if self.is_by_netlink { 1 } else { MISSED };
+        let results =
+            told.iter().rev().take(count).map(|told| check_rates_since(told, record, window));
+        let results: Vec<_> = results.collect();
+        let is_right = results.iter().any(Result::is_ok);
+        if is_right { Ok(()) } else { results.into_iter().next().unwrap_or(Ok(())) }
     }
 
     /// All tables tell of the same reading; and what one leaves out is what it said before.
@@ -576,6 +556,47 @@ impl<'a> Judge<'a> {
         }
         Ok(())
     }
+}
+
+/// The same since one reading.
+fn check_rates_since(told: &Told, record: &Record, window: Window) -> Result<(), String> {
+    let Told { record: last, window: last_window, .. } = told;
+    let deltas: Vec<_> = record.counters.iter().zip(&last.counters).collect();
+    let deltas: Vec<_> =
+        deltas.into_iter().map(|(now, then)| Some(now.as_ref()? - then.as_ref()?)).collect();
+    let mut most: Option<(f64, f64)> = None;
+    for (delta, rate) in deltas.iter().zip(record.rates) {
+        let (Some(delta), Some(rate)) = (delta, rate) else {
+            return Err("some have no rate".to_owned());
+        };
+        if (*delta == 0) != (rate == 0.0) {
+            return Err(format!("a rate of {rate} for {delta}, after {:?}", last.line));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "some thousand frames")]
+        let delta = *delta as f64;
+        if most.is_none_or(|(other, _)| delta > other) {
+            most = Some((delta, rate));
+        }
+    }
+    let Some((delta, rate)) = most.filter(|(delta, _)| *delta > 0.0) else { return Ok(()) };
+    let seconds = delta / rate;
+    let shortest = window.from.saturating_duration_since(last_window.until);
+    let longest = window.until.duration_since(last_window.from) + Duration::from_micros(10);
+    if seconds < shortest.as_secs_f64() * 0.999 || seconds > longest.as_secs_f64() * 1.001 {
+        return Err(format!(
+            "a rate of {rate} for {delta}, so {seconds} s, which were {shortest:?} to {longest:?}"
+        ));
+    }
+    for (other, other_rate) in deltas.iter().zip(record.rates) {
+        let (Some(other), Some(other_rate)) = (other, other_rate) else { continue };
+        #[expect(clippy::cast_precision_loss, reason = "some thousand frames")]
+        let expected = *other as f64 / seconds;
+        // Both are rounded, the first one also for this.
+        if (other_rate - expected).abs() > 0.002 + expected * 0.001 / rate {
+            return Err(format!("a rate of {other_rate} for {other} in {seconds} s"));
+        }
+    }
+    Ok(())
 }
 
 /// The tags of a line with fewer of them.

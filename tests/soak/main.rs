@@ -211,7 +211,9 @@ fn whatever_changes_meanwhile_each_line_is_of_one_interface_and_nothing_piles_up
         let _churn = churning.join().unwrap();
         // What there always is has all gone quiet: nothing may be left of what came and went.
         for _ in 0..20 {
-            runs.iter_mut().for_each(|run| run.plugin.trigger());
+            for run in &mut runs {
+                run.plugin.trigger();
+            }
             runs.iter_mut().for_each(Run::gather);
         }
         tell(&runs, &shared, rounds, start);
@@ -242,7 +244,7 @@ fn start<'a>(way: &'static Way, program: &str, machine: &Machine, shared: &'a Sh
 
 /// A gather of each whose turn it is, all at once.
 fn round(runs: &mut [Run<'_>], number: usize) {
-    let is_due = |run: &&mut Run<'_>| number % run.way.every == 0;
+    let is_due = |run: &&mut Run<'_>| number.is_multiple_of(run.way.every);
     runs.iter_mut().filter(is_due).for_each(|run| run.plugin.trigger());
     runs.iter_mut().filter(is_due).for_each(Run::gather);
 }
@@ -291,7 +293,7 @@ fn assert_rest(runs: &[Run<'_>]) {
 /// Each condition is told when it starts and when it ends, and once.
 fn check_log(name: &str, log: &[String]) {
     let mut lasting: Vec<&str> = Vec::new();
-    let log = without_notes(&log.iter().map(|line| format!("{line}\n")).collect::<String>());
+    let log = without_notes(&(log.join("\n") + "\n"));
     println!("{name} logged:\n{log}");
     for line in log.lines() {
         if let Some(message) = line.strip_prefix("I! resolved: ") {

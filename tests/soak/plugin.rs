@@ -91,9 +91,17 @@ impl Plugin {
         bytes.clear();
         let mut part = vec![0; 1 << 20];
         while !is_whole(&bytes) {
-            if !self.can_read(PATIENCE) {
-                panic!("no answer: {}\n{}", text(&bytes), self.log().join("\n"));
-            }
+            let comes = self.can_read(PATIENCE);
+            assert!(
+                comes,
+                "no answer: {}
+{}",
+                text(&bytes),
+                self.log().join(
+                    "
+"
+                )
+            );
             let length = self.stdout.read(&mut part).unwrap();
             assert_ne!(length, 0, "stdout ended: {}", self.log().join("\n"));
             bytes.extend_from_slice(&part[..length]);
