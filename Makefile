@@ -34,7 +34,7 @@ CROSS_CHECKED := --lib --bins --tests --examples
 # command line.
 CROSS_TESTS := $(addprefix --test ,golden cli execd) --lib --bins
 # Those that threads have a part in, where there are any.
-DAEMON_TESTS := cli cli_linux daemon execd faults hostile hostile_files limits streams
+DAEMON_TESTS := cli cli_linux daemon execd faults hostile streams
 # qemu-user has no netlink for these, and lets a program start that is not there; the last one has to be root
 # of more than the user namespace that qemu has there.
 NOT_UNDER_QEMU := --skip so_many_datagrams_of_other_processes_are_passed_over \
