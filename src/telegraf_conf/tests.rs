@@ -141,9 +141,9 @@ fn what_toml_takes_and_telegraf_does_not_is_a_mistake() {
     for (text, line, start) in [
         ("[agent]\n[[net]]\n", 2, "\"net\" is a list, and no table: write [[inputs.net]]"),
         (
-            "[['a\u{1b}b']]\n",
+            "[[\"a\\nb\"]]\n",
             1,
-            "\"a\\u{1b}b\" is a list, and no table: write [[inputs.NAME]] for an input",
+            "\"a\\nb\" is a list, and no table: write [[inputs.NAME]] for an input",
         ),
         (
             "[inputs]\n\"a\\nb\" = 1\n",
