@@ -382,7 +382,9 @@ impl Settled {
              link set tap0 up
              link set tap1 up",
         );
-        ["tap0", "tap1"].iter().for_each(|tap| set_speed(&netns, tap, 10_000));
+        for tap in ["tap0", "tap1"] {
+            set_speed(&netns, tap, 10_000);
+        }
         let config = format!("{DEFAULT}speed_refresh = '1h'\n{options}");
         let daemon = Daemon::start(&netns, &with_source(&config, "procfs"));
         let mut settled = Self { netns, daemon, speed_mbits: 10_000 };
