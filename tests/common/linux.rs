@@ -16,7 +16,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::machine::last_descendant;
-use super::{PATIENCE, eventually, finish, is_skipped_without, run};
+use super::{PATIENCE, eventually, finish, is_skipped_without, output, run, text};
 
 /// Names that are awkward to line protocol, to patterns or to `/proc/net/dev`, and legal in Linux.
 pub(crate) const ODD_NAMES: &[&[u8]] = &[
@@ -124,8 +124,25 @@ impl Netns {
     /// Runs `ip` inside, once for each line.
     pub(crate) fn ip_lines(&self, lines: &str) {
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            self.ip(&line.split(' ').collect::<Vec<_>>());
+            match line.split(' ').collect::<Vec<_>>()[..] {
+                ["link", "set", name, "name", new_name] => self.rename(name, new_name),
+                ref args => self.ip(args),
+            }
         }
+    }
+
+    /// Renames an interface; where the kernel does that to none that is up, it is down meanwhile.
+    fn rename(&self, name: &str, new_name: &str) {
+        let rename = ["link", "set", name, "name", new_name];
+        let output = output(Command::new("ip").args(["-n", &self.name]).args(rename));
+        if output.status.success() {
+            return;
+        }
+        let said = text(&output.stderr);
+        assert!(said.contains("Device or resource busy"), "{rename:?}: {said}");
+        self.ip(&["link", "set", name, "down"]);
+        self.ip(&rename);
+        self.ip(&["link", "set", new_name, "up"]);
     }
 }
 
