@@ -148,10 +148,17 @@ fn typed(value: Value) -> FieldValue {
 
 /// Fails with the first stream of which a parser makes something else than is expected.
 fn assert_read(streams: &[Vec<u8>], expected: impl Fn(&[u8]) -> Results) {
-    for parser in parsers() {
-        for (stream, results) in streams.iter().zip(read_by(&parser, streams)) {
-            let (shown, expected) = (stream.escape_ascii(), expected(stream));
-            assert_eq!(results, expected, "{} of {shown}", parser.display());
+    let parsers = parsers();
+    if parsers.is_empty() {
+        return;
+    }
+    let expected: Vec<_> = streams.iter().map(|stream| expected(stream)).collect();
+    for parser in parsers {
+        for ((stream, results), expected) in
+            streams.iter().zip(read_by(&parser, streams)).zip(&expected)
+        {
+            let shown = stream.escape_ascii();
+            assert_eq!(results, *expected, "{} of {shown}", parser.display());
         }
     }
 }
