@@ -218,8 +218,9 @@ impl<'a> Mode<'a> {
             // One that is wrong says why, and keeps no other from being tried.
             let tried = catch_unwind(AssertUnwindSafe(|| self.outcome(fault)));
             word = tried.unwrap_or_else(|_| WRONG.to_owned());
-            if word == WRONG || expected.is_none_or(|expected| *expected == word) {
-                break;
+            let Some(expected) = expected.filter(|_| word != WRONG) else { break };
+            if expected.split('|').any(|one| one == word) {
+                return expected.clone();
             }
         }
         word
@@ -570,6 +571,7 @@ const HEAD: &str = "\
 #   +others      interfaces that the configuration leaves out
 #   late         a gather has not come to its end, and does when the fault is over
 #   !            behind one of these: for as long as the process lives, else it is over with the fault
+#   A|B          one or the other: which of several calls is the second one differs
 #   exit1        the process ends with that status, and says why; -silent: it cannot, for stderr is written to
 #                by the same call; exit0 is a normal end, as of a terminal that hung up
 ";
