@@ -76,6 +76,8 @@ pub(crate) struct Judge<'a> {
     cache: HashMap<Vec<u8>, Rc<Record>>,
     /// By identity and namespace, what was told last, the newest at the end: one that moved may have been in both.
     last: HashMap<(u32, String), Vec<Told>>,
+    /// What lines told lately that do not say whose they are.
+    bare: Vec<Told>,
     /// By identity, its counters whenever they were told last.
     counters: HashMap<u32, [i64; 8]>,
     /// When the gather began that last told all of a namespace by netlink. While the kernel is busy, counters are
@@ -96,6 +98,7 @@ impl<'a> Judge<'a> {
             is_by_netlink,
             cache: HashMap::new(),
             last: HashMap::new(),
+            bare: Vec::new(),
             counters: HashMap::new(),
             told: HashMap::new(),
             last_time: 0,
@@ -182,8 +185,12 @@ impl<'a> Judge<'a> {
             let told = Told { record: record.clone(), batch: self.batches, window };
             self.last.entry((identity, record.namespace.clone())).or_default().push(told);
         }
+        let bare = records.iter().filter(|record| record.is_bare).cloned();
+        let batch = self.batches;
+        self.bare.extend(bare.map(|record| Told { record, batch, window }));
         self.check_tables(&records, &whole)?;
         let batches = self.batches;
+        self.bare.retain(|told| told.batch + MISSED > batches);
         self.last.retain(|_, all| {
             all.retain(|told| told.batch + MISSED > batches);
             !all.is_empty()
@@ -419,11 +426,14 @@ impl<'a> Judge<'a> {
                 Ok(())
             };
         };
-        // By procfs, a name that is its again may have what it had under it before.
+        // By procfs, a name that is its again may have what it had under it before, also where it could not be
+        // asked whose it was after its counters and its number were read.
         let count = if self.is_by_netlink { 1 } else { MISSED };
-        let results =
-            told.iter().rev().take(count).map(|told| check_rates_since(told, record, window));
-        let results: Vec<_> = results.collect();
+        let had_its_name = |told: &&Told| {
+            (&told.record.namespace, &told.record.name) == (&record.namespace, &record.name)
+        };
+        let told = told.iter().rev().take(count).chain(self.bare.iter().filter(had_its_name));
+        let results: Vec<_> = told.map(|told| check_rates_since(told, record, window)).collect();
         let is_right = results.iter().any(Result::is_ok);
         if is_right { Ok(()) } else { results.into_iter().next().unwrap_or(Ok(())) }
     }
