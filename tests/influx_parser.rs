@@ -4,6 +4,8 @@
 //! `make e2e` builds a program with that parser (`tests/influx_parser/main.go`) for each Telegraf, and names them
 //! in `INFLUX_PARSERS`, separated by spaces. What Telegraf makes of the metrics then, `tests/telegraf.rs` tells.
 
+#![allow(clippy::duplicate_mod, reason = "the fuzz targets have parts of `common` for themselves")]
+
 mod common;
 
 #[path = "../fuzz/targets/mod.rs"]
