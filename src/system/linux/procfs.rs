@@ -258,9 +258,7 @@ impl Procfs {
             // There may be no file of its number in a sysfs that somebody named.
             *has_gone = has_numbers
                 && *number == Err(Unread::Gone)
-                && (interface.ifindex != 0
-                    || class_net.is_foreign == Some(false)
-                    || class_net.has(name, "") == Ok(false));
+                && (interface.ifindex != 0 || class_net.is_foreign == Some(false));
             if *has_gone && interface.ifindex != 0 {
                 *interface = Interface::new(0, name, *wants);
             }
