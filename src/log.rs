@@ -156,9 +156,13 @@ pub struct Problems {
     lasting: Vec<Problem>,
 }
 
-/// For how many gathers a problem is remembered whose end was told, and for how many one that came back must
+/// For how many gathers a problem that is no error is remembered whose end was told, and for how many one that came back must
 /// not be met to be told as ended again: five minutes, with the usual interval.
 const RELAPSE: u32 = 30;
+
+/// What a record ends with whose problem came back.
+pub(crate) const RELAPSED: &str =
+    " (it comes and goes: its end is told once 30 gathers have not met it)";
 
 #[derive(Debug)]
 struct Problem {
@@ -236,14 +240,12 @@ impl Problems {
                 problem.met = true;
                 return;
             }
-            Some(_) => {
-                let relapsed = format_args!(
-                    "{message} (it comes and goes: its end is told once {RELAPSE} gathers have not met it)"
-                );
-                self.log.line(level, relapsed);
+            // What is missing by an error is told each time.
+            Some(_) if level != Level::Error => {
+                self.log.line(level, format_args!("{message}{RELAPSED}"));
                 Course::Relapsed(0)
             }
-            None => {
+            _ => {
                 self.log.line(level, message);
                 Course::Lasting
             }
@@ -255,8 +257,14 @@ impl Problems {
 
     /// Has all problems last on that were met before: it is not looked whether they do.
     pub fn keep(&mut self) {
-        let lasting = self.lasting.iter_mut().filter(|problem| problem.is_lasting());
-        lasting.for_each(|problem| problem.met = true);
+        for problem in &mut self.lasting {
+            match &mut problem.course {
+                // The gather that ends is not to count.
+                Course::Relapsed(count @ 1..) => *count -= 1,
+                Course::Over(_) => {}
+                Course::Lasting | Course::Relapsed(0) => problem.met = true,
+            }
+        }
     }
 
     /// Says which problems were not met in the gather that ends here, or, of those that came back, in the last
@@ -327,8 +335,8 @@ pub(crate) mod tests {
         assert_eq!(gather(true), ("W! flood\n".into(), 1));
         assert_eq!(gather(true), (nothing(), 1));
         assert_eq!(gather(false), ("I! resolved: flood\n".into(), 0));
-        let again =
-            "W! flood (it comes and goes: its end is told once 30 gathers have not met it)\n";
+        let again = &*format!("W! flood{RELAPSED}\n");
+        assert!(again.contains(&format!(" {RELAPSE} gathers ")));
         assert_eq!(gather(true), (again.into(), 1));
         for _ in 0..100 {
             assert_eq!([gather(false), gather(true)], [(nothing(), 0), (nothing(), 1)]);
@@ -346,6 +354,18 @@ pub(crate) mod tests {
             gather(false);
         }
         assert_eq!(gather(true), ("W! flood\n".into(), 1));
+    }
+
+    #[test]
+    fn an_error_is_told_of_each_time_that_it_begins_and_ends() {
+        let mut problems = Problems::new(Log { debug: false });
+        take_records();
+        for why in ["missing", "a folder", "missing"] {
+            problems.report("key", Level::Error, format_args!("{why}"));
+            problems.end_of_gather();
+            problems.end_of_gather();
+            assert_eq!(take_records(), format!("E! {why}\nI! resolved: {why}\n"));
+        }
     }
 
     #[test]

@@ -52,8 +52,10 @@ const KINDS: &[&str] = &[
 ];
 
 /// The kinds that stand on another interface.
-const STACKED_KINDS: &[&str] =
-    &["ipvlan", "ipvtap", "macsec sci ID", "macvlan", "macvtap", "vlan id ID"];
+const STACKED_KINDS: &[&str] = &["macsec sci ID", "macvlan", "macvtap", "vlan id ID"];
+
+/// Those that share it with none of these.
+const ALONE_KINDS: &[&str] = &["ipvlan", "ipvtap"];
 
 /// The kinds that these tests require.
 const REQUIRED_KINDS: &[&str] = &["bridge", "ifb", "macvlan", "tap", "tun", "veth", "vxlan"];
@@ -71,8 +73,9 @@ fn add_all_kinds(netns: &Netns) -> Vec<&'static str> {
     let plain = KINDS.iter().map(|args| ("link add", args));
     // On one that is up and has a carrier, one that has none, and one that is stacked itself.
     let stacked = STACKED_KINDS.iter().map(|args| ("link add link base", args));
+    let alone = ALONE_KINDS.iter().map(|args| ("link add link other", args));
     let taps = ["tun", "tap"].iter().map(|mode| ("tuntap add mode", mode));
-    for (add, args) in plain.chain(stacked).chain(taps) {
+    for (add, args) in plain.chain(stacked).chain(alone).chain(taps) {
         let kind = args.split(' ').next().unwrap();
         for (id, state) in [("1", "up"), ("2", "down")] {
             let name = format!("{kind}-{state}");

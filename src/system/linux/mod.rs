@@ -69,10 +69,10 @@ pub struct Shared<'a> {
 }
 
 /// Whether a call failed only for the moment: this process, or the system, has too much open, or it was
-/// interrupted or disturbed. Only other errors say what the kernel lacks or forbids.
+/// interrupted. Only other errors say what the kernel lacks or forbids.
 fn is_shortage(errno: Errno) -> bool {
     let is_short = matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS);
-    is_short || matches!(errno, Errno::INTR | Errno::AGAIN | Errno::IO)
+    is_short || matches!(errno, Errno::INTR | Errno::AGAIN)
 }
 
 /// Why a file of sysfs tells nothing.
@@ -91,6 +91,7 @@ impl Unread {
         match Errno::from_io_error(error) {
             Some(Errno::NOENT | Errno::NODEV) => Self::Gone,
             Some(Errno::INVAL | Errno::OPNOTSUPP) => Self::Nothing,
+            None if error.kind() == io::ErrorKind::NotFound => Self::Gone,
             _ => Self::Failed,
         }
     }

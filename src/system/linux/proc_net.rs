@@ -55,8 +55,8 @@ pub struct ProcNet {
     is_passing: bool,
     /// How many interfaces' own statistics could not be read since the last report.
     unread_interfaces: usize,
-    /// The first of them whose file is there, and why it could not be.
-    unread_file: Option<(PathBuf, io::Error)>,
+    /// The first of them whose file is there, why it could not be, and how many such there are.
+    unread_file: Option<(PathBuf, io::Error, usize)>,
 }
 
 /// Where our own `net` lies in a proc file system. The first is a link to the second, and is missing
@@ -513,18 +513,19 @@ impl ProcNet {
     fn read_protocols_of(&mut self, name: &[u8], ifindex: u32, groups: Groups) -> bool {
         let Self { folders, text, unread_interfaces, unread_file, own, .. } = self;
         own.start();
+        let mut failure = None;
         let is_there = folders.iter().any(|folder| {
-            let read = folder.dev_snmp6.read(name, text);
+            let Err(error) = folder.dev_snmp6.read(name, text) else { return true };
             // Without IPv6, or once it has gone, an interface has none.
-            let failure = read.as_ref().err().filter(|error| Unread::of(error) != Unread::Gone);
-            if failure.is_some() && unread_file.is_none() {
-                let path =
-                    folder.dev.path.with_file_name("dev_snmp6").join(OsStr::from_bytes(name));
-                *unread_file = read.err().map(|error| (path, error));
-                return false;
+            if failure.is_none() && Unread::of(&error) != Unread::Gone {
+                let folder = folder.dev.path.with_file_name("dev_snmp6");
+                failure = Some((folder.join(OsStr::from_bytes(name)), error));
             }
-            read.is_ok()
+            false
         });
+        if let Some((path, error)) = failure.filter(|_| !is_there) {
+            unread_file.get_or_insert((path, error, 0)).2 += 1;
+        }
         *unread_interfaces += usize::from(!is_there);
         // Its name may have become another one's.
         let told = proc_net_snmp6::ifindex(text).filter(|_| is_there && ifindex != 0);
@@ -544,15 +545,16 @@ impl ProcNet {
     /// Says so where a file of an interface's protocol statistics cannot be read, and where no interface has
     /// any, because there is no file of any.
     fn report_interface_protocols(&mut self, problems: &mut Problems) {
-        let count = std::mem::take(&mut self.unread_interfaces);
+        let has_unread = std::mem::take(&mut self.unread_interfaces) > 0;
         let unread_file = self.unread_file.take();
-        if count == 0 || self.is_passing {
+        if !has_unread || self.is_passing {
             return;
         }
-        if let Some((path, error)) = unread_file {
+        if let Some((path, error, count)) = unread_file {
             let shown = Shown(&path, &self.namespace);
             let message = format_args!(
-                "interface_protocols of {count} interfaces are left out: cannot read {shown}: {error}"
+                "interface_protocols of {count} of the interfaces are left out: cannot read {shown}: \
+                 {error}"
             );
             return problems.report("interface_protocols unread", Level::Warn, message);
         }

@@ -275,14 +275,14 @@ impl Procfs {
             }
             let is_shown = interface.ifindex != 0 || class_net.is_foreign == Some(false);
             let is_settled = is_settled && number.is_some();
+            // After a reading that was not sure, there is nothing to compare with.
+            let is_sure = other.is_none() && was_unsure.binary_search(&interface.ifindex).is_err();
+            let before = before.as_ref().filter(|_| is_sure);
+            let last = before.and_then(|before| interface.counters(before)).copied();
             let own = if !wants.identity() || !has_numbers || !is_shown || is_settled {
                 Some(*counters)
             } else {
-                // After a reading that was not sure, there is nothing to compare with.
-                let is_sure =
-                    other.is_none() && was_unsure.binary_search(&interface.ifindex).is_err();
-                let before = before.as_ref().filter(|_| is_sure);
-                let last = before.and_then(|before| interface.counters(before));
+                let last = last.as_ref();
                 number.and_then(|number| class_net.own_counters(name, number, counters, last))
             };
             interface.set_counters(own.as_ref().unwrap_or(counters), reading, *wants);
@@ -291,8 +291,13 @@ impl Procfs {
                 unsure.push(interface.ifindex);
             }
             if wants.all_counters {
-                // Beside counters of its own, others would be those of another one.
-                let is_row = own.is_none_or(|own| own == *counters);
+                // Beside counters of its own, others would be those of another one, unless it has just counted
+                // on since the first reading.
+                let has_grown = |own: Counters| {
+                    let mut pairs = counters.values().into_iter().zip(own.values());
+                    last.is_none() && pairs.all(|(row, own)| row <= own)
+                };
+                let is_row = own.is_none_or(|own| own == *counters || has_grown(own));
                 let more = if is_row { *more } else { MoreCounters::default() };
                 interface.set_more(&more, reading);
             }
