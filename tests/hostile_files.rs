@@ -23,7 +23,8 @@ use tempfile::TempDir;
 use common::line::Parsed;
 use common::plugin::config_file;
 use common::{
-    NOBODY, PLUGIN, ask_and_finish, has, is_skipped_without, proc_net_dev, run, text, without_notes,
+    Ending, NOBODY, PLUGIN, ask_and_finish, has, is_skipped_without, proc_net_dev, run, text,
+    without_notes,
 };
 
 /// The files that are read by procfs with all options, below a folder that is both `host_proc` and `host_sys`.
@@ -271,8 +272,8 @@ fn a_file_that_grows_while_it_is_read_costs_only_itself() {
                 file.write_all(rows.as_bytes()).unwrap();
             }
         });
+        let _ending = Ending(&is_over);
         let (lines, log) = told(&folder, &[], "a file that grows");
-        is_over.store(true, Ordering::Relaxed);
         check(&lines, &log, &truth, "a file that grows");
         assert_eq!(lines.names().iter().filter(|name| *name == "if1").count(), 2, "{log}");
     });

@@ -1,7 +1,8 @@
 //! The system calls that each mode takes, as strace sees them from the start to the end: none that
 //! docs/SECURITY.md does not list for it.
 
-#![cfg(target_os = "linux")]
+// Other processors have other calls.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod common;
 
