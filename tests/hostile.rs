@@ -5,7 +5,6 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::fs::File;
 use std::os::fd::AsFd as _;
@@ -155,8 +154,8 @@ fn a_user_without_any_privilege_who_floods_an_own_namespace_stops_no_gather_and_
     let log = daemon.end();
     // It is promised to take a second; the processors are busy here.
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
-    let said: BTreeSet<_> = log.lines().collect();
-    assert_eq!(said.len(), log.lines().count(), "twice in {log}");
+    // It begins, ends, begins again, and ends after thirty gathers without it; after thirty more it is forgotten.
+    assert!(log.lines().count() <= 4 * (2 + gathers / 60), "{gathers} gathers: {log}");
 }
 
 /// A process that is killed at the end.
