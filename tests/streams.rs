@@ -19,7 +19,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 
 use common::line::{Line, Parsed};
 use common::made_up::{Plugin, lines};
-use common::plugin::Daemon;
+use common::plugin::{Daemon, with_source};
 #[cfg(not(feature = "threads"))]
 use common::trace::{Trace, is_skipped_without_strace};
 use common::{
@@ -458,10 +458,9 @@ fn a_clock_that_is_stepped_changes_the_time_of_lines_and_nothing_else() {
     }
     let netns = Netns::quiet();
     for source in ["netlink", "procfs"] {
-        let tables = TABLES.replace(
-            "ignore_protocol_stats = true\n",
-            &format!("ignore_protocol_stats = true\nrates = true\nsource = '{source}'\n"),
-        );
+        let stats = "ignore_protocol_stats = true\n";
+        let tables = TABLES.replace(stats, &format!("{stats}rates = true\n"));
+        let tables = with_source(&tables, source);
         let mut daemon = Daemon::start_as(netns.command(PLUGIN), &tables);
         let mut gather = || {
             daemon.trigger("");
