@@ -52,11 +52,16 @@ const KINDS: &[&str] = &[
     "xfrm dev base if_id ID",
 ];
 
-/// The kinds that stand on another interface.
-const STACKED_KINDS: &[&str] = &["macsec sci ID", "macvlan", "macvtap", "vlan id ID"];
-
-/// Those that share it with none of these.
-const ALONE_KINDS: &[&str] = &["ipvlan", "ipvtap"];
+/// The kinds that stand on another interface, and on which.
+const STACKED_KINDS: &[(&str, &str)] = &[
+    ("macvlan", "base"),
+    ("macvtap", "base"),
+    ("vlan id ID", "base"),
+    // They share it with none of these.
+    ("ipvlan", "other"),
+    ("ipvtap", "other"),
+    ("macsec sci ID", "ahead"),
+];
 
 /// The kinds that these tests require.
 const REQUIRED_KINDS: &[&str] = &["bridge", "ifb", "macvlan", "tap", "tun", "veth", "vxlan"];
@@ -71,17 +76,17 @@ fn try_ip(netns: &Netns, args: &str) -> bool {
 /// Makes every kind that the kernel offers, one interface up and one down, and returns the kinds.
 fn add_all_kinds(netns: &Netns) -> Vec<&'static str> {
     let mut made = Vec::new();
-    let plain = KINDS.iter().map(|args| ("link add", args));
-    // On one that is up and has a carrier, one that has none, and one that is stacked itself.
-    let stacked = STACKED_KINDS.iter().map(|args| ("link add link base", args));
-    let alone = ALONE_KINDS.iter().map(|args| ("link add link other", args));
-    let taps = ["tun", "tap"].iter().map(|mode| ("tuntap add mode", mode));
-    for (add, args) in plain.chain(stacked).chain(alone).chain(taps) {
+    let plain = KINDS.iter().map(|&args| ("link add".to_owned(), args));
+    // On some that are up and have a carrier.
+    let stacked =
+        STACKED_KINDS.iter().map(|&(args, lower)| (format!("link add link {lower}"), args));
+    let taps = ["tun", "tap"].map(|mode| ("tuntap add mode".to_owned(), mode));
+    for (add, args) in plain.chain(stacked).chain(taps) {
         let kind = args.split(' ').next().unwrap();
         for (id, state) in [("1", "up"), ("2", "down")] {
             let name = format!("{kind}-{state}");
             let args = args.replace("ID", id);
-            let args = match add {
+            let args = match &*add {
                 "tuntap add mode" => format!("{add} {args} name {name}"),
                 _ => format!("{add} name {name} type {args}"),
             };
