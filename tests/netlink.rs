@@ -225,7 +225,7 @@ fn every_mix_of_interfaces_is_the_same_by_netlink_and_by_procfs() {
          link del veth-up
          link del ahead
          link add ahead index 90 type bridge mcast_snooping 0
-         link add veth-up index 91 type ifb
+         link add veth-up index 791 type ifb
          link set veth-up up
          link set lo down",
     );
@@ -264,7 +264,7 @@ fn events_that_were_lost_leave_no_trace() {
          link set gone up
          link add again index 90 type ifb
          link set again up
-         link add other-kind index 91 type ifb
+         link add other-kind index 791 type ifb
          link set other-kind up
          link add flip type ifb",
     );
@@ -288,7 +288,7 @@ fn events_that_were_lost_leave_no_trace() {
              link add again index 90 type ifb
              link del other-kind
              link add other-kind type ifb
-             link add new-name index 91 type veth peer name new
+             link add new-name index 791 type veth peer name new
              link set new-name up
              link set flip up",
         );
@@ -308,7 +308,7 @@ fn events_that_were_lost_leave_no_trace() {
              link set gone up
              link del new
              link del other-kind
-             link add other-kind index 91 type ifb
+             link add other-kind index 791 type ifb
              link set other-kind up
              link set again up
              link set flip down",
