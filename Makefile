@@ -14,9 +14,11 @@ TELEGRAF_TAGS := custom,inputs.ethtool,inputs.execd,inputs.net,inputs.netstat,in
 TELEGRAF_FOLDER := target/telegraf
 ifdef TELEGRAF
 TELEGRAFS := $(abspath $(TELEGRAF))
+INFLUX_PARSERS :=
 TELEGRAF_SERVICE := /lib/systemd/system/telegraf.service
 else
 TELEGRAFS := $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/telegraf)
+INFLUX_PARSERS := $(TELEGRAF_VERSIONS:%=$(TELEGRAF_FOLDER)/%/influx_parser)
 TELEGRAF_SERVICE := $(lastword $(TELEGRAFS)).service
 endif
 
@@ -32,7 +34,7 @@ CROSS_CHECKED := --lib --bins --tests --examples
 # command line.
 CROSS_TESTS := $(addprefix --test ,golden cli execd) --lib --bins
 # Those that threads have a part in, where there are any.
-DAEMON_TESTS := cli cli_linux daemon execd faults hostile
+DAEMON_TESTS := cli cli_linux daemon execd faults hostile streams
 # qemu-user has no netlink for these, and lets a program start that is not there; the last one has to be root
 # of more than the user namespace that qemu has there.
 NOT_UNDER_QEMU := --skip so_many_datagrams_of_other_processes_are_passed_over \
@@ -49,12 +51,16 @@ HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')
 CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_DEB_VERSION := 3.8.0
 CARGO_DENY_VERSION := 0.20.2
+CARGO_LLVM_COV_VERSION := 0.9.1
+CARGO_FUZZ_VERSION := 0.13.2
 CARGO_GENERATE_RPM_VERSION := 0.21.1
 # Paths are relative, so that the folder of the source may have spaces in its name.
 TOOLS := target/tools
 CARGO_CYCLONEDX := $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 CARGO_DEB := $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_LLVM_COV := $(TOOLS)/cargo-llvm-cov-$(CARGO_LLVM_COV_VERSION)/bin/cargo-llvm-cov
+CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 CARGO_GENERATE_RPM := $(TOOLS)/cargo-generate-rpm-$(CARGO_GENERATE_RPM_VERSION)/bin/cargo-generate-rpm
 # Those that test-containers lints and renders with.
 HADOLINT_VERSION := 2.15.1
@@ -89,9 +95,16 @@ BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(SHARE)/doc/telegraf-net
 PLUGIN_CONF := $(DESTDIR)$(SYSCONFDIR)/telegraf-net/plugin.conf
 
-.PHONY: help build dist install test test-threads test-dist golden record e2e test-moving bench bench-quick pictures \
-    documents deb rpm test-packages test-systemd test-containers cross-check cross-link layouts test-musl \
-    test-aarch64 test-armv7 test-windows lint msrv ci clean FORCE
+# For how long each target is fuzzed, and which ones: all where none is named. With FUZZ_SANITIZER=address, memory is
+# looked after, at a fraction of the speed: the program has no unsafe code.
+FUZZ_SECONDS := 60
+FUZZ_TARGETS :=
+export FUZZ_SANITIZER ?= none
+
+.PHONY: help build dist install test test-large test-threads soak test-dist coverage fuzz fuzz-corpora fuzz-seeds \
+    golden record e2e test-moving bench bench-quick pictures documents deb rpm test-packages test-systemd \
+    test-containers cross-check cross-link layouts test-musl test-aarch64 test-armv7 test-windows lab lab-record \
+    lint msrv ci clean FORCE
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -127,12 +140,40 @@ install: ## Install what `make build` and `make documents` have made (DESTDIR=, 
 test: ## Run every test that needs no Telegraf; as root, all of them run
 	$(CARGO) test --locked
 
+test-large: ## Run those with ten thousand interfaces and two thousand network namespaces, as root
+	$(CARGO) test --locked --test large -- --test-threads 1
+
 test-threads: ## Run those of its daemon where it waits and writes as on other systems than Linux
 	$(CARGO) test --locked --features threads --lib $(addprefix --test ,$(DAEMON_TESTS))
+
+soak: build ## Gather while interfaces and namespaces change, as root (SOAK_SECONDS=600 or SOAK_GATHERS=, SOAK_SEED=)
+	SOAK_SECONDS="$(if $(SOAK_GATHERS),,$(or $(SOAK_SECONDS),600))" SOAK_GATHERS="$(SOAK_GATHERS)" SOAK_SEED="$(SOAK_SEED)" \
+	    TELEGRAF_NET="$(CURDIR)/$(BUILT)" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	    $(CARGO) test --release --locked --test soak -- --nocapture
 
 test-dist: dist build documents ## Test what `make dist` and `make install` make, as root
 	TELEGRAF_NET_DIST="$(CURDIR)/target/dist" TELEGRAF_NET_TOOLS="$(CURDIR)/$(TOOLS)" \
 	    $(CARGO) test --locked --test dist
+
+# Programs that the tests start as other users write down what ran, too.
+coverage: $(CARGO_LLVM_COV) ## Say which lines no test of `make test` runs, in target/coverage.txt, as root (by rustup's llvm-tools)
+	mkdir -p target/llvm-cov-target && chmod 1777 target/llvm-cov-target
+	$(CARGO_LLVM_COV) llvm-cov test --locked --ignore-run-fail --text --output-path target/coverage.txt
+	$(CARGO_LLVM_COV) llvm-cov report
+
+fuzz: $(CARGO_FUZZ) fuzz-seeds ## Fuzz each target for a time (FUZZ_SECONDS=60, FUZZ_TARGETS="netlink ...", FUZZ_SANITIZER=none)
+	fuzz/run "$(CURDIR)/$(CARGO_FUZZ)" fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+fuzz-corpora: $(CARGO_FUZZ) fuzz-seeds ## Make fuzz/corpus anew of what `make fuzz` has found, as few files as do
+	fuzz/run "$(CURDIR)/$(CARGO_FUZZ)" minimise $(FUZZ_TARGETS)
+
+# The fixtures that targets take.
+fuzz-seeds:
+	rm -rf target/fuzz/seeds
+	FUZZ_SEEDS="$(CURDIR)/target/fuzz/seeds" $(CARGO) test --locked --test corpora
+
+$(CARGO_FUZZ):
+	$(INSTALL_TOOL) --root $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz@$(CARGO_FUZZ_VERSION)
 
 golden: ## Rewrite what the cases under fixtures/ expect: read the difference before you commit it
 	REWRITE_GOLDEN=1 $(CARGO) test --locked --test golden
@@ -141,9 +182,10 @@ golden: ## Rewrite what the cases under fixtures/ expect: read the difference be
 record: ## Record what this machine's kernel says by netlink under fixtures/, as root
 	$(CARGO) test --locked --test record
 
-e2e: build $(TELEGRAFS) ## Run the tests under the real Telegraf, as root (TELEGRAF=/path for an installed one)
+e2e: build $(TELEGRAFS) $(INFLUX_PARSERS) ## Run the tests under the real Telegraf, as root (TELEGRAF=/path for an installed one)
 	TELEGRAFS="$(TELEGRAFS)" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
-	    $(CARGO) test --locked --test telegraf -- --test-threads 1
+	    INFLUX_PARSERS="$(abspath $(INFLUX_PARSERS))" \
+	    $(CARGO) test --locked --test telegraf --test influx_parser -- --test-threads 1
 
 test-moving: build $(sort $(firstword $(TELEGRAFS)) $(lastword $(TELEGRAFS))) ## Test moving over, its documents, the dashboard and the alerts with a real InfluxDB, as root
 	TELEGRAFS="$(sort $(firstword $(TELEGRAFS)) $(lastword $(TELEGRAFS)))" TELEGRAF_NET="$(CURDIR)/$(BUILT)" \
@@ -161,10 +203,25 @@ $(TELEGRAF_FOLDER)/%/telegraf: $(TELEGRAF_FOLDER)/tags
 	CGO_ENABLED=0 GOBIN="$(CURDIR)/$(@D)" $(GO) install -tags "$(TELEGRAF_TAGS)" github.com/influxdata/telegraf/cmd/telegraf@$*
 	touch $@
 
+# With the modules that this Telegraf has.
+$(TELEGRAF_FOLDER)/%/influx_parser: tests/influx_parser/main.go
+	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+	    rm -rf $@.source && mkdir -p $@.source && cp $< $@.source/ && \
+	    install -m 644 "$$module/go.sum" $@.source/ && \
+	    { sed '1s/.*/module influx_parser/' "$$module/go.mod" && \
+	        echo "require github.com/influxdata/telegraf $*"; } >$@.source/go.mod && \
+	    cd $@.source && CGO_ENABLED=0 $(GO) build -mod=mod -o ../$(@F) .
+
 # The unit that Telegraf's packages have.
 $(TELEGRAF_FOLDER)/%/telegraf.service:
 	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
 	    install -D -m 644 $$module/scripts/telegraf.service $@
+
+lab: build $(firstword $(TELEGRAFS)) ## Try all that depends on the kernel on Debian's 5.10, 6.1 and 6.12 under qemu, as root (LAB_KERNELS=, see lab/run)
+	CARGO="$(CARGO)" lab/run $(BUILT) $(firstword $(TELEGRAFS))
+
+lab-record: export LAB_RECORD := 1
+lab-record: lab ## Record what these say by netlink under fixtures/
 
 bench: build $(lastword $(TELEGRAFS)) ## Measure what a gather costs, as root (BENCH_OUT=docs/BENCHMARKS.md writes it there)
 	$(CARGO) bench --locked --bench gather -- --plugin $(BUILT) --telegraf $(lastword $(TELEGRAFS)) \
@@ -268,7 +325,7 @@ test-windows: $(CROSS_TOOLS)/complete $(WINE_PREFIX)/complete $(lastword $(TELEG
 	$(CROSS) build $(WINDOWS) --profile $(CROSS_PROFILE)
 	TELEGRAF_NET_EXE="$(CURDIR)/target/cross/$(WINDOWS)/$(CROSS_PROFILE:dev=debug)/telegraf-net.exe" \
 	    TELEGRAF_EXE="$(CURDIR)/$(lastword $^)" \
-	    $(CARGO) test --locked --test windows -- --test-threads 1
+	    $(CARGO) test --locked --target-dir target/cross --test windows -- --test-threads 1
 
 # wine logs nothing among what programs log, and asks for no more packages.
 test-windows $(WINE_PREFIX)/complete: export WINEDEBUG := -all
@@ -287,11 +344,18 @@ $(TELEGRAF_FOLDER)/%/telegraf.exe: $(TELEGRAF_FOLDER)/tags
 	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
 	    cd "$$module" && GOOS=windows CGO_ENABLED=0 $(GO) build -tags "$(TELEGRAF_TAGS)" -o "$(CURDIR)/$@" ./cmd/telegraf
 
+$(CARGO_LLVM_COV):
+	$(INSTALL_TOOL) --root $(TOOLS)/cargo-llvm-cov-$(CARGO_LLVM_COV_VERSION) \
+	    cargo-llvm-cov@$(CARGO_LLVM_COV_VERSION)
+
 lint: $(CARGO_DENY) ## Check the format, clippy's findings, the documentation, and the tree of crates
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	# These are no part of all: other targets run them.
-	$(CARGO) clippy --locked --test telegraf --test moving --test dist --test record --test windows -- -D warnings
+	$(CARGO) clippy --locked --test telegraf --test influx_parser --test large --test moving --test dist --test record --test windows -- -D warnings
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	# Nothing is linked, so that libFuzzer need not be compiled.
+	CUSTOM_LIBFUZZER_PATH=none/libfuzzer.a $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz/lint --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 

@@ -41,6 +41,8 @@ pub enum DaemonError {
     Write(io::Error),
     /// The kernel refuses to wait for triggers.
     Wait(io::Error),
+    /// stdin, which triggers come by, cannot be read.
+    Read(io::Error),
 }
 
 impl fmt::Display for DaemonError {
@@ -48,6 +50,7 @@ impl fmt::Display for DaemonError {
         match self {
             Self::Write(error) => write!(f, "cannot write to stdout: {error}"),
             Self::Wait(error) => write!(f, "cannot wait for triggers: {error}"),
+            Self::Read(error) => write!(f, "cannot read stdin: {error}"),
         }
     }
 }
@@ -113,7 +116,10 @@ fn answer(
                      as Telegraf does (</dev/null ends it at once)"
                 ));
             }
-            return drain(since + DRAIN_GRACE, triggers, output);
+            drain(since + DRAIN_GRACE, triggers, output)?;
+            return triggers
+                .take_stdin_failure()
+                .map_or(Ok(()), |error| Err(DaemonError::Read(error)));
         } else if first.is_missed(Instant::now()) {
             log.warn(format_args!("{NO_TRIGGER}"));
         }

@@ -1,7 +1,8 @@
 //! Log lines on stderr, in the form that Telegraf's execd reads: `E! `, `W! `, `I! `, `D! `.
 //!
-//! A problem that lasts is logged when it starts and when it ends, not at every gather. One record is
-//! one line, whatever a path, a name or a value in it holds.
+//! A problem that lasts is logged when it starts and when it ends, not at every gather; nor is one that comes
+//! and goes, as somebody may make it do. One record is one line, whatever a path, a name or a value in it
+//! holds.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
@@ -146,7 +147,7 @@ impl fmt::Write for Escaping<'_> {
     }
 }
 
-/// The problems that last at the moment.
+/// The problems that last at the moment, and those that did a short time ago.
 ///
 /// Each gather reports all that it meets, then calls [`end_of_gather`](Self::end_of_gather).
 #[derive(Debug)]
@@ -155,6 +156,14 @@ pub struct Problems {
     lasting: Vec<Problem>,
 }
 
+/// For how many gathers a problem that is no error is remembered whose end was told, and for how many one that came back must
+/// not be met to be told as ended again: five minutes, with the usual interval.
+const RELAPSE: u32 = 30;
+
+/// What a record ends with whose problem came back.
+pub(crate) const RELAPSED: &str =
+    " (it comes and goes: its end is told once 30 gathers have not met it)";
+
 #[derive(Debug)]
 struct Problem {
     key: String,
@@ -162,6 +171,40 @@ struct Problem {
     message: String,
     /// Met in the gather under way.
     met: bool,
+    course: Course,
+}
+
+/// What is told of a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// That it began.
+    Lasting,
+    /// That it is over, so many gathers ago.
+    Over(u32),
+    /// That it came back. It was not met for so many gathers.
+    Relapsed(u32),
+}
+
+impl Problem {
+    /// A gather ends. Returns whether the end of the problem is to be told, and whether it is to be
+    /// remembered.
+    fn end_gather(&mut self) -> (bool, bool) {
+        let is_met = std::mem::take(&mut self.met);
+        let (is_told, course) = match self.course {
+            Course::Lasting if is_met => (false, Course::Lasting),
+            Course::Over(count) => (false, Course::Over(count + 1)),
+            Course::Relapsed(_) if is_met => (false, Course::Relapsed(0)),
+            Course::Relapsed(count) if count + 1 < RELAPSE => (false, Course::Relapsed(count + 1)),
+            Course::Lasting | Course::Relapsed(_) => (true, Course::Over(0)),
+        };
+        self.course = course;
+        (is_told, course != Course::Over(RELAPSE))
+    }
+
+    /// Whether it lasts, as of the last gather.
+    fn is_lasting(&self) -> bool {
+        self.met || matches!(self.course, Course::Lasting | Course::Relapsed(0))
+    }
 }
 
 impl Problems {
@@ -185,42 +228,59 @@ impl Problems {
 
     /// Those that last, in the order in which they began.
     pub fn lasting(&self) -> impl Iterator<Item = (Level, &str)> {
-        self.lasting.iter().map(|problem| (problem.level, &*problem.message))
+        let lasting = self.lasting.iter().filter(|problem| problem.is_lasting());
+        lasting.map(|problem| (problem.level, &*problem.message))
     }
 
     /// Reports a problem. `key` is what makes it the same as an earlier one, whatever the message
     /// says by now.
     pub fn report(&mut self, key: &str, level: Level, message: fmt::Arguments<'_>) {
-        if let Some(problem) = self.lasting.iter_mut().find(|problem| problem.key == key) {
-            problem.met = true;
-            return;
-        }
-        self.log.line(level, message);
-        self.lasting.push(Problem {
-            key: key.to_owned(),
-            level,
-            message: message.to_string(),
-            met: true,
-        });
+        let course = match self.lasting.iter_mut().find(|problem| problem.key == key) {
+            Some(problem) if !matches!(problem.course, Course::Over(_)) => {
+                problem.met = true;
+                return;
+            }
+            // What is missing by an error is told each time.
+            Some(_) if level != Level::Error => {
+                self.log.line(level, format_args!("{message}{RELAPSED}"));
+                Course::Relapsed(0)
+            }
+            _ => {
+                self.log.line(level, message);
+                Course::Lasting
+            }
+        };
+        self.lasting.retain(|problem| problem.key != key);
+        let (key, message) = (key.to_owned(), message.to_string());
+        self.lasting.push(Problem { key, level, message, met: true, course });
     }
 
     /// Has all problems last on that were met before: it is not looked whether they do.
     pub fn keep(&mut self) {
-        self.lasting.iter_mut().for_each(|problem| problem.met = true);
+        for problem in &mut self.lasting {
+            match &mut problem.course {
+                // The gather that ends is not to count.
+                Course::Relapsed(count @ 1..) => *count -= 1,
+                Course::Over(_) => {}
+                Course::Lasting | Course::Relapsed(0) => problem.met = true,
+            }
+        }
     }
 
-    /// Says which problems were not met in the gather that ends here, and forgets them.
+    /// Says which problems were not met in the gather that ends here, or, of those that came back, in the last
+    /// [`RELAPSE`] ones.
     pub fn end_of_gather(&mut self) {
         let log = self.log;
         self.lasting.retain_mut(|problem| {
-            if !problem.met {
+            let (is_told, is_remembered) = problem.end_gather();
+            if is_told {
                 let level = match problem.level {
                     Level::Debug => Level::Debug,
                     Level::Error | Level::Warn | Level::Info => Level::Info,
                 };
                 log.line(level, format_args!("resolved: {}", problem.message));
             }
-            std::mem::take(&mut problem.met)
+            is_remembered
         });
     }
 }
@@ -258,6 +318,54 @@ pub(crate) mod tests {
             assert!(!line.trim_end_matches('\n').contains(char::is_control), "{line:?}");
         }
         assert_eq!(escaped(&escaped("a\nb")), "a\\nb");
+    }
+
+    #[test]
+    fn a_problem_that_comes_and_goes_is_told_of_no_more_than_twice_until_it_stays_away() {
+        let mut problems = Problems::new(Log { debug: false });
+        let mut gather = |is_met: bool| {
+            if is_met {
+                problems.report("key", Level::Warn, format_args!("flood"));
+            }
+            problems.end_of_gather();
+            (take_records(), problems.lasting().count())
+        };
+        take_records();
+        let nothing = String::new;
+        assert_eq!(gather(true), ("W! flood\n".into(), 1));
+        assert_eq!(gather(true), (nothing(), 1));
+        assert_eq!(gather(false), ("I! resolved: flood\n".into(), 0));
+        let again = &*format!("W! flood{RELAPSED}\n");
+        assert!(again.contains(&format!(" {RELAPSE} gathers ")));
+        assert_eq!(gather(true), (again.into(), 1));
+        for _ in 0..100 {
+            assert_eq!([gather(false), gather(true)], [(nothing(), 0), (nothing(), 1)]);
+        }
+        for _ in 1..RELAPSE {
+            assert_eq!(gather(false), (nothing(), 0));
+        }
+        assert_eq!(gather(false), ("I! resolved: flood\n".into(), 0));
+        // It is forgotten when it has stayed away for as long again.
+        for _ in 1..RELAPSE {
+            assert_eq!(gather(false), (nothing(), 0));
+        }
+        assert_eq!(gather(true), (again.into(), 1));
+        for _ in 0..=2 * RELAPSE {
+            gather(false);
+        }
+        assert_eq!(gather(true), ("W! flood\n".into(), 1));
+    }
+
+    #[test]
+    fn an_error_is_told_of_each_time_that_it_begins_and_ends() {
+        let mut problems = Problems::new(Log { debug: false });
+        take_records();
+        for why in ["missing", "a folder", "missing"] {
+            problems.report("key", Level::Error, format_args!("{why}"));
+            problems.end_of_gather();
+            problems.end_of_gather();
+            assert_eq!(take_records(), format!("E! {why}\nI! resolved: {why}\n"));
+        }
     }
 
     #[test]

@@ -17,7 +17,9 @@ use telegraf_net::gather::Collector;
 use telegraf_net::log::{self, Log};
 use telegraf_net::quoted::QuotedPath;
 use telegraf_net::system::terminal::{end_by, host_name};
-use telegraf_net::system::{CurrentHost, Output, Triggers, close_output, file, lower_privileges};
+use telegraf_net::system::{
+    CurrentHost, Output, Triggers, close_output, file, lower_privileges, outlive_full_files,
+};
 use telegraf_net::view::screen::Options;
 use telegraf_net::view::{self, table::table};
 
@@ -69,6 +71,7 @@ fn run(asked: &Asked) -> Result<(), Failure> {
         Asked::Print(text) => return print(text.as_bytes()),
     };
     let log = Log { debug: args.debug };
+    outlive_full_files();
     let of_file = lower_privileges().map_err(|error| Failure::failed(error.to_string()))?;
     if let Some(of_file) = of_file {
         log.warn(format_args!("{of_file}"));

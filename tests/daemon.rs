@@ -10,10 +10,10 @@ use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::made_up::{END, Plugin, lines, write_dev};
 use common::plugin::{DEFAULT, Daemon, with_source};
 use common::{
     Netns, PLUGIN, end_of, eventually, finish, has, is_skipped, is_skipped_without, proc_net_dev,
@@ -26,148 +26,6 @@ use tempfile::TempDir;
 /// Whether it waits and writes by threads, as on other systems than Linux. These cannot make a pipe
 /// larger, nor know whether there is room in it.
 const BY_THREADS: bool = cfg!(feature = "threads");
-
-/// How soon the plugin ends, whatever it is doing.
-const END: Duration = Duration::from_secs(1);
-
-/// A plugin that reports the made-up interfaces of a folder, and is killed at the end.
-struct Plugin {
-    process: Child,
-    stdin: Option<ChildStdin>,
-    stdout: Option<ChildStdout>,
-    folder: TempDir,
-}
-
-impl Plugin {
-    fn start(interfaces: usize, args: &[&str]) -> Self {
-        let mut command = Command::new(PLUGIN);
-        command.args(args);
-        Self::start_as(command, interfaces)
-    }
-
-    fn start_as(mut command: Command, interfaces: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        write_dev(folder.path(), &proc_net_dev(interfaces));
-        fs::write(folder.path().join("net/snmp"), "").unwrap();
-        command.env("HOST_PROC", folder.path()).env("HOST_SYS", folder.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        command.stderr(fs::File::create(folder.path().join("log")).unwrap());
-        let mut process = command.spawn().unwrap();
-        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
-        let plugin = Self { process, stdin, stdout, folder };
-        // Under HOST_PROC it says so once it is ready, with its signal handlers in place.
-        eventually("the line at the start", || plugin.log().contains("! reading ").then_some(()));
-        plugin
-    }
-
-    fn trigger(&mut self, newlines: &[u8]) {
-        self.stdin.as_mut().unwrap().write_all(newlines).unwrap();
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
-    fn close_stdin(&mut self) {
-        self.stdin = None;
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap()
-    }
-
-    /// Reads exactly that many lines, waiting for them.
-    fn read_lines(&mut self, count: usize) -> Vec<String> {
-        let mut bytes = Vec::new();
-        let newlines = |bytes: &[u8]| bytes.split(|&byte| byte == b'\n').count() - 1;
-        while newlines(&bytes) < count {
-            let mut part = vec![0; 1 << 20];
-            let length = read_part(self.stdout.as_mut().unwrap(), &mut part);
-            assert_ne!(length, 0, "stdout ended before there were {count} lines");
-            bytes.extend_from_slice(&part[..length]);
-        }
-        let lines = lines(&bytes);
-        assert_eq!(lines.len(), count);
-        lines
-    }
-
-    /// Nothing comes for a while.
-    fn assert_silent(&mut self) {
-        std::thread::sleep(Duration::from_millis(100));
-        assert_eq!(self.unread(), 0, "lines that nobody asked for");
-    }
-
-    /// Asks for gathers until nothing more fits, since nobody reads.
-    fn fill_pipe(&mut self) {
-        eventually("a full pipe", || {
-            self.trigger(b"\n");
-            self.has_full_pipe().then_some(())
-        });
-    }
-
-    fn has_full_pipe(&self) -> bool {
-        let size = rustix::pipe::fcntl_getpipe_size(self.stdout.as_ref().unwrap()).unwrap();
-        // Short writes leave a part of each page empty.
-        self.unread() > size as u64 / 10 * 9
-    }
-
-    fn unread(&self) -> u64 {
-        rustix::io::ioctl_fionread(self.stdout.as_ref().unwrap()).unwrap()
-    }
-
-    /// Waits for the end, which must come within [`END`] and with status 0.
-    fn assert_ends(&mut self) {
-        let status = self.wait();
-        assert!(status.success(), "{status}: {}", self.log());
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let (status, took) = end_of(&mut self.process);
-        assert!(took < END, "it took {took:?}");
-        status
-    }
-
-    /// What is left in stdout once the plugin has ended.
-    fn rest(&mut self) -> Vec<String> {
-        lines(&read_all(self.stdout.as_mut().unwrap()))
-    }
-
-    /// How many bytes the plugin's writes were, and how many writes.
-    #[cfg(not(feature = "threads"))]
-    fn written(&self) -> (u64, u64) {
-        let io = fs::read_to_string(format!("/proc/{}/io", self.process.id())).unwrap();
-        let value = |key: &str| {
-            let line = io.lines().find_map(|line| line.strip_prefix(key)).unwrap();
-            line.trim().parse().unwrap()
-        };
-        (value("wchar:"), value("syscw:"))
-    }
-}
-
-impl Drop for Plugin {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn write_dev(folder: &Path, text: &str) {
-    fs::create_dir_all(folder.join("net")).unwrap();
-    fs::write(folder.join("net/dev"), text).unwrap();
-}
-
-/// The lines of a text, each of which must be whole.
-fn lines(bytes: &[u8]) -> Vec<String> {
-    let text = String::from_utf8(bytes.to_vec()).unwrap();
-    assert!(text.is_empty() || text.ends_with('\n'), "cut: {:?}", text.lines().last());
-    for line in text.lines() {
-        let (head, time) = line.rsplit_once(' ').unwrap();
-        let is_whole = head.ends_with(",speed=-1i") || head.ends_with(",drop_out=12i");
-        assert!(line.starts_with("net,interface=if") && is_whole, "{line:?}");
-        assert_eq!(time.len(), 19, "{line:?}");
-    }
-    text.lines().map(String::from).collect()
-}
 
 #[test]
 fn a_newline_and_each_signal_cause_one_gather() {

@@ -27,6 +27,7 @@ const TROUBLESHOOTING: &str = include_str!("../docs/TROUBLESHOOTING.md");
 const DEPLOYING: &str = include_str!("../docs/DEPLOYING.md");
 const BENCHMARKS: &str = include_str!("../docs/BENCHMARKS.md");
 const SECURITY: &str = include_str!("../SECURITY.md");
+const THREATS: &str = include_str!("../docs/SECURITY.md");
 const PLUGIN_CONF: &str = include_str!("../plugin.conf");
 const RTNL_LINK: &str = include_str!("../src/parse/netlink/rtnl_link.rs");
 const ETHTOOL: &str = include_str!("../src/parse/netlink/ethtool.rs");
@@ -401,25 +402,36 @@ fn the_documents_have_every_group_of_protocol_statistics() {
     }
 }
 
-/// The files of the program's source, without their tests.
-fn sources() -> Vec<(PathBuf, String)> {
-    let mut folders = vec![Path::new(SOURCE).join("src")];
-    let mut sources = Vec::new();
+/// The files of Rust's in a folder of the repository, and in those in it.
+fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![Path::new(SOURCE).join(folder)];
+    let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
-            match path.extension() {
-                _ if is_test => {}
-                None => folders.push(path),
-                Some(_) => {
-                    let text = fs::read_to_string(&path).unwrap();
-                    let program = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
-                    let program = program.split("\n#[cfg(test)]\npub(crate) mod tests {").next();
-                    sources.push((path, program.unwrap().to_owned()));
-                }
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                files.push((path, text));
             }
         }
+    }
+    files
+}
+
+/// The files of the program's source, without their tests.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut sources = rust_files("src");
+    let is_of_tests = |path: &Path| {
+        let inside = path.strip_prefix(SOURCE).unwrap().with_extension("");
+        inside.components().any(|part| part.as_os_str() == "tests")
+    };
+    sources.retain(|(path, _)| !is_of_tests(path));
+    for (_, text) in &mut sources {
+        let program = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+        let program = program.split("\n#[cfg(test)]\npub(crate) mod tests {").next();
+        *text = program.unwrap().to_owned();
     }
     assert!(sources.len() > 60, "{}", sources.len());
     sources
@@ -669,6 +681,20 @@ fn the_readme_has_what_was_measured() {
 fn vulnerabilities_are_reported_to_the_packages_maintainer() {
     let address = env!("CARGO_PKG_AUTHORS").split(['<', '>']).nth(1).unwrap();
     assert!(SECURITY.contains(&format!("<{address}>")), "{address}");
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let files = ["src", "tests"].into_iter().flat_map(rust_files);
+    let code: String = files.map(|(_, text)| text).collect();
+    let rows = table(THREATS, "| who | by what | the worst | what holds it | tests |");
+    for row in rows.iter().skip(1) {
+        let tests = quoted(row[4]);
+        assert!(!tests.is_empty(), "{row:?}");
+        for test in tests {
+            assert!(code.contains(&format!("#[test]\nfn {test}() {{")), "{test}");
+        }
+    }
 }
 
 /// What the playbook of docs/DEPLOYING.md leaves of a `telegraf.conf`; `None` without Python, whose expressions

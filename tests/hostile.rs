@@ -8,6 +8,8 @@ mod common;
 use std::fs;
 use std::fs::File;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +22,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use common::machine::{Machine, last_descendant};
 use common::plugin::{Daemon, assert_same};
 use common::trace::{Trace, is_skipped_without_strace};
-use common::{Netns, PLUGIN, eventually, is_skipped, text};
+use common::{NOBODY, Netns, PLUGIN, eventually, has, is_skipped, is_skipped_without, text};
 
 /// `RTMGRP_LINK`, which the plugin listens to.
 const RTMGRP_LINK: u32 = 1;
@@ -92,6 +94,78 @@ fn a_flood_inside_a_namespace_stops_no_gather_and_no_ending() {
     assert!(is_ended);
     // It is promised to take a second; the processors are busy here.
     assert!(after_signal < Duration::from_secs(10), "{after_signal:?}");
+}
+
+/// Sends datagrams to the group of link events as fast as it can, for a minute at most.
+const FLOOD: &str = "use Socket; socket(my $s, 16, SOCK_RAW, 0) or die; my $to = pack('S S L L', 16, 0, 0, 1); \
+     my $end = time + 60; while (time < $end) { send($s, \"\\0\" x 16, 0, $to) for 1..1000 }";
+
+/// Makes the kernel tell of changes as fast as it can.
+const CHANGES: &str = "ip link add a0 type veth peer name b0; \
+     for n in $(seq 500); do echo 'link set a0 up'; echo 'link set a0 down'; done > $1/batch; \
+     end=$((SECONDS + 60)); while [ $SECONDS -lt $end ]; do ip -batch $1/batch; done";
+
+#[test]
+fn a_user_without_any_privilege_who_floods_an_own_namespace_stops_no_gather_and_no_ending() {
+    if is_skipped()
+        || is_skipped_without("perl and setpriv", has("perl", "-v") && has("setpriv", "--version"))
+    {
+        return;
+    }
+    let machine = Machine::new();
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let by = [&NOBODY[..], &["unshare", "--map-root-user", "--net"]].concat();
+    let may = machine.command(by[0]).args(&by[1..]).arg("true").status().unwrap().success();
+    if is_skipped_without("network namespaces for every user", may) {
+        return;
+    }
+    let evil = machine.start(&[&by[..], &["sh", "-c", "ip link set lo up; exec cat"]].concat());
+    let table = "[[inputs.net]]\ninterfaces = ['lo']\nignore_protocol_stats = true\n\
+                 namespace_include = ['*']\nnamespace_discovery = 'processes'\n\
+                 [[inputs.net]]\ninterface_exclude = ['*']\nprotocols = ['softnet']\n";
+    let mut daemon = Daemon::start_as(machine.command(PLUGIN), table);
+    assert_eq!(daemon.batch().len(), 2);
+    // As who made it, and nobody outside.
+    let target = evil.pid.to_string();
+    let inside = |script: &[&str]| {
+        let mut command = Command::new(NOBODY[0]);
+        command.args(&NOBODY[1..]).arg("nsenter");
+        command.args(["--user", "--net", "--preserve-credentials", "--target", &target, "--"]);
+        command.args(script).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Flood(command.spawn().unwrap())
+    };
+    let path = folder.path().to_str().unwrap();
+    let mut floods = vec![inside(&["bash", "-c", CHANGES, "bash", path])];
+    floods.extend((0..3).map(|_| inside(&["perl", "-e", FLOOD])));
+    thread::sleep(Duration::from_millis(500));
+    let start = Instant::now();
+    let mut gathers = 0;
+    while start.elapsed() < Duration::from_secs(3) {
+        let batch = daemon.batch();
+        assert_eq!(batch.len(), 2, "{}", text(&batch.join(&b'\n')));
+        gathers += 1;
+    }
+    assert!(gathers > 10, "{gathers} gathers in {:?}", start.elapsed());
+    for flood in &mut floods {
+        assert_eq!(flood.0.try_wait().unwrap(), None, "a flood that ended early");
+    }
+    let start = Instant::now();
+    let log = daemon.end();
+    // It is promised to take a second; the processors are busy here.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    // It begins, ends, begins again, and ends after thirty gathers without it; after thirty more it is forgotten.
+    assert!(log.lines().count() <= 4 * (2 + gathers / 60), "{gathers} gathers: {log}");
+}
+
+/// A process that is killed at the end.
+struct Flood(Child);
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

@@ -12,10 +12,7 @@ use common::machine::{Machine, Named, Sleeper};
 use common::namespaces::{BARRED, SANDBOX, Watcher, forbidden, forbidden_for, inner, sorted};
 use common::plugin::{Batch, assert_same, config_file, without_time};
 use common::trace::{Trace, is_skipped_without_strace};
-use common::{PLUGIN, is_skipped, is_skipped_without, text};
-
-/// What turns a command into one of a user who is nobody in particular.
-const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+use common::{NOBODY, PLUGIN, is_skipped, is_skipped_without, text};
 
 /// What takes root the right to enter namespaces, and leaves it the others.
 const NO_ADMIN: [&str; 3] = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];

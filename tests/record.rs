@@ -4,14 +4,16 @@
 //! make record
 //! ```
 //!
-//! writes `fixtures/netlink-linux-VERSION/`, as root.
+//! writes `fixtures/netlink-linux-VERSION/`, as root; `make lab-record` does so for other kernels.
 
 #![cfg(target_os = "linux")]
 
 mod common;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -26,6 +28,8 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use telegraf_net::parse::netlink::rtnl_link::LinkMessage;
 use telegraf_net::parse::netlink::{Step, ethtool, messages, rtnl_link, rtnl_stats};
 
+/// The folder to write to, instead of `fixtures`.
+const ELSEWHERE: &str = "TELEGRAF_NET_RECORD";
 const RTMGRP_LINK: u32 = 1;
 
 /// Interfaces of the kinds that most kernels have, and some traffic.
@@ -109,8 +113,9 @@ fn record() {
         });
     });
     let uname = |option| text(&run(std::process::Command::new("uname").arg(option)).stdout);
+    let by = if std::env::var_os(ELSEWHERE).is_some() { "lab-record" } else { "record" };
     let origin = format!(
-        "Recorded by `make record` on {}, Linux {} {}.
+        "Recorded by `make {by}` on {}, Linux {} {}.
 
 Each file has the messages of one answer, one datagram behind the other; `tests/record.rs` says what
 was asked, and what `events.bin` tells of. They are in the byte order of that machine.
@@ -126,16 +131,20 @@ fn folder() -> PathBuf {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let version = release.split(['.', '-']).take(2).collect::<Vec<_>>().join(".");
     let name = format!("netlink-linux-{version}");
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    std::env::var_os(ELSEWHERE).map_or(fixtures, PathBuf::from).join(name)
 }
 
 /// What the kernel says of the first interface of this machine that belongs to a device.
 fn device_of_this_machine() -> (Vec<u8>, Vec<u8>) {
     let route = Socket::open(None, 0);
     let links = route.ask(rtnl_link::request_all);
+    // Netlink does not tell in Linux before 5.14.
+    let is_device =
+        |name| Path::new("/sys/class/net").join(OsStr::from_bytes(name)).join("device").exists();
     let ifindex = messages(&links)
         .find_map(|message| match LinkMessage::of(&message.unwrap()) {
-            Some(LinkMessage::New(link)) if link.parent.is_some() => Some(link.ifindex),
+            Some(LinkMessage::New(link)) if is_device(link.name) => Some(link.ifindex),
             _ => None,
         })
         .expect("a machine with a network device");

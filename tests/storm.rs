@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use common::line::Line;
 use common::plugin::{ALL, Batch, DEFAULT, Daemon, assert_same, batch_in, parse, with_source};
-use common::{Netns, PATIENCE, is_skipped, text};
+use common::{Ending, Netns, PATIENCE, is_skipped, text};
 
 /// Pairs whose counters stand still, each at numbers of its own.
 const IDLE: usize = 45;
@@ -46,7 +46,7 @@ fn storm(source: &str, duration: Duration) {
     let mut daemons =
         [DEFAULT, ALL].map(|config| (config, Daemon::start(&netns, &with_source(config, source))));
     thread::scope(|scope| {
-        let end_storm = EndStorm(&over);
+        let end_storm = Ending(&over);
         for steps in storms([&netns, &other]) {
             let (over, changes) = (&over, &changes);
             scope.spawn(move || {
@@ -92,15 +92,6 @@ fn storm(source: &str, duration: Duration) {
         let after = daemon.batch();
         assert_same(&after, &batch_in(&netns, config), "after the storm, and started anew");
         assert_eq!(daemon.end(), "");
-    }
-}
-
-/// Ends the storm, also when an assertion fails.
-struct EndStorm<'a>(&'a AtomicBool);
-
-impl Drop for EndStorm<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -282,7 +273,7 @@ fn names_that_go_round_lend_no_interface_the_rates_of_another() {
     let mut daemon = Daemon::start_as(netns.command(common::PLUGIN), config);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let _end_storm = EndStorm(&over);
+        let _end_storm = Ending(&over);
         for pair in 0..NAMES / 2 {
             let (netns, over) = (&netns, &over);
             scope.spawn(move || {

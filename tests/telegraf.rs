@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::grammar::{self, Metric, Value};
-use common::line::as_tag;
+use common::grammar::{Metric, Value};
+use common::line::{as_tag, awkward_texts};
 use common::machine::{Machine, Sleeper};
 use common::plugin::config_file;
 use common::telegraf::{has_protocols, plugin, telegrafs};
@@ -637,39 +637,6 @@ fn telegrafs_own_test_mode_shows_the_lines_every_time() {
     }
 }
 
-/// What means something to line protocol.
-const SPECIAL: &[u8] = b",= \\\"\n\r\t\x0b\x0c#";
-
-/// Every byte alone, at both ends, and beside each special one; and every short text of special ones.
-fn awkward_texts() -> BTreeSet<Vec<u8>> {
-    let mut texts = BTreeSet::new();
-    let mut add = |text: &[u8]| _ = texts.insert(text.to_vec());
-    for byte in 0..=u8::MAX {
-        add(&[byte]);
-        add(&[byte, b'a']);
-        add(&[b'a', byte]);
-        add(&[byte, b'a', byte]);
-        for &special in SPECIAL {
-            add(&[byte, special]);
-            add(&[special, byte]);
-            add(&[b'a', byte, special, b'a']);
-            add(&[b'a', special, byte, b'a']);
-            add(&[byte, b'a', b'a', special]);
-            add(&[special, b'a', b'a', byte]);
-            // A space anywhere has backslashes undone everywhere.
-            add(&[byte, special, b'a', b' ']);
-            add(&[b' ', special, byte, b'a']);
-        }
-    }
-    let mut short = vec![Vec::new()];
-    for _ in 0..4 {
-        let longer = |text: &Vec<u8>| b"\\\", =\x0ba".map(|byte| [text, &[byte][..]].concat());
-        short = short.iter().flat_map(longer).collect();
-        texts.extend(short.iter().cloned());
-    }
-    texts
-}
-
 /// Has Telegraf's `inputs.execd` read that stream, and returns what its output made of it, less the
 /// times. After all of it, Telegraf must still read the next line.
 fn read_by(telegraf: &Path, stream: &[u8]) -> Vec<u8> {
@@ -748,31 +715,6 @@ fn every_byte_of_a_tag_arrives_as_the_encoders_table_says() {
         ));
         expected.extend(metric(&["namespace"], &["tcp_maxconn"], "-1i"));
     }
-    for telegraf in telegrafs() {
-        assert_same_output(&telegraf, &read_by(&telegraf, &stream), &expected);
-    }
-}
-
-#[test]
-fn the_tests_read_line_protocol_as_telegraf_does() {
-    let mut stream = Vec::new();
-    for text in awkward_texts() {
-        for (before, behind) in [
-            ("net,", "=v n=1i 5"),
-            ("net,k=", " n=1i 5"),
-            ("net,k=", ",l=v n=1i 5"),
-            ("net ", "=1i 5"),
-            ("net n=1i,", "=1i 5"),
-            ("net s=\"", "\",n=1i 5"),
-        ] {
-            // Where a string is left open, what follows ends it.
-            let after = b"\n#\"\nnet next=1i\n".as_slice();
-            stream.extend([before.as_bytes(), &text, behind.as_bytes(), after].concat());
-        }
-    }
-    let metrics = grammar::read(&stream);
-    assert!(metrics.iter().any(Result::is_err));
-    let expected: Vec<_> = metrics.iter().flatten().flat_map(Metric::written).collect();
     for telegraf in telegrafs() {
         assert_same_output(&telegraf, &read_by(&telegraf, &stream), &expected);
     }

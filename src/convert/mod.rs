@@ -17,7 +17,7 @@ use std::time::Duration;
 use self::input::{Input, assignment};
 use self::lines::{Lines, quoted};
 use crate::config::options::INPUT_OPTIONS;
-use crate::config::systems::{System, quoted_path};
+use crate::config::systems::{LINUX, System, Systems, quoted_path};
 use crate::config::{ConfigError, go_duration};
 use crate::telegraf_conf::{self, Block, BlockOption, Document, Value, Variables};
 
@@ -42,6 +42,14 @@ pub fn convert(text: &[u8], system: System) -> Result<String, ConfigError> {
     // What Telegraf does with both is the same, so that one process can gather both.
     let mut alike = BTreeMap::new();
     for (input, block) in blocks {
+        if input == Input::Nstat && system != System::Linux {
+            let message = format!(
+                "\"inputs.nstat\" works on {} only, and this is {}: leave it out",
+                Systems(LINUX),
+                system.name()
+            );
+            return Err(ConfigError { line: Some(block.line), message });
+        }
         let files = nstat::files(input, block)?;
         let execd = execd(&document, input, block, &files)?;
         let place = *alike.entry((input, execd.clone())).or_insert_with(|| {

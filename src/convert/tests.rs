@@ -254,3 +254,20 @@ fn times_are_rounded_as_telegraf_rounds_those_of_other_inputs() {
         assert_eq!(precision(agent, block), expected, "{agent:?} {block:?}");
     }
 }
+
+#[test]
+fn what_only_linux_has_is_converted_on_linux_alone() {
+    let text = b"[[inputs.net]]\n[[inputs.nstat]]\n";
+    assert!(convert(text, System::Linux).is_ok());
+    let error = convert(text, System::FreeBsd).unwrap_err().to_string();
+    let expected =
+        r#"line 2: "inputs.nstat" works on Linux only, and this is FreeBSD: leave it out"#;
+    assert_eq!(error, expected);
+    // Those of other systems have a table that is read there.
+    for system in System::ALL {
+        let converted = convert(b"[[inputs.net]]\n", system).unwrap();
+        let (_, part) = converted.split_once("\n# ---- ").unwrap();
+        let (_, text) = part.split_once("\n# ---- ").unwrap().0.split_once('\n').unwrap();
+        assert!(Config::parse_for(system, text.as_bytes(), &|_| None).is_ok(), "{text}");
+    }
+}

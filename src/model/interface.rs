@@ -84,6 +84,14 @@ impl Wants {
     pub fn details(self) -> bool {
         Self { flags: false, ..self } != Self::default()
     }
+
+    /// Whether lines have anything beside counters that is one interface's alone, so that counters under its name
+    /// that may be those of another one will not do.
+    #[must_use]
+    pub fn identity(self) -> bool {
+        let Self { properties, link_state, rates, interface_protocols, .. } = self;
+        properties || link_state || rates || interface_protocols != Groups::default()
+    }
 }
 
 /// The name of an interface, which takes no memory beside the interface's own where it is as short as

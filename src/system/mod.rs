@@ -48,7 +48,8 @@ use crate::model::rates::Reading;
 
 pub use self::current::{
     Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output,
-    cpu_time, file, lower_privileges, process_facts, since_boot, stderr, terminal,
+    cpu_time, file, lower_privileges, outlive_full_files, process_facts, since_boot, stderr,
+    terminal,
 };
 
 /// What a source can tell beside counters.

@@ -1,5 +1,6 @@
 //! What makes the daemon act, and what it waits for, however a system finds out.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 /// What to wait for on stdout.
@@ -34,6 +35,23 @@ pub(crate) struct Requests {
     is_stdin_over: bool,
     /// That is what asked for the stop.
     is_stopped_by_stdin: bool,
+    /// Why it cannot be read, where it has not just come to its end.
+    stdin_failure: Option<io::Error>,
+}
+
+/// Whether an error of reading stdin only says that nobody will ask again: a terminal hung up, or the other
+/// end of a socket is gone.
+fn is_end(error: &io::Error) -> bool {
+    /// `EIO` of every Unix.
+    const HUNG_UP: i32 = 5;
+    let is_gone = matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+    );
+    // Those of a console of Windows are all of that kind.
+    is_gone || cfg!(windows) || error.raw_os_error() == Some(HUNG_UP)
 }
 
 impl Requests {
@@ -59,6 +77,18 @@ impl Requests {
         self.is_stdin_over = true;
         self.is_stopped_by_stdin = self.stop_since.is_none();
         self.stop();
+    }
+
+    /// stdin cannot be read any more, which asks for a stop too.
+    pub(crate) fn fail_stdin(&mut self, error: io::Error) {
+        self.end_stdin();
+        self.stdin_failure = Some(error).filter(|error| !is_end(error));
+    }
+
+    /// Why stdin cannot be read, where that is what asked for the stop and says more than that nobody will
+    /// ask again.
+    pub(crate) fn take_stdin_failure(&mut self) -> Option<io::Error> {
+        self.stdin_failure.take().filter(|_| self.is_stopped_by_stdin)
     }
 
     /// Whether a gather was asked for since the last call.
@@ -118,6 +148,9 @@ impl Clock {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
+    use rustix::io::Errno;
+
     #[test]
     fn the_clock_keeps_its_beat_and_leaves_out_what_it_missed() {
         let start = Instant::now();
@@ -151,6 +184,24 @@ mod tests {
         // The one of before is still to be answered.
         assert_eq!([requests.take_gather(), requests.take_gather()], [true, false]);
         assert!(requests.is_pending());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_stdin_that_cannot_be_read_is_no_mere_end_of_it() {
+        let failed = |errno: Errno| {
+            let mut requests = Requests::default();
+            requests.fail_stdin(errno.into());
+            assert!(requests.is_stdin_over() && requests.stop_since().is_some());
+            requests.take_stdin_failure().is_some()
+        };
+        let errnos = [Errno::ISDIR, Errno::BADF, Errno::NOMEM, Errno::IO, Errno::CONNRESET];
+        assert_eq!(errnos.map(failed), [true, true, true, false, false]);
+        // After a stop, it does not matter any more.
+        let mut requests = Requests::default();
+        requests.stop();
+        requests.fail_stdin(Errno::ISDIR.into());
+        assert!(requests.take_stdin_failure().is_none());
     }
 
     #[test]

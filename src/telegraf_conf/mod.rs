@@ -335,6 +335,13 @@ fn as_toml(text: &str) -> String {
     toml
 }
 
+/// A name as a header has it, for a message that says to write one; a word in its place where it would need quotes.
+fn in_header(name: &str) -> &str {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let is_short = (1..=40).contains(&name.len());
+    if is_short && name.bytes().all(is_bare) { name } else { "NAME" }
+}
+
 /// A text as a string of TOML.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.chars().map(toml_escaped).collect::<String>())
@@ -357,7 +364,8 @@ impl Reader<'_> {
             let DeValue::Table(table) = value.get_ref() else {
                 let shown = Quoted(key.as_bytes());
                 let mistake = if value.get_ref().is_array() {
-                    format!("{shown} is a list, and no table: write [[inputs.{key}]] for an input")
+                    let name = in_header(key);
+                    format!("{shown} is a list, and no table: write [[inputs.{name}]] for an input")
                 } else {
                     format!("{shown} stands in no table: write it below a header, such as [agent]")
                 };
@@ -406,8 +414,9 @@ impl Reader<'_> {
             } else {
                 let input = format!("{group}.{}", name.get_ref());
                 let mistake = format!(
-                    "{} is a table: write [[{input}]] above its options",
-                    Quoted(input.as_bytes())
+                    "{} is a table: write [[{group}.{}]] above its options",
+                    Quoted(input.as_bytes()),
+                    in_header(name.get_ref())
                 );
                 self.mistake(name, mistake, document);
             }

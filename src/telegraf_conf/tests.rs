@@ -140,6 +140,16 @@ fn what_telegraf_takes_and_toml_does_not_is_read() {
 fn what_toml_takes_and_telegraf_does_not_is_a_mistake() {
     for (text, line, start) in [
         ("[agent]\n[[net]]\n", 2, "\"net\" is a list, and no table: write [[inputs.net]]"),
+        (
+            "[[\"a\\nb\"]]\n",
+            1,
+            "\"a\\nb\" is a list, and no table: write [[inputs.NAME]] for an input",
+        ),
+        (
+            "[inputs]\n\"a\\nb\" = 1\n",
+            2,
+            "\"inputs.a\\nb\" is a table: write [[inputs.NAME]] above",
+        ),
         ("interval = '1s'\n", 1, "\"interval\" stands in no table: write it below a header"),
         ("[[agent]]\n", 1, "\"agent\" is a list"),
         ("[inputs]\nnet = 1\n", 2, "\"inputs.net\" is a table: write [[inputs.net]] above"),

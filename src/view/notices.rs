@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::log::{Kept, Level, Log};
+use crate::log::{Kept, Level, Log, RELAPSED};
 
 /// So long a warning stands in the last line, which has what keys do otherwise.
 const SHOWN: Duration = Duration::from_secs(10);
@@ -50,9 +50,9 @@ impl Notices {
                 }
                 Level::Info => {
                     let resolved = message.strip_prefix("resolved: ");
-                    if resolved.is_some_and(|resolved| {
-                        self.last.as_ref().is_some_and(|(_, last)| last == resolved)
-                    }) {
+                    let last = self.last.as_ref().map(|(_, last)| &**last);
+                    let last = last.map(|last| last.strip_suffix(RELAPSED).unwrap_or(last));
+                    if resolved.is_some() && resolved == last {
                         (self.last, self.until) = (None, None);
                         is_other = true;
                     } else if resolved.is_none() && self.hints.len() < MOST_HINTS {

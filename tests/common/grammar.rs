@@ -136,10 +136,11 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
-        self.skip_spaces();
+        let has_space = self.skip_spaces();
         let time = match self.word() {
             b"" => None,
-            time => Some(str::from_utf8(time).unwrap_or("").parse().map_err(|_| ParseError)?),
+            time if has_space && is_time(time) => Some(text(time).parse().map_err(|_| ParseError)?),
+            _ => return Err(ParseError),
         };
         self.skip_spaces();
         self.take(b"\r");
@@ -235,6 +236,12 @@ fn unescaped_name(text: &[u8]) -> Vec<u8> {
     unescaped(text, b" ,=", b" ,=\"")
 }
 
+/// Whether that is a time, unless it is out of range.
+fn is_time(word: &[u8]) -> bool {
+    let digits = word.strip_prefix(b"-").unwrap_or(word);
+    (1..=19).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+}
+
 /// Whether that is a number or a truth value.
 fn is_value(word: &[u8]) -> bool {
     let is_digits = |text: &[u8]| {
@@ -242,13 +249,17 @@ fn is_value(word: &[u8]) -> bool {
         first && text.iter().all(u8::is_ascii_digit) && (text.len() == 1 || text[0] != b'0')
     };
     match word {
-        [b'-', digits @ .., b'i'] | [digits @ .., b'i' | b'u'] => is_digits(digits),
+        [number @ .., b'i'] => {
+            is_digits(number.strip_prefix(b"-").unwrap_or(number))
+                && text(number).parse::<i64>().is_ok()
+        }
+        [number @ .., b'u'] => is_digits(number) && text(number).parse::<u64>().is_ok(),
         b"t" | b"T" | b"true" | b"True" | b"TRUE" | b"f" | b"F" | b"false" | b"False"
         | b"FALSE" => true,
         // Not "inf", "nan" and numbers with a plus sign, which Rust reads too.
         [b'-' | b'.' | b'0'..=b'9', rest @ ..] => {
             let is_alphabet = rest.iter().all(|byte| b"0123456789.eE+-".contains(byte));
-            is_alphabet && text(word).parse::<f64>().is_ok()
+            is_alphabet && text(word).parse::<f64>().is_ok_and(f64::is_finite)
         }
         _ => false,
     }

@@ -1,6 +1,6 @@
 //! Lines taken apart by the rules of Telegraf's parser.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::grammar::{self, Value};
 use super::text;
@@ -115,4 +115,37 @@ pub(crate) fn assert_same_lines(left: &[Line], right: &[Line], what: &str) {
         assert_eq!(key, None, "{what}: {left:?}\n{right:?}");
     }
     assert_eq!(left.len(), right.len(), "{what}");
+}
+
+/// What means something to line protocol.
+const SPECIAL: &[u8] = b",= \\\"\n\r\t\x0b\x0c#";
+
+/// Every byte alone, at both ends, and beside each special one; and every short text of special ones.
+pub(crate) fn awkward_texts() -> BTreeSet<Vec<u8>> {
+    let mut texts = BTreeSet::new();
+    let mut add = |text: &[u8]| _ = texts.insert(text.to_vec());
+    for byte in 0..=u8::MAX {
+        add(&[byte]);
+        add(&[byte, b'a']);
+        add(&[b'a', byte]);
+        add(&[byte, b'a', byte]);
+        for &special in SPECIAL {
+            add(&[byte, special]);
+            add(&[special, byte]);
+            add(&[b'a', byte, special, b'a']);
+            add(&[b'a', special, byte, b'a']);
+            add(&[byte, b'a', b'a', special]);
+            add(&[special, b'a', b'a', byte]);
+            // A space anywhere has backslashes undone everywhere.
+            add(&[byte, special, b'a', b' ']);
+            add(&[b' ', special, byte, b'a']);
+        }
+    }
+    let mut short = vec![Vec::new()];
+    for _ in 0..4 {
+        let longer = |text: &Vec<u8>| b"\\\", =\x0ba".map(|byte| [text, &[byte][..]].concat());
+        short = short.iter().flat_map(longer).collect();
+        texts.extend(short.iter().cloned());
+    }
+    texts
 }

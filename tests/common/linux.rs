@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::machine::last_descendant;
-use super::{PATIENCE, eventually, is_skipped_without, run};
+use super::{PATIENCE, eventually, finish, is_skipped_without, output, run, text};
 
 /// Names that are awkward to line protocol, to patterns or to `/proc/net/dev`, and legal in Linux.
 pub(crate) const ODD_NAMES: &[&[u8]] = &[
@@ -80,6 +80,22 @@ impl Netns {
         netns
     }
 
+    /// One with a loopback and a pair that are up and have had packets, and whose counters stand still.
+    pub(crate) fn quiet() -> Self {
+        let netns = Self::new();
+        netns.ip_lines(
+            "link set lo up
+             link add up0 type veth peer name up1
+             addr add 10.99.0.1/24 dev up0
+             link set up0 up
+             link set up1 up
+             neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev up0",
+        );
+        let script = "for n in 1 2 3 4 5 6 7; do echo $n > /dev/udp/10.99.0.2/9; done";
+        run(netns.command("bash").args(["-c", script]));
+        netns
+    }
+
     /// A command that runs inside, with a `/sys` that shows the namespace.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
@@ -108,8 +124,25 @@ impl Netns {
     /// Runs `ip` inside, once for each line.
     pub(crate) fn ip_lines(&self, lines: &str) {
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            self.ip(&line.split(' ').collect::<Vec<_>>());
+            match line.split(' ').collect::<Vec<_>>()[..] {
+                ["link", "set", name, "name", new_name] => self.rename(name, new_name),
+                ref args => self.ip(args),
+            }
         }
+    }
+
+    /// Renames an interface; where the kernel does that to none that is up, it is down meanwhile.
+    fn rename(&self, name: &str, new_name: &str) {
+        let rename = ["link", "set", name, "name", new_name];
+        let output = output(Command::new("ip").args(["-n", &self.name]).args(rename));
+        if output.status.success() {
+            return;
+        }
+        let said = text(&output.stderr);
+        assert!(said.contains("Device or resource busy"), "{rename:?}: {said}");
+        self.ip(&["link", "set", name, "down"]);
+        self.ip(&rename);
+        self.ip(&["link", "set", new_name, "up"]);
     }
 }
 
@@ -160,6 +193,25 @@ fn kept_waiting(thread: &str) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{thread}/schedstat")).unwrap_or_default();
     let waited = stat.split_whitespace().nth(1).and_then(|waited| waited.parse().ok());
     Duration::from_nanos(waited.unwrap_or_default())
+}
+
+/// What turns a command into one of a user who is nobody in particular.
+pub(crate) const NOBODY: [&str; 6] =
+    ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+
+/// Asks a plugin for so many gathers, each when the one before has begun, and ends it. Returns its output.
+pub(crate) fn ask_and_finish(mut process: Child, gathers: usize) -> Output {
+    let mut stdin = process.stdin.take().unwrap();
+    for _ in 0..gathers {
+        // One that has ended reads nothing.
+        let _ = stdin.write_all(b"\n");
+        let mut is_over = || process.try_wait().unwrap().is_some();
+        eventually("that it is read", || {
+            (rustix::io::ioctl_fionread(&stdin) == Ok(0) || is_over()).then_some(())
+        });
+    }
+    drop(stdin);
+    finish(process)
 }
 
 /// Reads what is there, and nothing at the end. That neither comes is a failure.

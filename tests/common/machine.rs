@@ -41,6 +41,11 @@ impl Machine {
         Self { _keeper: keeper, first }
     }
 
+    /// The number of its first process, outside.
+    pub(crate) fn first(&self) -> u32 {
+        self.first
+    }
+
     /// A command that runs on it.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");

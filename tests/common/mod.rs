@@ -3,6 +3,8 @@
 // Every test program compiles this module and uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod converted;
+pub(crate) mod datagram;
 #[cfg(target_os = "linux")]
 pub(crate) mod gathers;
 pub(crate) mod grammar;
@@ -13,7 +15,10 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) mod machine;
 #[cfg(target_os = "linux")]
+pub(crate) mod made_up;
+#[cfg(target_os = "linux")]
 pub(crate) mod namespaces;
+pub(crate) mod patterns;
 #[cfg(target_os = "linux")]
 pub(crate) mod plugin;
 #[cfg(target_os = "linux")]
@@ -27,6 +32,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -122,6 +128,15 @@ pub(crate) fn with_config(config: &str, args: &[&str], env: &[(&str, &str)]) -> 
     let mut command = plugin(args);
     let output = output(command.arg("--config").arg(file).envs(env.iter().copied()));
     (folder, output)
+}
+
+/// Says that it is over when it is dropped, so that threads which go on until then end with a test that fails.
+pub(crate) struct Ending<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

@@ -34,5 +34,6 @@ mod tests;
 ))]
 pub use self::native::{
     Await, CurrentHost, EMPTY_POLL, Events, NO_EVENTS, Output, Ready, Triggers, close_output,
-    cpu_time, file, lower_privileges, process_facts, since_boot, stderr, terminal,
+    cpu_time, file, lower_privileges, outlive_full_files, process_facts, since_boot, stderr,
+    terminal,
 };

@@ -19,6 +19,7 @@ pub use crate::system::threads::output::{Output, close as close_output};
 pub use crate::system::threads::trigger::Triggers;
 pub use crate::system::threads::{Events, NO_EVENTS, stderr};
 pub use crate::system::trigger::{Await, Ready};
+pub use crate::system::unix::signals::outlive_full_files;
 pub use crate::system::unix::{cpu_time, file, terminal};
 
 /// The host of this system.

@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::Shared;
+use rustix::io::Errno;
+
 use super::namespaces::{self, OtherNamespaces};
 use super::netlink::{Netlink, NetlinkError, ReadError, SPEED_WAIT, Scratch, Sockets, SpeedThread};
 use super::netns::{self, EnterError, Machine, NamespaceAccess};
@@ -14,6 +15,7 @@ use super::privileges::{self, ENTER_HOST, LOOK_AT_PROCESSES, Needed};
 use super::proc_net::ProcNet;
 use super::procfs::Procfs;
 use super::source::LinuxSource;
+use super::{Shared, is_shortage};
 use crate::config::{Given, HostProc, Origin, SourceOption, Table, Tag};
 use crate::format::Format;
 use crate::gather::namespace::Namespace;
@@ -558,9 +560,10 @@ fn open_sockets(proc: &HostProc, sys: Option<&Path>) -> Result<(Sockets, Access)
 /// Why there is no thread. The C library says `EAGAIN` of whatever is short.
 fn no_thread(error: &io::Error) -> Unusable {
     let why = format!("no thread: {error}");
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => Unusable::ForNow(why),
-        _ => Unusable::Ever(Access::Unavailable(why)),
+    if Errno::from_io_error(error).is_some_and(is_shortage) {
+        Unusable::ForNow(why)
+    } else {
+        Unusable::Ever(Access::Unavailable(why))
     }
 }
 

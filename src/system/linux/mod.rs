@@ -49,6 +49,7 @@ pub use super::threads::stderr;
 #[cfg(feature = "threads")]
 pub use super::threads::trigger::Triggers;
 pub use super::trigger::{Await, Ready};
+pub use super::unix::signals::outlive_full_files;
 pub use super::unix::{cpu_time, file, terminal};
 
 /// The time since the system started, in which it may have been suspended (`CLOCK_BOOTTIME`).
@@ -67,9 +68,11 @@ pub struct Shared<'a> {
     pub scratch: &'a mut Scratch,
 }
 
-/// Whether a call failed only because this process, or the system, has too much open at the moment.
+/// Whether a call failed only for the moment: this process, or the system, has too much open, or it was
+/// interrupted. Only other errors say what the kernel lacks or forbids.
 fn is_shortage(errno: Errno) -> bool {
-    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS)
+    let is_short = matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS);
+    is_short || matches!(errno, Errno::INTR | Errno::AGAIN)
 }
 
 /// Why a file of sysfs tells nothing.
@@ -88,6 +91,7 @@ impl Unread {
         match Errno::from_io_error(error) {
             Some(Errno::NOENT | Errno::NODEV) => Self::Gone,
             Some(Errno::INVAL | Errno::OPNOTSUPP) => Self::Nothing,
+            None if error.kind() == io::ErrorKind::NotFound => Self::Gone,
             _ => Self::Failed,
         }
     }

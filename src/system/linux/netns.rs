@@ -4,17 +4,18 @@
 //! sockets and files that were opened inside stay there.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use rustix::fs::statfs;
+use rustix::fs::{FileType, lstat, statfs};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, getpid, getrlimit, pidfd_open, setrlimit,
@@ -376,14 +377,20 @@ pub fn named(machine: &Machine) -> io::Result<Named> {
         };
         for entry in entries {
             let entry = entry?;
-            let file = entry.path();
-            let kind = entry.file_type().ok();
-            let is_link = kind.is_some_and(|kind| kind.is_symlink());
+            let name = entry.file_name().to_bytes();
+            let file = folder.join(OsStr::from_bytes(name));
+            let kind = match entry.file_type() {
+                FileType::Unknown => {
+                    lstat(&file).map(|stat| FileType::from_raw_mode(stat.st_mode)).ok()
+                }
+                kind => Some(kind),
+            };
+            let is_link = kind == Some(FileType::Symlink);
             named.is_unsure |= is_link;
             match mounted_inode(&file) {
                 Ok(Some(inode)) => named.found.push(Discovered {
                     inode,
-                    name: entry.file_name().as_bytes().to_vec(),
+                    name: name.to_vec(),
                     is_named: true,
                     file,
                     is_mounted: !is_link,
@@ -391,7 +398,7 @@ pub fn named(machine: &Machine) -> io::Result<Named> {
                 }),
                 Ok(None) => {
                     named.is_unsure = true;
-                    if kind.is_some_and(|kind| kind.is_file()) {
+                    if kind == Some(FileType::RegularFile) {
                         named.unmounted.push((file, entry.ino()));
                     }
                 }
@@ -456,7 +463,7 @@ pub fn of_processes(machine: &Machine) -> io::Result<(Vec<ProcessNamespace>, usi
     let mut denied = 0;
     let entries = file::entries(&machine.proc)?.flatten();
     let mut pids: Vec<u32> =
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        entries.filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect();
     pids.sort_unstable();
     for pid in pids {
         let process = machine.process(pid);
@@ -689,7 +696,7 @@ pub fn file_limit() -> usize {
 /// How many files it has open; `None` where that cannot be told.
 #[must_use]
 pub fn open_files() -> Option<usize> {
-    fs::read_dir("/proc/self/fd").ok().map(Iterator::count)
+    file::entries(Path::new("/proc/self/fd")).ok().map(Iterator::count)
 }
 
 /// Lets this process open as many files as it may: a namespace takes several.

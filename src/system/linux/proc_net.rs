@@ -21,9 +21,9 @@ use crate::model::protocol::{Group, Groups, ProtocolStatistics, Run};
 use crate::parse::{proc_net_dev, proc_net_snmp6};
 use crate::quoted::QuotedPath;
 use crate::system::facts::{Purpose, ReadFile};
-use crate::system::linux::is_shortage;
 use crate::system::linux::privileges::{self, LOOK_AT_PROCESSES, Needed, Raised};
 use crate::system::linux::statistics::{BadRows, FILES, Shown, Wanted};
+use crate::system::linux::{Unread, is_shortage};
 use crate::system::unix::file::{self, Look, MAX_RECORD, MAX_TABLE, ReadMode};
 
 /// The folder `net` of a proc file system.
@@ -55,6 +55,8 @@ pub struct ProcNet {
     is_passing: bool,
     /// How many interfaces' own statistics could not be read since the last report.
     unread_interfaces: usize,
+    /// The first of them whose file is there, why it could not be, and how many such there are.
+    unread_file: Option<(PathBuf, io::Error, usize)>,
 }
 
 /// Where our own `net` lies in a proc file system. The first is a link to the second, and is missing
@@ -226,6 +228,7 @@ impl ProcNet {
             namespace: None,
             is_passing: false,
             unread_interfaces: 0,
+            unread_file: None,
         }
     }
 
@@ -508,9 +511,21 @@ impl ProcNet {
 
     /// Reads those of the interface of that name and number (0: unknown), and returns whether it has any.
     fn read_protocols_of(&mut self, name: &[u8], ifindex: u32, groups: Groups) -> bool {
-        let Self { folders, text, unread_interfaces, own, .. } = self;
+        let Self { folders, text, unread_interfaces, unread_file, own, .. } = self;
         own.start();
-        let is_there = folders.iter().any(|folder| folder.dev_snmp6.read(name, text).is_ok());
+        let mut failure = None;
+        let is_there = folders.iter().any(|folder| {
+            let Err(error) = folder.dev_snmp6.read(name, text) else { return true };
+            // Without IPv6, or once it has gone, an interface has none.
+            if failure.is_none() && Unread::of(&error) != Unread::Gone {
+                let folder = folder.dev.path.with_file_name("dev_snmp6");
+                failure = Some((folder.join(OsStr::from_bytes(name)), error));
+            }
+            false
+        });
+        if let Some((path, error)) = failure.filter(|_| !is_there) {
+            unread_file.get_or_insert((path, error, 0)).2 += 1;
+        }
         *unread_interfaces += usize::from(!is_there);
         // Its name may have become another one's.
         let told = proc_net_snmp6::ifindex(text).filter(|_| is_there && ifindex != 0);
@@ -527,10 +542,21 @@ impl ProcNet {
         is_read
     }
 
-    /// Says so where no interface has protocol statistics, because there is no file of any.
+    /// Says so where a file of an interface's protocol statistics cannot be read, and where no interface has
+    /// any, because there is no file of any.
     fn report_interface_protocols(&mut self, problems: &mut Problems) {
-        if std::mem::take(&mut self.unread_interfaces) == 0 || self.is_passing {
+        let has_unread = std::mem::take(&mut self.unread_interfaces) > 0;
+        let unread_file = self.unread_file.take();
+        if !has_unread || self.is_passing {
             return;
+        }
+        if let Some((path, error, count)) = unread_file {
+            let shown = Shown(&path, &self.namespace);
+            let message = format_args!(
+                "interface_protocols of {count} of the interfaces are left out: cannot read {shown}: \
+                 {error}"
+            );
+            return problems.report("interface_protocols unread", Level::Warn, message);
         }
         let has_any = |folder: &Folder| folder.dev_snmp6.has_any();
         if let Some(folder) = self.folders.first()

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::net::netdevice::name_to_index;
 
 use crate::log::{Level, Log, Problems};
-use crate::model::counters::Counters;
+use crate::model::counters::{Counters, MoreCounters};
 use crate::model::interface::{Interface, Name, Presence, Wants};
 use crate::model::link::{LinkModes, LinkState, SPEED_UNKNOWN};
 use crate::model::properties::{Properties, is_address};
@@ -51,8 +51,8 @@ pub struct Procfs {
     wants: Wants,
     /// In the order of `/proc/net/dev`.
     rows: Vec<Row>,
-    /// Their numbers in this reading, as far as they can be told.
-    numbers: Vec<Option<u32>>,
+    /// Their numbers in this reading.
+    numbers: Vec<Result<u32, Unread>>,
     movement: Movement,
     /// The numbers of those whose last counters may have been another one's.
     unsure: Vec<u32>,
@@ -85,6 +85,9 @@ struct Row {
     flags: Option<u16>,
     /// When its driver was asked last, if what it told still holds.
     asked: Option<Asked>,
+    /// Whoever had its name when counters were read had it no more when its number was asked for. Who has it
+    /// later need not be the same.
+    has_gone: bool,
 }
 
 /// When a driver was asked for a speed, and of what.
@@ -192,7 +195,7 @@ impl Procfs {
 
     /// A reading begins. To be called before `/proc/net` is read.
     pub fn start(&mut self, proc_net: &ProcNet) {
-        let is_asked = self.wants.rates && self.class_net.is_foreign != Some(true);
+        let is_asked = self.wants.identity() && self.class_net.is_foreign != Some(true);
         // One that another has read already began before now.
         let is_first = !proc_net.is_read();
         self.uevents = (is_asked && is_first).then(|| self.class_net.uevents()).flatten();
@@ -212,8 +215,11 @@ impl Procfs {
         for (name, ..) in proc_net.rows() {
             hurried = hurried || wants.details() && hurry();
             let is_asked = wants.details() && !hurried;
-            let number = is_asked.then(|| class_net.ifindex(name, asking.as_ref()).ok());
-            numbers.push(number.flatten());
+            numbers.push(if is_asked {
+                class_net.ifindex(name, asking.as_ref())
+            } else {
+                Err(Unread::Failed)
+            });
         }
         drop(asking);
         self.take_counters(proc_net);
@@ -246,9 +252,17 @@ impl Procfs {
         let has_numbers = wants.details() && class_net.is_foreign != Some(true);
         // A new name is an event, also in another network namespace.
         let is_settled = uevents.take().is_some_and(|count| class_net.uevents() == Some(count));
-        let interfaces = rows.iter_mut().map(|row| &mut row.interface);
-        for ((interface, row), number) in interfaces.zip(proc_net.rows()).zip(numbers) {
+        for ((known, row), number) in rows.iter_mut().zip(proc_net.rows()).zip(numbers) {
             let (name, counters, more) = row;
+            let Row { interface, has_gone, .. } = known;
+            // There may be no file of its number in a sysfs that somebody named.
+            *has_gone = has_numbers
+                && *number == Err(Unread::Gone)
+                && (interface.ifindex != 0 || class_net.is_foreign == Some(false));
+            if *has_gone && interface.ifindex != 0 {
+                *interface = Interface::new(0, name, *wants);
+            }
+            let number = number.ok();
             // What is remembered of an interface does not hold for another one of its name.
             let other = number.filter(|&number| number != interface.ifindex);
             if let Some(number) = other {
@@ -260,15 +274,15 @@ impl Procfs {
                 interface.ifindex = number;
             }
             let is_shown = interface.ifindex != 0 || class_net.is_foreign == Some(false);
-            let own = if !wants.rates || !has_numbers || !is_shown || is_settled && number.is_some()
-            {
+            let is_settled = is_settled && number.is_some();
+            // After a reading that was not sure, there is nothing to compare with.
+            let is_sure = other.is_none() && was_unsure.binary_search(&interface.ifindex).is_err();
+            let before = before.as_ref().filter(|_| is_sure);
+            let last = before.and_then(|before| interface.counters(before)).copied();
+            let own = if !wants.identity() || !has_numbers || !is_shown || is_settled {
                 Some(*counters)
             } else {
-                // After a reading that was not sure, there is nothing to compare with.
-                let is_sure =
-                    other.is_none() && was_unsure.binary_search(&interface.ifindex).is_err();
-                let before = before.as_ref().filter(|_| is_sure);
-                let last = before.and_then(|before| interface.counters(before));
+                let last = last.as_ref();
                 number.and_then(|number| class_net.own_counters(name, number, counters, last))
             };
             interface.set_counters(own.as_ref().unwrap_or(counters), reading, *wants);
@@ -277,7 +291,15 @@ impl Procfs {
                 unsure.push(interface.ifindex);
             }
             if wants.all_counters {
-                interface.set_more(more, reading);
+                // Beside counters of its own, others would be those of another one, unless it has just counted
+                // on since the first reading.
+                let has_grown = |own: Counters| {
+                    let mut pairs = counters.values().into_iter().zip(own.values());
+                    last.is_none() && pairs.all(|(row, own)| row <= own)
+                };
+                let is_row = own.is_none_or(|own| own == *counters || has_grown(own));
+                let more = if is_row { *more } else { MoreCounters::default() };
+                interface.set_more(&more, reading);
             }
         }
     }
@@ -332,7 +354,7 @@ impl Procfs {
         let mut is_moving = std::mem::take(&mut movement.is_now);
         movement.identities.clear();
         for row in rows.iter_mut() {
-            let Row { interface, flags, asked } = row;
+            let Row { interface, flags, asked, .. } = row;
             if !interface.is_reported {
                 *asked = None;
                 continue;
@@ -347,11 +369,16 @@ impl Procfs {
         let are_all_due = std::mem::replace(&mut movement.was_before, is_moving) || is_moving;
         let mut hurried = false;
         let reported = rows.iter_mut().filter(|row| row.interface.is_reported);
-        for (Row { interface, asked: last, .. }, identity) in reported.zip(&movement.identities) {
+        for (Row { interface, asked: last, has_gone, .. }, identity) in
+            reported.zip(&movement.identities)
+        {
             hurried = hurried || hurry();
             let has_aged = |last: Asked| last.has_ports || now - last.at >= interface.speed_refresh;
             let is_due = are_all_due || last.is_none_or(has_aged);
             let (reads, asking) = (Reads { may_ask, is_due, hurried }, asking.as_ref());
+            if *has_gone {
+                continue;
+            }
             let details = class_net.details_of(interface, *wants, &reads, asking);
             if details.has_link_modes {
                 let is_told = details.link_modes.is_some();
@@ -429,6 +456,7 @@ fn bring_into_order<'a>(
             interface: Interface::new(0, name, wants),
             flags: None,
             asked: None,
+            has_gone: false,
         })
     }));
     true
@@ -687,6 +715,8 @@ impl ClassNet {
             Presence::Gone
         } else if is_foreign {
             Presence::Unknown
+        } else if row.has_gone && self.is_foreign == Some(false) {
+            Presence::Gone
         } else {
             let name = &row.interface.name;
             row.flags = asking.and_then(|asking| asking.flags(name));
@@ -701,7 +731,7 @@ impl ClassNet {
         let Some(details) = interface.details.as_mut() else { return is_other };
         let properties = &mut details.properties;
         // What it is made as does not change.
-        let is_open = wants.kind && !hurried && properties.is_physical.is_none();
+        let is_open = wants.kind && !hurried && !row.has_gone && properties.is_physical.is_none();
         if is_open
             && !is_foreign
             && self.has(&interface.name, "") == Ok(true)
@@ -882,9 +912,11 @@ impl ClassNet {
         self.set_path(interface, "");
         let entries = file::entries(&self.path).map_err(|error| self.note(error))?;
         for entry in entries {
-            let entry = entry.map_err(|error| self.note(error))?.file_name();
-            let Some(name) = entry.as_bytes().strip_prefix(b"lower_") else { continue };
-            let ifindex = self.value(interface, Path::new(&entry).join("ifindex"), sysfs::number);
+            let entry = entry.map_err(|error| self.note(error))?;
+            let entry = entry.file_name().to_bytes();
+            let Some(name) = entry.strip_prefix(b"lower_") else { continue };
+            let ifindex = Path::new(OsStr::from_bytes(entry)).join("ifindex");
+            let ifindex = self.value(interface, ifindex, sysfs::number);
             if ifindex == Err(Unread::Failed) {
                 return Err(Unread::Failed);
             }

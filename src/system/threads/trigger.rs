@@ -121,6 +121,11 @@ impl Triggers {
         lock(&self.inbox.0).requests.is_stopped_by_stdin() && self.clock.is_some()
     }
 
+    /// Why stdin cannot be read, where that is what asked for the stop.
+    pub fn take_stdin_failure(&mut self) -> Option<io::Error> {
+        lock(&self.inbox.0).requests.take_stdin_failure()
+    }
+
     /// Waits for any trigger, for stdout, or until that moment. After a stop, only stdout counts. Events
     /// of the kernel, which only Linux has, end a wait a moment late.
     ///
@@ -196,8 +201,8 @@ fn read(mut stdin: impl Read, inbox: &Inbox) {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(RETRY),
-            // A terminal that hung up is such an error: nobody will ask again.
-            Ok(0) | Err(_) => return inbox.put(Requests::end_stdin),
+            Ok(0) => return inbox.put(Requests::end_stdin),
+            Err(error) => return inbox.put(|requests| requests.fail_stdin(error)),
         }
     }
 }

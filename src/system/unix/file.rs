@@ -12,7 +12,8 @@ use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    Access, AtFlags, CWD, FileType, Mode, OFlags, Stat, access, fstat, openat, statat,
+    Access, AtFlags, CWD, Dir, DirEntry, FileType, Mode, OFlags, Stat, access, fstat, openat,
+    statat,
 };
 use rustix::io::{pread, retry_on_intr};
 use rustix::process::{getegid, geteuid, getgroups};
@@ -79,11 +80,11 @@ pub fn open(path: &Path) -> io::Result<File> {
 pub fn open_at(folder: impl AsFd, path: impl AsRef<Path>, look: Look) -> io::Result<File> {
     let path = path.as_ref();
     if look == Look::Twice {
-        must_be_regular(&statat(&folder, path, AtFlags::empty())?)?;
+        must_be_regular(&retry_on_intr(|| statat(&folder, path, AtFlags::empty()))?)?;
     }
-    let file = openat(&folder, path, FLAGS, Mode::empty())?;
+    let file = retry_on_intr(|| openat(&folder, path, FLAGS, Mode::empty()))?;
     if look != Look::Never {
-        must_be_regular(&fstat(&file)?)?;
+        must_be_regular(&retry_on_intr(|| fstat(&file))?)?;
     }
     Ok(file.into())
 }
@@ -94,20 +95,25 @@ pub fn open_at(folder: impl AsFd, path: impl AsRef<Path>, look: Look) -> io::Res
 ///
 /// Those of `open(2)`.
 pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
-    Ok(openat(CWD, path, FLAGS | OFlags::DIRECTORY, Mode::empty())?)
+    Ok(retry_on_intr(|| openat(CWD, path, FLAGS | OFlags::DIRECTORY, Mode::empty()))?)
 }
 
-/// The entries of a folder.
+/// The entries of a folder, but for itself and the one that it lies in. (Those of the standard library
+/// panic where the folder cannot be closed.)
 ///
 /// # Errors
 ///
 /// Those of `open(2)`; and of an entry, those of `getdents(2)`, or that there are too many.
-pub fn entries(path: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>> + use<>> {
+pub fn entries(path: &Path) -> io::Result<impl Iterator<Item = io::Result<DirEntry>> + use<>> {
     /// As many as a kernel can have processes (`PID_MAX_LIMIT`).
     const MAX_ENTRIES: usize = 4 << 20;
-    let entries = fs::read_dir(path)?;
+    let is_within = |entry: &rustix::io::Result<DirEntry>| {
+        let name = entry.as_ref().map(DirEntry::file_name);
+        !name.is_ok_and(|name| matches!(name.to_bytes(), b"." | b".."))
+    };
+    let entries = Dir::new(open_folder(path)?)?.filter(is_within);
     Ok(entries.enumerate().map_while(|(number, entry)| match number {
-        ..MAX_ENTRIES => Some(entry),
+        ..MAX_ENTRIES => Some(entry.map_err(io::Error::from)),
         MAX_ENTRIES => Some(Err(io::Error::other("too many entries"))),
         _ => None,
     }))

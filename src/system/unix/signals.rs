@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
@@ -16,6 +16,13 @@ pub struct Signals {
     gather: Arc<AtomicBool>,
     /// Set by SIGTERM and SIGINT.
     stop: Arc<AtomicBool>,
+}
+
+/// Has a write to a file that is as large as it may get (`RLIMIT_FSIZE`) fail, as on a full disk, rather
+/// than end the process without a word.
+pub fn outlive_full_files() {
+    // Whatever handler there is, the signal does nothing else then.
+    let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
 impl Signals {

@@ -84,8 +84,8 @@ pub(super) enum Dump {
     Whole,
     /// Something changed meanwhile: entries may be missing or be there twice.
     Interrupted,
-    /// It went well up to an entry that failed.
-    CutOff,
+    /// It went well up to an entry that failed like this.
+    CutOff(Errno),
 }
 
 /// What comes of events.
@@ -220,10 +220,10 @@ impl Socket {
                 match message.step() {
                     Step::Part => each(&message),
                     Step::End(_) if is_truncated => return Err(NetlinkError::Truncated),
-                    Step::End(None) if is_interrupted => return Ok(Dump::Interrupted),
+                    Step::End(Some(number)) if parts == 0 => return Err(refused(number)),
+                    Step::End(_) if is_interrupted => return Ok(Dump::Interrupted),
+                    Step::End(Some(number)) => return Ok(Dump::CutOff(errno(number))),
                     Step::End(None) => return Ok(Dump::Whole),
-                    Step::End(Some(_)) if parts > 0 => return Ok(Dump::CutOff),
-                    Step::End(Some(errno)) => return Err(refused(errno)),
                 }
                 parts += 1;
             }
@@ -353,6 +353,10 @@ fn count_stray(strays: &mut usize) -> Result<(), NetlinkError> {
     if *strays > MAX_STRAYS { Err(NetlinkError::NoAnswer) } else { Ok(()) }
 }
 
-fn refused(errno: u16) -> NetlinkError {
-    NetlinkError::Refused(Errno::from_raw_os_error(errno.into()))
+fn refused(number: u16) -> NetlinkError {
+    NetlinkError::Refused(errno(number))
+}
+
+fn errno(number: u16) -> Errno {
+    Errno::from_raw_os_error(number.into())
 }

@@ -80,6 +80,11 @@ impl Triggers {
         self.requests.is_stopped_by_stdin() && self.clock.is_some()
     }
 
+    /// Why stdin cannot be read, where that is what asked for the stop.
+    pub fn take_stdin_failure(&mut self) -> Option<io::Error> {
+        self.requests.take_stdin_failure()
+    }
+
     /// Waits for any trigger, for stdout, for kernel events where these are to be waited for, or until
     /// that moment, and takes in the triggers that came. After a stop, only stdout counts.
     ///
@@ -167,8 +172,8 @@ impl Triggers {
                 self.requests.read(self.stdin_bytes.get(..length).unwrap_or_default());
             }
             Err(Errno::INTR | Errno::AGAIN) => {}
-            // A terminal that hung up is such an error: nobody will ask again.
-            Ok(0) | Err(_) => self.requests.end_stdin(),
+            Ok(0) => self.requests.end_stdin(),
+            Err(error) => self.requests.fail_stdin(error.into()),
         }
     }
 }

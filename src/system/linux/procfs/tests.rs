@@ -404,13 +404,22 @@ fn a_name_that_sysfs_never_showed_is_sure_unless_it_should_have() {
 }
 
 #[test]
-fn counters_hold_without_a_number_where_no_rates_are_wanted() {
-    let mut machine = TestMachine::new(PROPERTIES);
-    machine.set_interface("a", 2, 100);
-    for bytes in [100, 90] {
-        machine.set_dev(&[("a", bytes)]);
-        machine.gather_while(|machine| machine.set_uevents(bytes));
-        assert_eq!(machine.bytes("a"), bytes);
+fn counters_are_those_of_who_has_the_number_where_a_line_tells_whose_they_are() {
+    let state = Wants { link_state: true, ..NOTHING };
+    let kinds = Wants { kind: true, all_counters: true, ..FLAGS };
+    let all = Wants { all_counters: true, ..PROPERTIES };
+    for (wants, second) in [(kinds, 90), (PROPERTIES, 100), (state, 100), (RATES, 100), (all, 100)]
+    {
+        let mut machine = TestMachine::new(wants);
+        machine.set_interface("a", 2, 100);
+        for (row, expected) in [(100, 100), (90, second)] {
+            machine.set_dev(&[("a", row)]);
+            machine.gather_while(|machine| machine.set_uevents(row));
+            assert_eq!(machine.bytes("a"), expected, "{wants:?}");
+            let more = &machine.one("a").details.as_ref().unwrap().more;
+            let is_row = wants.all_counters && expected == row;
+            assert_eq!(*more != MoreCounters::default(), is_row, "{wants:?}");
+        }
     }
 }
 
@@ -552,6 +561,48 @@ fn an_interface_that_was_renamed_meanwhile_keeps_its_tags() {
     machine.procfs.rows[0].interface.set_reported(Some(HOUR));
     machine.procfs.fetch_details(true, &mut machine.problems, || false);
     assert_eq!(&*machine.properties("a").alias, b"another one's");
+}
+
+#[test]
+fn a_name_that_was_given_up_meanwhile_has_neither_tags_of_who_had_it_before_nor_of_who_has_it_later()
+ {
+    for wants in [PROPERTIES, Wants { rates: true, ..PROPERTIES }] {
+        let mut machine = TestMachine::new(wants);
+        let set = |machine: &TestMachine, name: &str, ifindex: u32, bytes| {
+            machine.set_interface(name, ifindex, bytes);
+            machine.set(&format!("{name}/ifalias"), &format!("the alias of {ifindex}\n"));
+        };
+        let fetch = |machine: &mut TestMachine| {
+            machine.procfs.rows.iter_mut().for_each(|row| row.interface.set_reported(Some(HOUR)));
+            machine.procfs.fetch_details(true, &mut machine.problems, || false);
+        };
+        machine.set_dev(&[("eth0", 5), ("eth1", 6)]);
+        set(&machine, "eth0", 3, 5);
+        set(&machine, "eth1", 4, 6);
+        machine.gather();
+        fetch(&mut machine);
+        assert_eq!(&*machine.properties("eth0").alias, b"the alias of 3");
+        // Another one took the name, was counted under it, and gave it up before it was asked for its number.
+        machine.set_dev(&[("eth0", 700), ("eth1", 6)]);
+        fs::remove_dir_all(machine.sysfs("eth0")).unwrap();
+        machine.gather();
+        set(&machine, "eth0", 5, 8);
+        fetch(&mut machine);
+        assert_eq!(machine.bytes("eth0"), 700);
+        assert_eq!(*machine.properties("eth0"), Properties::default());
+        assert_eq!(machine.one("eth0").link_modes, None);
+        assert_eq!(&*machine.properties("eth1").alias, b"the alias of 4");
+        // From then on, it is who has it now.
+        machine.set_dev(&[("eth0", 8), ("eth1", 6)]);
+        machine.gather();
+        fetch(&mut machine);
+        assert_eq!(&*machine.properties("eth0").alias, b"the alias of 5");
+        // What only cannot be read this time stays.
+        machine.break_off("eth0/ifindex");
+        machine.gather();
+        fetch(&mut machine);
+        assert_eq!(&*machine.properties("eth0").alias, b"the alias of 5");
+    }
 }
 
 #[test]

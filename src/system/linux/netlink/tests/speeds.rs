@@ -47,6 +47,8 @@ struct DriverState {
     hanging: BTreeSet<u32>,
     /// The one that fails whenever a dump comes to it.
     failing: Option<u32>,
+    /// How a dump ends otherwise.
+    end: i32,
 }
 
 impl Drivers {
@@ -89,7 +91,7 @@ impl Drivers {
                     .take_while(|&(&ifindex, _)| Some(ifindex) != state.failing)
                     .map(|(&ifindex, &speed)| link_modes(ifindex, speed))
                     .collect();
-                datagrams.push(done(if state.failing.is_some() { EIO } else { 0 }));
+                datagrams.push(done(if state.failing.is_some() { EIO } else { state.end }));
                 vec![datagrams.concat()]
             }
             _ => panic!("nobody asks ethtool for {request:?}"),
@@ -592,6 +594,19 @@ fn a_dump_that_a_driver_cuts_off_is_completed_singly() {
     let speeds = machine.gather();
     assert!(speeds.iter().all(|(&ifindex, &speed)| speed == Some(speed_of(ifindex).into())));
     assert_eq!(machine.asked.take(), [ALL, one(138), one(139), one(140)]);
+}
+
+/// As Linux 5.10 does.
+#[test]
+fn a_dump_that_ends_with_one_that_tells_no_speed_is_whole() {
+    let mut machine = PlayedMachine::new(&many_and(&[]));
+    machine.drivers.change(|state| {
+        state.speeds.remove(&140);
+        state.end = EOPNOTSUPP;
+    });
+    let speeds = machine.gather();
+    assert_eq!((speeds[&139], speeds[&140]), (Some(speed_of(139).into()), Some(-1)));
+    assert_eq!(machine.asked.take(), [ALL]);
 }
 
 #[test]
