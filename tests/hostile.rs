@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use common::machine::{Machine, last_descendant};
-use common::plugin::{Daemon, assert_same};
+use common::plugin::{Daemon, assert_same, with_speeds};
 use common::trace::{Trace, is_skipped_without_strace};
 use common::{NOBODY, Netns, PLUGIN, eventually, has, is_skipped, is_skipped_without, text};
 
@@ -183,7 +183,7 @@ fn a_socket_for_events_that_fails_is_left_alone_until_it_is_replaced() {
              interface_tags = ['alias']\n[[inputs.net]]\ninterface_exclude = ['*']\n"
         );
         let mut daemon = Daemon::start_as(netns.command(PLUGIN), &config);
-        let before = daemon.batch();
+        let before = with_speeds(|| daemon.batch());
         assert_eq!(before.len(), 2);
         for error in ["EACCES", "EPERM", "ENOMEM"] {
             let inject = format!("recvfrom:error={error}");
@@ -201,7 +201,7 @@ fn a_socket_for_events_that_fails_is_left_alone_until_it_is_replaced() {
             for one in [&netns, &other] {
                 one.ip(&["link", "set", "up0", "alias", ""]);
             }
-            assert_same(&daemon.batch(), &before, "after, and before");
+            assert_same(&with_speeds(|| daemon.batch()), &before, "after, and before");
         }
         assert_eq!(daemon.end(), "");
     }
