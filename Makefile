@@ -12,6 +12,8 @@ GO ?= go
 TELEGRAF_VERSIONS := v1.36.4 v1.38.3 v1.39.1
 TELEGRAF_TAGS := custom,inputs.ethtool,inputs.execd,inputs.net,inputs.netstat,inputs.nstat,outputs.file,outputs.influxdb,outputs.prometheus_client,parsers.influx,serializers.influx
 TELEGRAF_FOLDER := target/telegraf
+# Where Go keeps the source of the version that is the stem of a rule.
+TELEGRAF_MODULE = $$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
 ifdef TELEGRAF
 TELEGRAFS := $(abspath $(TELEGRAF))
 INFLUX_PARSERS :=
@@ -205,7 +207,7 @@ $(TELEGRAF_FOLDER)/%/telegraf: $(TELEGRAF_FOLDER)/tags
 
 # With the modules that this Telegraf has.
 $(TELEGRAF_FOLDER)/%/influx_parser: tests/influx_parser/main.go
-	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+	module=$(TELEGRAF_MODULE) && \
 	    rm -rf $@.source && mkdir -p $@.source && cp $< $@.source/ && \
 	    install -m 644 "$$module/go.sum" $@.source/ && \
 	    { sed '1s/.*/module influx_parser/' "$$module/go.mod" && \
@@ -214,7 +216,7 @@ $(TELEGRAF_FOLDER)/%/influx_parser: tests/influx_parser/main.go
 
 # The unit that Telegraf's packages have.
 $(TELEGRAF_FOLDER)/%/telegraf.service:
-	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+	module=$(TELEGRAF_MODULE) && \
 	    install -D -m 644 $$module/scripts/telegraf.service $@
 
 lab: build $(firstword $(TELEGRAFS)) ## Try all that depends on the kernel on Debian's 5.10, 6.1 and 6.12 under qemu, as root (LAB_KERNELS=, see lab/run)
@@ -341,7 +343,7 @@ $(WINE_PREFIX)/complete: packaging/bcryptprimitives.c $(CROSS_TOOLS)/complete
 
 # Go installs for this system alone where GOBIN is set.
 $(TELEGRAF_FOLDER)/%/telegraf.exe: $(TELEGRAF_FOLDER)/tags
-	module=$$($(GO) mod download -json github.com/influxdata/telegraf@$* | sed -n 's/.*"Dir": "\(.*\)",/\1/p') && \
+	module=$(TELEGRAF_MODULE) && \
 	    cd "$$module" && GOOS=windows CGO_ENABLED=0 $(GO) build -tags "$(TELEGRAF_TAGS)" -o "$(CURDIR)/$@" ./cmd/telegraf
 
 $(CARGO_LLVM_COV):

@@ -9,20 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::gathers::Follower;
-use common::line::Line;
+use common::line::{COUNTERS, Line};
 use common::plugin::SOURCES;
 use common::{Netns, is_skipped};
-
-const COUNTERS: [&str; 8] = [
-    "bytes_sent",
-    "bytes_recv",
-    "packets_sent",
-    "packets_recv",
-    "err_in",
-    "err_out",
-    "drop_in",
-    "drop_out",
-];
 
 /// A pair of interfaces that are up, one of them with an address to send from.
 fn pair() -> Netns {

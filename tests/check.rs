@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::machine::Machine;
-use common::{Netns, PLUGIN, is_skipped, output, proc_net_dev, text};
+use common::{NOBODY, Netns, PLUGIN, is_skipped, output, proc_net_dev, text};
 use tempfile::TempDir;
 
 /// Two interfaces that are up, one that is down, and the loopback.
@@ -231,7 +231,6 @@ fn namespaces_capabilities_and_limits_are_those_of_the_user_that_it_runs_as() {
              such as "
         )
     };
-    let nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
     let missing = "WARN  CAP_SYS_ADMIN is missing, which entering network namespaces takes: ";
     for (more, whoami, way_out, why) in [
         (
@@ -253,7 +252,7 @@ fn namespaces_capabilities_and_limits_are_those_of_the_user_that_it_runs_as() {
             "needs CAP_SYS_ADMIN, which the bounding set lacks, as by",
         ),
     ] {
-        let checked = as_with(&[&nobody[..], more].concat());
+        let checked = as_with(&[&NOBODY[..], more].concat());
         checked.assert_bad(&[
             selects(12),
             format!("{missing}{way_out}"),
@@ -270,7 +269,7 @@ fn namespaces_capabilities_and_limits_are_those_of_the_user_that_it_runs_as() {
             )
         );
     }
-    let ambient = [&nobody[..], &["--inh-caps=+sys_admin", "--ambient-caps=+sys_admin"]].concat();
+    let ambient = [&NOBODY[..], &["--inh-caps=+sys_admin", "--ambient-caps=+sys_admin"]].concat();
     let ambient = as_with(&ambient);
     assert_eq!((ambient.status, ambient.bad()), (0, vec![]), "{}", ambient.told);
 

@@ -14,11 +14,8 @@ use std::process::{Command, Output};
 use common::machine::Machine;
 use common::plugin::config_file;
 use common::{
-    Netns, ODD_NAMES, PLUGIN, is_skipped, is_skipped_without, output, proc_net_dev, text,
+    NOBODY, Netns, ODD_NAMES, PLUGIN, is_skipped, is_skipped_without, output, proc_net_dev, text,
 };
-
-/// What turns a command into one of a user who is nobody in particular.
-const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
 /// What it tells of all interfaces, by a command that has all but the arguments. Nothing is logged.
 #[track_caller]

@@ -14,7 +14,8 @@ use common::plugin::{
     with_source, without_time,
 };
 use common::{
-    Netns, PLUGIN, has, is_skipped, is_skipped_without, remove_left_over, run, text, without_notes,
+    NOBODY, Netns, PLUGIN, has, is_skipped, is_skipped_without, remove_left_over, run, text,
+    without_notes,
 };
 
 #[test]
@@ -296,8 +297,6 @@ fn capabilities_that_count_for_nothing_are_not_asked_for() {
 /// What takes from root the right to enter namespaces, and leaves it the others.
 const NO_ADMIN: &[&str] = &["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
 
-const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-
 #[test]
 fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     const HOST: &str = "host_proc = '/run/proc'\n";
@@ -347,7 +346,7 @@ fn under_host_proc_the_host_is_read_by_netlink_where_that_can_be_had() {
     let own = "I! reading the host's counters by netlink (no privileges needed): this process lives in \
                the host's network namespace\n";
     // With the host's network, whoever it is; nobody may look at process 1.
-    for by in [&[], NO_ADMIN, NOBODY] {
+    for by in [&[], NO_ADMIN, &NOBODY[..]] {
         let (lines, log) = on_host(by, HOST, "auto");
         assert_same(&lines, &expected, own);
         assert_eq!(log, own);

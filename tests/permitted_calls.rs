@@ -17,7 +17,7 @@ use common::machine::{Machine, Named, last_descendant};
 use common::plugin::{Daemon, config_file};
 use common::tmux::{self, Tmux};
 use common::trace::is_skipped_without_strace;
-use common::{PLUGIN, eventually, output, text};
+use common::{NOBODY, PLUGIN, eventually, output, text};
 
 const SECURITY: &str = include_str!("../docs/SECURITY.md");
 
@@ -28,9 +28,6 @@ const EVERYTHING: &str = "[[inputs.net]]\ninterfaces = ['*']\ncounters = 'all'\n
     interface_protocols = ['ip6', 'icmp6']\nspeed_refresh = '0s'\n";
 
 const NAMESPACES: &str = "namespace_include = ['', '*']\nnamespace_discovery = 'processes'\n";
-
-/// What turns a command into one of a user who is nobody in particular.
-const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
 /// All three that docs/NAMESPACES.md names.
 const CAPABILITIES: &str = "+sys_admin,+sys_ptrace,+dac_read_search";

@@ -14,10 +14,9 @@ use tempfile::TempDir;
 
 use common::machine::{Machine, last_descendant};
 use common::plugin::{Daemon, config_file};
-use common::{PLUGIN, eventually, is_skipped, is_skipped_without, output, proc_net_dev, run, text};
-
-/// What turns a command into one of a user who is nobody in particular.
-const NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+use common::{
+    NOBODY, PLUGIN, eventually, is_skipped, is_skipped_without, output, proc_net_dev, run, text,
+};
 
 /// All three that `docs/NAMESPACES.md` names.
 const ALL: &str = "+sys_admin,+sys_ptrace,+dac_read_search";

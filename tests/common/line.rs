@@ -117,6 +117,18 @@ pub(crate) fn assert_same_lines(left: &[Line], right: &[Line], what: &str) {
     assert_eq!(left.len(), right.len(), "{what}");
 }
 
+/// The eight counters of `inputs.net`.
+pub(crate) const COUNTERS: [&str; 8] = [
+    "bytes_sent",
+    "bytes_recv",
+    "packets_sent",
+    "packets_recv",
+    "err_in",
+    "err_out",
+    "drop_in",
+    "drop_out",
+];
+
 /// What means something to line protocol.
 const SPECIAL: &[u8] = b",= \\\"\n\r\t\x0b\x0c#";
 

@@ -5,23 +5,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::churn::{frame_size, identity_of_mac, identity_of_word, peer_of};
-use crate::common::line::Line;
+use crate::common::line::{COUNTERS, Line};
 use crate::common::namespaces::END_LINE;
 use crate::common::text;
 use crate::history::{Fact, History, Known, Window};
 use crate::plugin::Answer;
-
-/// The eight counters of `inputs.net`.
-pub(crate) const COUNTERS: [&str; 8] = [
-    "bytes_sent",
-    "bytes_recv",
-    "packets_sent",
-    "packets_recv",
-    "err_in",
-    "err_out",
-    "drop_in",
-    "drop_out",
-];
 
 /// A table of the configuration, by which its lines are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

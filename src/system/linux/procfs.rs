@@ -275,15 +275,17 @@ impl Procfs {
             }
             let is_shown = interface.ifindex != 0 || class_net.is_foreign == Some(false);
             let is_settled = is_settled && number.is_some();
-            // After a reading that was not sure, there is nothing to compare with.
-            let is_sure = other.is_none() && was_unsure.binary_search(&interface.ifindex).is_err();
-            let before = before.as_ref().filter(|_| is_sure);
-            let last = before.and_then(|before| interface.counters(before)).copied();
-            let own = if !wants.identity() || !has_numbers || !is_shown || is_settled {
-                Some(*counters)
+            let (own, is_first) = if !wants.identity() || !has_numbers || !is_shown || is_settled {
+                (Some(*counters), false)
             } else {
-                let last = last.as_ref();
-                number.and_then(|number| class_net.own_counters(name, number, counters, last))
+                // After a reading that was not sure, there is nothing to compare with.
+                let is_sure =
+                    other.is_none() && was_unsure.binary_search(&interface.ifindex).is_err();
+                let before = before.as_ref().filter(|_| is_sure);
+                let last = before.and_then(|before| interface.counters(before));
+                let own =
+                    number.and_then(|number| class_net.own_counters(name, number, counters, last));
+                (own, last.is_none())
             };
             interface.set_counters(own.as_ref().unwrap_or(counters), reading, *wants);
             if own.is_none() {
@@ -295,7 +297,7 @@ impl Procfs {
                 // on since the first reading.
                 let has_grown = |own: Counters| {
                     let mut pairs = counters.values().into_iter().zip(own.values());
-                    last.is_none() && pairs.all(|(row, own)| row <= own)
+                    is_first && pairs.all(|(row, own)| row <= own)
                 };
                 let is_row = own.is_none_or(|own| own == *counters || has_grown(own));
                 let more = if is_row { *more } else { MoreCounters::default() };
@@ -373,12 +375,12 @@ impl Procfs {
             reported.zip(&movement.identities)
         {
             hurried = hurried || hurry();
-            let has_aged = |last: Asked| last.has_ports || now - last.at >= interface.speed_refresh;
-            let is_due = are_all_due || last.is_none_or(has_aged);
-            let (reads, asking) = (Reads { may_ask, is_due, hurried }, asking.as_ref());
             if *has_gone {
                 continue;
             }
+            let has_aged = |last: Asked| last.has_ports || now - last.at >= interface.speed_refresh;
+            let is_due = are_all_due || last.is_none_or(has_aged);
+            let (reads, asking) = (Reads { may_ask, is_due, hurried }, asking.as_ref());
             let details = class_net.details_of(interface, *wants, &reads, asking);
             if details.has_link_modes {
                 let is_told = details.link_modes.is_some();
